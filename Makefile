@@ -1,0 +1,2 @@
+# One file of commands; `make help` lists them.
+.DEFAULT_GOAL := help

@@ -1,0 +1,69 @@
+"""The seams inside a Sentry. A *part* owns tokens (this machine as a rig; the ASICs of a LAN) and reports through a
+`Reporter`; the agent carries it all over one spool and one link."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rigfarm.wire.frames import Verdict
+from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.orders import Order, OrderState
+from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.specs import BoardDetail, Specs
+
+__all__ = ["OrderOutcome", "Part", "Reporter"]
+
+OrderOutcome = tuple[OrderState, str]
+"""State (done, refused, failed) and a sentence for the operator."""
+
+
+class Reporter(Protocol):
+    """How a part speaks. Every call is non-blocking."""
+
+    @property
+    def interval_s(self) -> float:
+        """How often each rig shall report; set by the Commander, may change at any time."""
+
+    def now_ms(self, token: str) -> int:
+        """The stamp for a log of this rig: the Commander's clock, carried on by the monotonic one, strictly
+        increasing per token. A wall clock that jumps has no effect."""
+
+    def log(self, token: str, log: OperationalLog) -> None:
+        """Spool a log; it is kept until the Commander has it for good."""
+
+    def specs(self, token: str, specs: Specs) -> None:
+        """The rig's specs: sent now if connected, and again at each connect; only the latest is kept."""
+
+    def boards(self, token: str, boards: list[BoardDetail]) -> None:
+        """Chip detail, sent if connected, else forgotten."""
+
+    def playbooks(self, token: str, statuses: list[PlaybookStatus]) -> None:
+        """Status of all playbooks: sent now if connected, and again at each connect; only the latest is kept."""
+
+    def console(self, token: str, playbook: int, first: int, lines: list[str]) -> None:
+        """Console lines, sent if connected, else forgotten."""
+
+    def tokens_changed(self) -> None:
+        """`tokens()` of a part differs now: say Hello again."""
+
+
+class Part(Protocol):
+    """A part of the Sentry that owns tokens. Verdicts, playbooks and orders for them are handed to it."""
+
+    def tokens(self) -> list[str]:
+        """The tokens it speaks for, most recently known good or not yet judged; no removed or refused ones."""
+
+    async def run(self, reporter: Reporter) -> None:
+        """Work until cancelled."""
+
+    async def on_verdict(self, token: str, verdict: Verdict) -> None:
+        """ok: report. removed: stop mining, clean up, forget the token. unknown: stop reporting, never mining."""
+
+    async def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+        """These playbooks and no others shall run."""
+
+    async def on_order(self, token: str, order: Order) -> OrderOutcome:
+        """Carry an order out; the outcome goes back to the operator who gave it."""
+
+    async def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
+        """Somebody began or stopped to look at a console."""

@@ -1,0 +1,189 @@
+"""The operational log: the one shape in which every rig, of either kind, says how it does.
+
+Units: hashrates H/s, power W, temperatures °C, clocks MHz, fan speed % or rpm, times UTC milliseconds, durations s.
+Unknown is absent (`None`, or an empty column), never zero.
+
+On the link a log is a msgpack array and its devices are columns: a column nobody measures costs one byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeVar
+
+from msgspec import Struct
+
+__all__ = ["Device", "DeviceKind", "Devices", "OperationalLog", "Pool", "Workload", "WorkloadState"]
+
+_T = TypeVar("_T")
+
+DeviceKind = Literal["cpu", "gpu", "hashboard"]
+WorkloadState = Literal["starting", "mining", "idle", "unreachable", "stopped", "failed"]
+
+
+class Workload(Struct, array_like=True, gc=False, frozen=True):
+    """One algorithm that one mining program works on. Dual mining is two workloads of the same program."""
+
+    software: str | None = None
+    version: str | None = None
+    coin: str | None = None
+    algorithm: str | None = None
+    hashrate: float | None = None
+    """H/s, as the program says; not the sum of the devices unless the program has no total."""
+    accepted: int | None = None
+    rejected: int | None = None
+    stale: int | None = None
+    invalid: int | None = None
+    pool: str | None = None
+    wallet: str | None = None
+    worker: str | None = None
+    state: WorkloadState | None = None
+    uptime_s: float | None = None
+    """Since the mining program started."""
+    playbook: int | None = None
+    """Id of the playbook that runs it; absent when somebody else started the program."""
+    expected_hashrate: float | None = None
+    """H/s the device itself says it should make (ASICs)."""
+
+
+class Pool(Struct, array_like=True, gc=False, frozen=True):
+    """One configured pool of an ASIC, in failover order."""
+
+    url: str
+    user: str | None = None
+    alive: bool | None = None
+    active: bool | None = None
+    accepted: int | None = None
+    rejected: int | None = None
+
+
+class Device(Struct, gc=False, frozen=True):
+    """One device as a row: how people and the JSON API see it. `hashrates` is parallel to the log's workloads."""
+
+    kind: DeviceKind
+    index: int
+    id: str | None = None
+    """PCI address `0000:bb:dd.f` of a GPU; a board's serial number."""
+    name: str | None = None
+    missing: bool = False
+    """Was there before and is gone: a GPU off the bus, a dead board."""
+    hashrates: list[float | None] = []
+    core_c: float | None = None
+    memory_c: float | None = None
+    chip_c: float | None = None
+    """Hottest chip of a hashboard; junction (hotspot) of a GPU."""
+    core_mhz: float | None = None
+    memory_mhz: float | None = None
+    fan_percent: float | None = None
+    fan_rpm: float | None = None
+    power_w: float | None = None
+    power_limit_w: float | None = None
+    chips: int | None = None
+    chips_expected: int | None = None
+
+    @property
+    def hottest_c(self) -> float | None:
+        """The highest of its temperatures, °C."""
+        return max((t for t in (self.core_c, self.memory_c, self.chip_c) if t is not None), default=None)
+
+
+class Devices(Struct, array_like=True, gc=False, frozen=True):
+    """Devices as columns. A column is empty (nobody measures it) or as long as `kinds`."""
+
+    kinds: list[DeviceKind] = []
+    indexes: list[int] = []
+    ids: list[str | None] = []
+    names: list[str | None] = []
+    missing: list[bool] = []
+    hashrates: list[list[float | None]] = []
+    """One column per workload of the log."""
+    core_c: list[float | None] = []
+    memory_c: list[float | None] = []
+    chip_c: list[float | None] = []
+    core_mhz: list[float | None] = []
+    memory_mhz: list[float | None] = []
+    fan_percent: list[float | None] = []
+    fan_rpm: list[float | None] = []
+    power_w: list[float | None] = []
+    power_limit_w: list[float | None] = []
+    chips: list[int | None] = []
+    chips_expected: list[int | None] = []
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def __iter__(self) -> Iterator[Device]:
+        """The devices as rows, in the log's order. A column of a wrong length is read as unknown."""
+        count = len(self.kinds)
+
+        def cell(column: Sequence[_T], row: int) -> _T | None:
+            return column[row] if len(column) == count else None
+
+        for row, kind in enumerate(self.kinds):
+            yield Device(
+                kind=kind,
+                index=self.indexes[row] if len(self.indexes) == count else row,
+                id=cell(self.ids, row),
+                name=cell(self.names, row),
+                missing=bool(cell(self.missing, row)),
+                hashrates=[cell(column, row) for column in self.hashrates],
+                core_c=cell(self.core_c, row),
+                memory_c=cell(self.memory_c, row),
+                chip_c=cell(self.chip_c, row),
+                core_mhz=cell(self.core_mhz, row),
+                memory_mhz=cell(self.memory_mhz, row),
+                fan_percent=cell(self.fan_percent, row),
+                fan_rpm=cell(self.fan_rpm, row),
+                power_w=cell(self.power_w, row),
+                power_limit_w=cell(self.power_limit_w, row),
+                chips=cell(self.chips, row),
+                chips_expected=cell(self.chips_expected, row),
+            )
+
+    @classmethod
+    def from_rows(cls, rows: list[Device]) -> Devices:
+        """Columns from rows; a column in which every cell is unknown becomes empty."""
+
+        def column(cells: list[_T]) -> list[_T]:
+            return cells if any(cell is not None for cell in cells) else []
+
+        workloads = max((len(row.hashrates) for row in rows), default=0)
+        return cls(
+            kinds=[row.kind for row in rows],
+            indexes=[row.index for row in rows],
+            ids=column([row.id for row in rows]),
+            names=column([row.name for row in rows]),
+            missing=[row.missing for row in rows] if any(row.missing for row in rows) else [],
+            hashrates=[
+                [row.hashrates[w] if w < len(row.hashrates) else None for row in rows] for w in range(workloads)
+            ],
+            core_c=column([row.core_c for row in rows]),
+            memory_c=column([row.memory_c for row in rows]),
+            chip_c=column([row.chip_c for row in rows]),
+            core_mhz=column([row.core_mhz for row in rows]),
+            memory_mhz=column([row.memory_mhz for row in rows]),
+            fan_percent=column([row.fan_percent for row in rows]),
+            fan_rpm=column([row.fan_rpm for row in rows]),
+            power_w=column([row.power_w for row in rows]),
+            power_limit_w=column([row.power_limit_w for row in rows]),
+            chips=column([row.chips for row in rows]),
+            chips_expected=column([row.chips_expected for row in rows]),
+        )
+
+
+class OperationalLog(Struct, array_like=True, gc=False):
+    """What one rig was doing at one moment. `t` is UTC milliseconds, strictly increasing per rig."""
+
+    t: int
+    uptime_s: float | None = None
+    power_w: float | None = None
+    """The whole rig: measured at the wall or PSU where possible, else the sum of what its devices say."""
+    lan_ip: str | None = None
+    wan_ip: str | None = None
+    workloads: list[Workload] = []
+    devices: Devices = Devices()
+    fans: list[float | None] = []
+    """rpm of the rig's own fans (ASICs, cases), by position."""
+    pools: list[Pool] = []
+    messages: list[str] = []
+    """What the device itself complains about (ASICs), or the Sentry about a source it cannot read."""

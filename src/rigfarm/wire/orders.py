@@ -1,0 +1,79 @@
+"""What an operator may tell a rig to do once, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = [
+    "Locate",
+    "Order",
+    "OrderState",
+    "Pause",
+    "PoolOrder",
+    "PowerLimit",
+    "Reboot",
+    "Restart",
+    "RestartMiner",
+    "Resume",
+    "SetPools",
+    "ShutDown",
+]
+
+OrderState = Literal["queued", "running", "done", "refused", "failed"]
+
+
+class Restart(Struct, frozen=True, tag="restart"):
+    """Restart an ASIC."""
+
+
+class Pause(Struct, frozen=True, tag="pause"):
+    """Stop hashing, keep listening."""
+
+
+class Resume(Struct, frozen=True, tag="resume"):
+    """Hash again after a pause."""
+
+
+class Locate(Struct, frozen=True, tag="locate"):
+    """Blink, so that a person finds it in the rack."""
+
+    on: bool
+
+
+class PowerLimit(Struct, frozen=True, tag="power-limit"):
+    """Draw no more than so many W."""
+
+    watts: float
+
+
+class PoolOrder(Struct, frozen=True):
+    """One pool with its login, in failover order."""
+
+    url: str
+    user: str
+    password: str = "x"  # noqa: S105 - what pools expect when there is none
+
+
+class SetPools(Struct, frozen=True, tag="set-pools"):
+    """Replace the pools of an ASIC."""
+
+    pools: list[PoolOrder]
+
+
+class RestartMiner(Struct, frozen=True, tag="restart-miner"):
+    """Restart the mining programs of a CPU/GPU rig; with `playbook`, only that one's."""
+
+    playbook: int | None = None
+
+
+class Reboot(Struct, frozen=True, tag="reboot"):
+    """Reboot the machine of a CPU/GPU rig."""
+
+
+class ShutDown(Struct, frozen=True, tag="shut-down"):
+    """Power the machine of a CPU/GPU rig off."""
+
+
+Order = Restart | Pause | Resume | Locate | PowerLimit | SetPools | RestartMiner | Reboot | ShutDown
