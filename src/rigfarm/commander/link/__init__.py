@@ -1,0 +1,1 @@
+"""The Sentries' end of the Commander: authenticate, receive, acknowledge, deliver."""

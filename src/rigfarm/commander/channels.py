@@ -1,0 +1,38 @@
+"""The names of the eight channels, as the pages and the senders both use them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["TOTALS", "Kind", "index", "operation_stats", "operation_stats_index", "rig", "rig_commands"]
+
+Kind = Literal["cpu-gpu", "asic"]
+
+TOTALS = "totals"
+"""The key under which an operation-stats index channel carries the totals; its other keys are rig ids."""
+
+
+def index(kind: Kind) -> str:
+    """Rigs of the kind come, change and go. Keys: rig ids."""
+    return f"{kind}-mining-rig-index"
+
+
+def operation_stats_index(kind: Kind) -> str:
+    """Coalesced operational changes of the kind. Keys: rig ids and TOTALS."""
+    return f"{kind}-mining-rig-index-operation-stats"
+
+
+def rig(kind: Kind, rig_id: int) -> str:
+    """One rig's data changes (name, specs, playbooks), or it goes."""
+    return f"{kind}-mining-rig:{rig_id}"
+
+
+def operation_stats(kind: Kind, rig_id: int) -> str:
+    """One rig's operational changes."""
+    return f"{kind}-mining-rig-operation-stats:{rig_id}"
+
+
+def rig_commands(rig_id: int) -> str:
+    """Inside the Commander only: something waits for this rig's Sentry. The stored state is the truth, this is the
+    nudge; a Sentry that is away asks for the truth when it returns."""
+    return f"rig-commands:{rig_id}"

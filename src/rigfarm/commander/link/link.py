@@ -1,0 +1,136 @@
+"""One connected Sentry: which rigs it speaks for, and what waits to be sent to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from rigfarm.commander import channels
+from rigfarm.commander.live import Event
+from rigfarm.wire.codec import encode
+from rigfarm.wire.frames import Acks, DownFrame, Verdict, Verdicts
+
+if TYPE_CHECKING:
+    from rigfarm.commander.link.registry import Links
+
+__all__ = ["Link"]
+
+log = structlog.get_logger()
+
+MAX_WAITING = 1_000
+"""Frames that may wait for a Sentry that does not read; one more closes the link, and it asks anew when it returns."""
+
+
+class Link:
+    """State of one link. `send` waits while the Sentry does not read; `close` takes a code and a reason."""
+
+    __slots__ = (
+        "_acks",
+        "_close",
+        "_send",
+        "_sending",
+        "_waiting",
+        "address",
+        "closed",
+        "links",
+        "rigs",
+        "spool",
+        "version",
+        "warned",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        links: Links,
+        address: str,
+        send: Callable[[bytes], Awaitable[None]],
+        close: Callable[[int, str], Awaitable[None]],
+    ) -> None:
+        self.links = links
+        self.address = address
+        self.version = ""
+        self.spool = b""
+        self.rigs: list[int | None] = []
+        """Rig id by slot; None where the token is not, or no longer, good."""
+        self.warned = False
+        self.closed = False
+        self._send = send
+        self._close = close
+        self._acks: list[tuple[int, int]] = []
+        self._waiting: list[DownFrame] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    def slot_of(self, rig_id: int) -> int | None:
+        """Under which number this Sentry speaks for the rig."""
+        try:
+            return self.rigs.index(rig_id)
+        except ValueError:
+            return None
+
+    # Down
+
+    def ack(self, first: int, last: int) -> None:
+        """These are durable. Ranges that touch leave as one."""
+        acks = self._acks
+        if acks and acks[-1][1] + 1 == first:
+            acks[-1] = (acks[-1][0], last)
+        else:
+            acks.append((first, last))
+        self._start_sending()
+
+    def tell(self, frame: DownFrame) -> None:
+        """Send a frame as soon as the Sentry reads."""
+        if len(self._waiting) >= MAX_WAITING:
+            self.hang_up(1013, "the Sentry does not read what it is sent")
+            return
+        self._waiting.append(frame)
+        self._start_sending()
+
+    def revoke(self, rig_id: int, verdict: Verdict) -> None:
+        """From this moment nothing more is taken for the rig; the Sentry is told why."""
+        slot = self.slot_of(rig_id)
+        if slot is None:
+            return
+        self.rigs[slot] = None
+        self.links.hub.unsubscribe(self, channels.rig_commands(rig_id))
+        self.tell(Verdicts([(slot, verdict)]))
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """Close the link; the Sentry reconnects when it thinks fit."""
+        if not self.closed:
+            self.closed = True
+            self.links.background(self._close(code, reason))
+
+    def _start_sending(self) -> None:
+        if self._sending is None and not self.closed:
+            self._sending = self.links.background(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting or self._acks:
+                frames: list[DownFrame] = self._waiting
+                if self._acks:
+                    frames = [Acks(self._acks), *frames]
+                self._acks, self._waiting = [], []
+                for frame in frames:
+                    await self._send(encode(frame))
+        except Exception as error:  # noqa: BLE001 - whatever a broken socket raises, the link is over
+            log.debug("link broke while sending", address=self.address, error=repr(error))
+            self.closed = True
+        finally:
+            self._sending = None
+
+    # The hub's end: something waits for one of this Sentry's rigs
+
+    def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
+        """A nudge on rig-commands: fetch what waits for the rig and send it."""
+        rig_id = int(channel.rsplit(":", 1)[1])
+        slot = self.slot_of(rig_id)
+        if slot is not None:
+            self.links.send_waiting(self, rig_id, slot)
+
+    def channel_closed(self, channel: str) -> None:
+        """Nothing to do: the rig was removed, and `revoke` says so."""

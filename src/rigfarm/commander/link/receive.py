@@ -1,0 +1,136 @@
+"""What a Sentry sends, frame by frame. Everything here runs for every log of the farm: measure before you add to it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+import structlog
+
+from rigfarm.commander.link.link import Link
+from rigfarm.commander.link.registry import Links
+from rigfarm.wire.codec import (
+    MAX_LOG_BYTES,
+    MAX_LOGS_PER_FRAME,
+    FrameError,
+    UnknownFrameError,
+    decode_log,
+    decode_up,
+)
+from rigfarm.wire.frames import (
+    CommandResult,
+    Console,
+    Gap,
+    Hello,
+    Logs,
+    RigBoards,
+    RigPlaybooks,
+    RigSpecs,
+    UpFrame,
+)
+from rigfarm.wire.log import OperationalLog
+
+__all__ = ["receive"]
+
+log = structlog.get_logger()
+
+MAX_GAP = 1 << 40
+
+
+def receive(links: Links, link: Link, data: bytes) -> Hello | None:
+    """Take one frame. A later Hello is handed back, for it wants an answer. FrameError: close the link."""
+    try:
+        frame = decode_up(data)
+    except UnknownFrameError as error:
+        if not link.warned:
+            link.warned = True
+            log.warning("frame ignored", address=link.address, error=str(error), sentry=link.version)
+        return None
+    if type(frame) is Logs:
+        _logs(links, link, frame)
+        return None
+    return _other(links, link, frame)
+
+
+def _logs(links: Links, link: Link, frame: Logs) -> None:
+    count = len(frame.logs)
+    if not count or count != len(frame.slots) or count > MAX_LOGS_PER_FRAME or frame.first < 0:
+        raise FrameError(f"a frame of {count} logs for {len(frame.slots)} slots from {frame.first}")
+    # Parse everything before anything is claimed: a frame counts whole or not at all.
+    parsed = [_parse(raw) for raw in frame.logs]
+    rigs = [_rig(link, slot) for slot in frame.slots]
+    first, last = frame.first, frame.first + count - 1
+    journal = links.journal
+    taken = journal.take(link.spool, first, last)
+    if taken == [(first, last)]:
+        positions = [i for i in range(count) if rigs[i] is not None]
+    else:
+        fresh = {seq - first for low, high in taken for seq in range(low, high + 1)}
+        journal.duplicates += count - len(fresh)
+        positions = [i for i in range(count) if i in fresh and rigs[i] is not None]
+    newest: dict[int, OperationalLog] = {}
+    owners: list[int] = []
+    for i in positions:
+        rig_id = rigs[i]
+        assert rig_id is not None
+        owners.append(rig_id)
+        newest[rig_id] = parsed[i]
+    links.received += len(owners)
+    for rig_id, newest_log in newest.items():
+        links.stats.receive(rig_id, newest_log)
+        if links.book.rigs[rig_id].first_seen_at is None:
+            links.background(links.book.reported(rig_id))
+    raws: list[bytes | memoryview] = [memoryview(frame.logs[i]) for i in positions]
+    journal.add(link.spool, taken, owners, raws, partial(link.ack, first, last))
+
+
+def _parse(raw: msgspec.Raw) -> OperationalLog:
+    if memoryview(raw).nbytes > MAX_LOG_BYTES:
+        raise FrameError(f"an operational log of more than {MAX_LOG_BYTES} bytes")
+    return decode_log(raw)
+
+
+def _rig(link: Link, slot: int) -> int | None:
+    """The rig behind a slot; None when its token is no longer good."""
+    if not 0 <= slot < len(link.rigs):
+        raise FrameError(f"slot {slot} of {len(link.rigs)}")
+    return link.rigs[slot]
+
+
+def _other(links: Links, link: Link, frame: UpFrame) -> Hello | None:
+    """Everything but logs: rare."""
+    if isinstance(frame, Hello):
+        return frame
+    if isinstance(frame, Gap):
+        _gap(links, link, frame)
+        return None
+    assert not isinstance(frame, Logs)
+    rig_id = _rig(link, frame.slot)
+    if rig_id is None:
+        return None
+    handlers = links.handlers
+    if isinstance(frame, RigSpecs):
+        links.background(links.book.specs_changed(rig_id, frame.specs))
+    elif isinstance(frame, RigPlaybooks):
+        if handlers.playbooks is not None:
+            handlers.playbooks(rig_id, frame.statuses)
+    elif isinstance(frame, Console):
+        if handlers.console is not None:
+            handlers.console(rig_id, frame)
+    elif isinstance(frame, CommandResult):
+        if handlers.result is not None:
+            links.background(handlers.result(rig_id, frame))
+    elif isinstance(frame, RigBoards) and handlers.boards is not None:
+        handlers.boards(rig_id, frame.boards)
+    return None
+
+
+def _gap(links: Links, link: Link, frame: Gap) -> None:
+    """The Sentry had to drop logs: count them, so that nobody waits for them."""
+    if not 0 <= frame.first <= frame.last <= MAX_GAP:
+        raise FrameError(f"a gap from {frame.first} to {frame.last}")
+    taken = links.journal.take(link.spool, frame.first, frame.last)
+    dropped = sum(last - first + 1 for first, last in taken)
+    for rig_id in {rig_id for rig_id in link.rigs if rig_id is not None}:
+        links.stats.logs_dropped(rig_id, dropped)
+    links.journal.add(link.spool, taken, [], [], partial(link.ack, frame.first, frame.last))

@@ -1,0 +1,162 @@
+"""All connected Sentries, and who speaks for which rig."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+import structlog
+
+from rigfarm import __version__
+from rigfarm.commander import channels
+from rigfarm.commander.link.link import Link
+from rigfarm.commander.live import Hub
+from rigfarm.commander.logs import Journal
+from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.stats import OperationalStats
+from rigfarm.wire.frames import CommandResult, Console, DownFrame, Hello, Verdict, Welcome
+from rigfarm.wire.playbooks import PlaybookStatus
+from rigfarm.wire.specs import BoardDetail
+
+__all__ = ["Links", "Source", "UpHandlers"]
+
+log = structlog.get_logger()
+
+
+class Source(Protocol):
+    """A noun that has something for Sentries: it is asked when a rig's Sentry connects, and at each nudge."""
+
+    async def waiting(self, rig_id: int, slot: int, *, connected: bool) -> list[DownFrame]:
+        """Everything the rig's Sentry should be told; `connected`: it has just come and knows nothing yet."""
+
+
+class UpHandlers:
+    """Who takes what Sentries say besides logs and specs. A noun registers itself here."""
+
+    def __init__(self) -> None:
+        self.playbooks: Callable[[int, list[PlaybookStatus]], None] | None = None
+        self.console: Callable[[int, Console], None] | None = None
+        self.result: Callable[[int, CommandResult], Awaitable[None]] | None = None
+        self.boards: Callable[[int, list[BoardDetail]], None] | None = None
+
+
+class Links:
+    """The registry, and what links need of the rest of the Commander."""
+
+    def __init__(
+        self, book: RigBook, stats: OperationalStats, journal: Journal, hub: Hub, *, interval_s: float
+    ) -> None:
+        self.book = book
+        self.stats = stats
+        self.journal = journal
+        self.hub = hub
+        self.interval_s = interval_s
+        self.sources: list[Source] = []
+        self.handlers = UpHandlers()
+        self.links: set[Link] = set()
+        self.by_rig: dict[int, Link] = {}
+        self.received = 0
+        """Logs received since the start."""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        book.on_removed.append(self._rig_removed)
+        book.on_token_changed.append(self._token_changed)
+
+    def background(self, work: Coroutine[Any, Any, None] | Awaitable[None]) -> asyncio.Task[None]:
+        """Run something beside the receive loop; an exception is logged, never lost."""
+        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work for a link failed", error=repr(error))
+
+    # Sentries come and go
+
+    def greet(self, link: Link, hello: Hello) -> Welcome:
+        """Judge the tokens of a Hello (the first, or a later one) and register the rigs behind the good ones."""
+        self._unregister(link, keep=set())
+        link.version, link.spool = hello.version, hello.spool
+        link.rigs = []
+        verdicts: list[Verdict] = []
+        for token in hello.tokens:
+            rig = self.book.by_token(token)
+            if rig is not None:
+                link.rigs.append(rig.id)
+                verdicts.append(Verdict("ok", rig.id, rig.name))
+                self._register(link, rig)
+                continue
+            link.rigs.append(None)
+            removed = self.book.removed_by_token(token)
+            verdicts.append(Verdict("unknown") if removed is None else Verdict("removed", *removed))
+        self.links.add(link)
+        return Welcome(time.time_ns() // 1_000_000, self.interval_s, verdicts, __version__)
+
+    def after_welcome(self, link: Link) -> None:
+        """Send whatever waits for the rigs of a Sentry that has just been welcomed."""
+        if self.sources:
+            self.background(self._send_all(link))
+
+    def leave(self, link: Link) -> None:
+        """The socket is gone."""
+        link.closed = True
+        self.links.discard(link)
+        self._unregister(link, keep=set())
+
+    def _register(self, link: Link, rig: Rig) -> None:
+        other = self.by_rig.get(rig.id)
+        if other is not None and other is not link:
+            log.warning("another Sentry connected with the token of a rig; the newer one is heard", rig=rig.id)
+            slot = other.slot_of(rig.id)
+            if slot is not None:
+                other.rigs[slot] = None
+            self.hub.unsubscribe(other, channels.rig_commands(rig.id))
+            if not any(rig_id is not None for rig_id in other.rigs):
+                other.hang_up(4409, "another Sentry connected with this token")
+        self.by_rig[rig.id] = link
+        self.hub.subscribe(link, channels.rig_commands(rig.id))
+        self.stats.link_up(rig.id)
+
+    def _unregister(self, link: Link, keep: set[int]) -> None:
+        for rig_id in link.rigs:
+            if rig_id is not None and rig_id not in keep:
+                self.hub.unsubscribe(link, channels.rig_commands(rig_id))
+                if self.by_rig.get(rig_id) is link:
+                    del self.by_rig[rig_id]
+                    self.stats.link_lost(rig_id)
+
+    # What waits for rigs
+
+    def send_waiting(self, link: Link, rig_id: int, slot: int) -> None:
+        """A noun nudged: fetch and send what waits for the rig."""
+        self.background(self._send_rig(link, rig_id, slot, connected=False))
+
+    async def _send_all(self, link: Link) -> None:
+        for slot, rig_id in enumerate(link.rigs):
+            if rig_id is not None:
+                await self._send_rig(link, rig_id, slot, connected=True)
+
+    async def _send_rig(self, link: Link, rig_id: int, slot: int, *, connected: bool) -> None:
+        for source in self.sources:
+            for frame in await source.waiting(rig_id, slot, connected=connected):
+                if slot < len(link.rigs) and link.rigs[slot] == rig_id:
+                    link.tell(frame)
+
+    # What happens to rigs
+
+    def _rig_removed(self, rig: Rig) -> None:
+        self.stats.remove(rig.id)
+        link = self.by_rig.pop(rig.id, None)
+        if link is not None:
+            link.revoke(rig.id, Verdict("removed", rig.id, rig.name))
+
+    def _token_changed(self, rig: Rig) -> None:
+        link = self.by_rig.pop(rig.id, None)
+        if link is not None:
+            link.revoke(rig.id, Verdict("unknown"))
+            self.stats.link_lost(rig.id)

@@ -1,0 +1,100 @@
+"""The WebSocket `/link`: one per Sentry. It authenticates itself by the tokens of its Hello."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+from litestar import WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect
+
+from rigfarm.commander.link.link import Link
+from rigfarm.commander.link.receive import receive
+from rigfarm.commander.link.registry import Links
+from rigfarm.wire.codec import MAX_TOKENS, FrameError, decode_up, encode
+from rigfarm.wire.frames import PROTOCOL, Hello
+
+if TYPE_CHECKING:
+    from rigfarm.commander.auth.limits import RateLimit
+
+__all__ = ["MALFORMED", "NOT_WELCOME", "NO_HELLO", "SLOW_DOWN", "link_socket"]
+
+MALFORMED = 4400
+NOT_WELCOME = 4401
+NO_HELLO = 4408
+SLOW_DOWN = 4429
+HELLO_WITHIN_S = 10.0
+GOODBYE_S = 2.0
+
+log = structlog.get_logger()
+
+
+@websocket("/link", opt={"open": True})
+async def link_socket(socket: WebSocket, links: Links, bad_tokens: RateLimit) -> None:
+    """Serve one Sentry until it goes."""
+    address = socket.client.host if socket.client is not None else "?"
+    await socket.accept()
+
+    async def send(data: bytes) -> None:
+        await socket.send_data(data, mode="binary")
+
+    async def close(code: int, reason: str) -> None:
+        await socket.close(code=code, reason=reason[:120])
+
+    link = Link(links, address, send, close)
+    try:
+        if await _welcome(socket, links, link, bad_tokens):
+            await _receive(socket, links, link, bad_tokens)
+    except WebSocketDisconnect:
+        pass
+    except FrameError as error:
+        log.warning("link closed", address=address, error=str(error), sentry=link.version)
+        link.hang_up(MALFORMED, str(error))
+    finally:
+        links.leave(link)
+
+
+async def _welcome(socket: WebSocket, links: Links, link: Link, bad_tokens: RateLimit) -> bool:
+    """The first frame must be a Hello with a good token."""
+    if bad_tokens.blocked(link.address):
+        await socket.close(code=SLOW_DOWN, reason="too many bad tokens from this address; try again in a minute")
+        return False
+    try:
+        data = await asyncio.wait_for(socket.receive_data(mode="binary"), HELLO_WITHIN_S)
+    except TimeoutError:
+        await socket.close(code=NO_HELLO, reason="no Hello within 10 s")
+        return False
+    frame = decode_up(data)
+    if not isinstance(frame, Hello):
+        raise FrameError("the first frame must be a Hello")
+    return await _greet(socket, links, link, frame, bad_tokens)
+
+
+async def _greet(socket: WebSocket, links: Links, link: Link, hello: Hello, bad_tokens: RateLimit) -> bool:
+    if hello.protocol != PROTOCOL:
+        raise FrameError(f"protocol {hello.protocol}; this Commander speaks {PROTOCOL}: update the older of the two")
+    if len(hello.spool) != 16 or not 0 < len(hello.tokens) <= MAX_TOKENS:
+        raise FrameError("a Hello needs a spool of 16 bytes and at least one token")
+    welcome = links.greet(link, hello)
+    for verdict in welcome.verdicts:
+        if verdict.kind == "unknown":
+            bad_tokens.hit(link.address)
+    await socket.send_data(encode(welcome), mode="binary")
+    if not any(verdict.kind == "ok" for verdict in welcome.verdicts):
+        await asyncio.sleep(GOODBYE_S)
+        await socket.close(code=NOT_WELCOME, reason="none of these tokens is good here")
+        return False
+    links.after_welcome(link)
+    return True
+
+
+async def _receive(socket: WebSocket, links: Links, link: Link, bad_tokens: RateLimit) -> None:
+    journal = links.journal
+    while not link.closed:
+        data = await socket.receive_data(mode="binary")
+        hello = receive(links, link, data)
+        if hello is not None and not await _greet(socket, links, link, hello, bad_tokens):
+            return
+        if not journal.has_room:
+            await journal.room()

@@ -1,0 +1,93 @@
+"""The hub: channel and key to subscribers. Publishing to a channel nobody looks at costs one dictionary look-up.
+
+A message is (channel, event, payload) about one *key* of the channel (a rig's id, the totals). A subscriber takes a
+whole channel or only some of its keys: an index page subscribes to the rigs in view and is not woken by the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from enum import Enum
+from typing import Final, Literal, Protocol
+
+__all__ = ["ALL", "Event", "Hub", "Subscriber"]
+
+Event = Literal["created", "updated", "deleted"]
+
+
+class _All(Enum):
+    ALL = "*"
+
+
+ALL: Final = _All.ALL
+"""Subscribe to every key of a channel."""
+
+
+class Subscriber(Protocol):
+    """Whoever listens. `deliver` is called synchronously for each message: it must be quick and must not raise."""
+
+    def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
+        """Take a message."""
+
+    def channel_closed(self, channel: str) -> None:
+        """The channel exists no more; the subscription is already gone."""
+
+
+class Hub:
+    """Subscriptions of this process. Not thread-safe: used from the event loop only."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, dict[Hashable, set[Subscriber]]] = {}
+        self.delivered = 0
+        """Deliveries since the start, for the metrics."""
+
+    def subscribe(self, subscriber: Subscriber, channel: str, keys: Iterable[Hashable] = (ALL,)) -> None:
+        """Add keys of a channel to what a subscriber hears. Twice is once."""
+        topic = self._channels.setdefault(channel, {})
+        for key in keys:
+            topic.setdefault(key, set()).add(subscriber)
+
+    def unsubscribe(self, subscriber: Subscriber, channel: str, keys: Iterable[Hashable] = (ALL,)) -> None:
+        """Take keys away; unknown ones are ignored. An empty channel costs no memory."""
+        topic = self._channels.get(channel)
+        if topic is None:
+            return
+        for key in keys:
+            listeners = topic.get(key)
+            if listeners is not None:
+                listeners.discard(subscriber)
+                if not listeners:
+                    del topic[key]
+        if not topic:
+            del self._channels[channel]
+
+    def watched(self, channel: str) -> bool:
+        """Whether anybody listens: spares the sender work that nobody would see."""
+        return channel in self._channels
+
+    def publish(self, channel: str, event: Event, payload: object, key: Hashable = ALL) -> None:
+        """Tell every subscriber of the key, and of the whole channel."""
+        topic = self._channels.get(channel)
+        if topic is None:
+            return
+        listeners = topic.get(key)
+        if listeners:
+            self.delivered += len(listeners)
+            for subscriber in tuple(listeners):
+                subscriber.deliver(channel, key, event, payload)
+        if key is not ALL and (listeners := topic.get(ALL)):
+            self.delivered += len(listeners)
+            for subscriber in tuple(listeners):
+                subscriber.deliver(channel, key, event, payload)
+
+    def close(self, channel: str) -> None:
+        """End a channel (its rig was removed): every subscriber is told once."""
+        topic = self._channels.pop(channel, None)
+        if topic is None:
+            return
+        for subscriber in set().union(*topic.values()):
+            subscriber.channel_closed(channel)
+
+    def subscriptions(self) -> int:
+        """Number of (channel, key, subscriber) triples, for the metrics and the leak tests."""
+        return sum(len(listeners) for topic in self._channels.values() for listeners in topic.values())

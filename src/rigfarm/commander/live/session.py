@@ -1,0 +1,175 @@
+"""A browser's page session: conflates what it hears and flushes it, at most four times a second, within a byte budget.
+
+The latest message per (channel, key) waits in the session; an older one that was not sent yet is replaced, so a slow
+browser gets the newest state late instead of every state later, and costs one entry per row in view at the most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Protocol
+
+from rigfarm.commander.live.hub import Event, Hub
+
+__all__ = ["Change", "Changes", "LiveSessions", "Page", "PageSession"]
+
+FLUSH_INTERVAL_S = 0.25
+AT_ONCE_S = 0.01
+"""Messages that belong together (a rename tells two channels) leave in one frame."""
+BYTES_PER_S = 256 << 10
+
+Change = tuple[Event, object]
+Changes = Mapping[tuple[str, Hashable], Change]
+
+
+class Page(Protocol):
+    """What one browser page shows, in the noun's own words."""
+
+    def open(self, session: PageSession) -> None:
+        """Subscribe to the page's channels."""
+
+    async def snapshot(self) -> list[str]:
+        """Frames that bring the page up to date from whatever it showed before."""
+
+    async def render(self, changes: Changes) -> list[str]:
+        """Frames for these changes; none when the page does not show them."""
+
+    async def hear(self, message: dict[str, object]) -> None:
+        """Something the browser said."""
+
+    def urgent(self, channel: str) -> bool:
+        """Whether changes of this channel leave at once rather than at the next flush."""
+
+
+class PageSession:
+    """One WebSocket of one page. `send` is the socket's own, and waits while the browser does not read."""
+
+    def __init__(self, hub: Hub, page: Page, send: Callable[[str], Awaitable[None]], owner: bytes) -> None:
+        self.hub = hub
+        self.page = page
+        self.owner = owner
+        """Hash of the login session, so that its end closes the socket."""
+        self.bytes_sent = 0
+        self._send = send
+        self._pending: dict[tuple[str, Hashable], Change] = {}
+        self._subscriptions: dict[str, set[Hashable]] = {}
+        self._wake = asyncio.Event()
+        self._urgent = False
+        self._snapshot_due = True
+        self._not_before = 0.0
+
+    # What the page does
+
+    def follow(self, channel: str, keys: set[Hashable]) -> None:
+        """Hear exactly these keys of the channel from now on."""
+        before = self._subscriptions.get(channel, set())
+        self.hub.unsubscribe(self, channel, before - keys)
+        self.hub.subscribe(self, channel, keys - before)
+        self._subscriptions[channel] = set(keys)
+
+    def refresh(self) -> None:
+        """Send a whole snapshot next, at once."""
+        self._snapshot_due = True
+        self._urgent = True
+        self._wake.set()
+
+    # What the hub does
+
+    def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
+        """Keep the latest per key; a key that was created and then updated before the flush stays created."""
+        before = self._pending.get((channel, key))
+        if before is not None and before[0] == "created" and event == "updated":
+            event = "created"
+        self._pending[channel, key] = (event, payload)
+        if not self._urgent and self.page.urgent(channel):
+            self._urgent = True
+        self._wake.set()
+
+    def channel_closed(self, channel: str) -> None:
+        """Forget the subscription; the page is told by the message that came before."""
+        self._subscriptions.pop(channel, None)
+
+    # What the socket does
+
+    async def run(self) -> None:
+        """Flush until cancelled or the socket is gone."""
+        loop = asyncio.get_running_loop()
+        self.page.open(self)
+        try:
+            while True:
+                if not self._snapshot_due:
+                    await self._wake.wait()
+                await self._pace(loop)
+                started = loop.time()
+                size = await self._flush()
+                self._not_before = started + max(FLUSH_INTERVAL_S if size else 0.0, size / BYTES_PER_S)
+        finally:
+            for channel, keys in self._subscriptions.items():
+                self.hub.unsubscribe(self, channel, keys)
+            self._subscriptions.clear()
+
+    async def _pace(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for the next allowed flush; something urgent cuts the wait short."""
+        while not self._urgent and (wait := self._not_before - loop.time()) > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait)
+            if self._not_before <= loop.time():
+                break
+        if self._urgent:
+            await asyncio.sleep(AT_ONCE_S)
+
+    async def _flush(self) -> int:
+        self._wake.clear()
+        self._urgent = False
+        changes, self._pending = self._pending, {}
+        if self._snapshot_due:
+            self._snapshot_due = False
+            frames = await self.page.snapshot()
+            if changes:
+                frames += await self.page.render(changes)
+        else:
+            frames = await self.page.render(changes)
+        size = 0
+        for frame in frames:
+            await self._send(frame)
+            size += len(frame)
+        self.bytes_sent += size
+        return size
+
+
+class LiveSessions:
+    """All page sessions of this process, so that the end of a login ends its sockets."""
+
+    def __init__(self, limit: int = 2_000) -> None:
+        self.limit = limit
+        self._closers: dict[PageSession, Callable[[], None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._closers)
+
+    @property
+    def full(self) -> bool:
+        """Whether one more page would be too many."""
+        return len(self._closers) >= self.limit
+
+    def add(self, session: PageSession, close: Callable[[], None]) -> None:
+        """Remember how to end a session's socket."""
+        self._closers[session] = close
+
+    def discard(self, session: PageSession) -> None:
+        """The socket is gone."""
+        self._closers.pop(session, None)
+
+    def end(self, owner: bytes | None = None) -> int:
+        """Close the sockets of one login session, or of all."""
+        ended = [s for s in self._closers if owner is None or s.owner == owner]
+        for session in ended:
+            self._closers.pop(session)()
+        return len(ended)
+
+    def pages(self) -> list[Page]:
+        """The pages that are open now."""
+        return [session.page for session in self._closers]

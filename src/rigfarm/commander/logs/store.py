@@ -1,0 +1,39 @@
+"""The journal's database: one file of its own, one writing connection that also owns the checkpoint.
+
+SQLite before 3.51.3 can corrupt a WAL when two connections write or checkpoint; readers here are read-only and never
+checkpoint. `synchronous=FULL` is what makes an acknowledged log survive a power cut (docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+__all__ = ["open_reader", "open_writer"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY AUTOINCREMENT, t_ms INTEGER NOT NULL, rigs BLOB NOT NULL,
+                                    body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS journal_t ON journal (t_ms);
+CREATE TABLE IF NOT EXISTS snapshots (id INTEGER PRIMARY KEY AUTOINCREMENT, t_ms INTEGER NOT NULL,
+                                      journal_id INTEGER NOT NULL, marks BLOB NOT NULL, state BLOB NOT NULL);
+"""
+
+
+def open_writer(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
+    """The one connection that writes. Used from one thread at a time."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute(f"PRAGMA synchronous={synchronous}")
+    db.execute("PRAGMA wal_autocheckpoint=2000")
+    db.executescript(_SCHEMA)
+    path.chmod(0o600)
+    return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write and never checkpoints."""
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    db.execute("PRAGMA query_only=1")
+    return db

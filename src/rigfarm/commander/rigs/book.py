@@ -1,0 +1,195 @@
+"""The rigs of this farm and what can be done with them. All are kept in memory: pages and links ask here, and only
+changes go to the database. A change is durable before anybody hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from msgspec.structs import replace
+
+from rigfarm.commander.channels import Kind
+from rigfarm.commander.live import Hub
+from rigfarm.commander.rigs import broadcasts, store
+from rigfarm.commander.rigs.model import Rig, clean_name, name_key
+from rigfarm.commander.storage import Storage
+from rigfarm.wire.specs import Specs
+from rigfarm.wire.tokens import hash_token, new_token
+
+__all__ = ["NoSuchRigError", "RigBook"]
+
+log = structlog.get_logger()
+
+
+class NoSuchRigError(LookupError):
+    """No rig has this id (any more)."""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class RigBook:
+    """All rigs, by id and by token."""
+
+    def __init__(self, storage: Storage, hub: Hub) -> None:
+        self.rigs: dict[int, Rig] = {}
+        self.revision = 0
+        """Grows whenever a rig comes, goes or is renamed."""
+        self.on_added: list[Callable[[Rig], None]] = []
+        self.on_removed: list[Callable[[Rig], None]] = []
+        self.on_token_changed: list[Callable[[Rig], None]] = []
+        self._storage = storage
+        self._hub = hub
+        self._by_token: dict[bytes, int] = {}
+        self._token_of: dict[int, bytes] = {}
+        self._names: dict[str, int] = {}
+        self._removed: dict[bytes, tuple[int, str]] = {}
+        self._writing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read all of them; once, before serving."""
+        async with self._storage.read() as tx:
+            found = await store.load_rigs(tx)
+            self._removed = {token: (rig_id, name) for token, rig_id, name in await store.load_tombstones(tx)}
+        for rig, token_hash in found:
+            self._put(rig, token_hash)
+
+    # Looking up
+
+    def get(self, rig_id: int) -> Rig:
+        """The rig, or NoSuchRigError."""
+        try:
+            return self.rigs[rig_id]
+        except KeyError:
+            raise NoSuchRigError(rig_id) from None
+
+    def by_token(self, token: str) -> Rig | None:
+        """The rig this token speaks for."""
+        rig_id = self._by_token.get(hash_token(token))
+        return None if rig_id is None else self.rigs[rig_id]
+
+    def removed_by_token(self, token: str) -> tuple[int, str] | None:
+        """(id, name) of the removed rig this token spoke for: the tombstone."""
+        return self._removed.get(hash_token(token))
+
+    def of_kind(self, kind: Kind) -> list[Rig]:
+        """Rigs of a kind, oldest first."""
+        return [rig for rig in self.rigs.values() if rig.kind == kind]
+
+    def name_taken(self, name: str, except_id: int | None = None) -> bool:
+        """Whether another rig has this name, compared without regard to case."""
+        owner = self._names.get(name_key(name))
+        return owner is not None and owner != except_id
+
+    # What operators do
+
+    async def create(self, name: str, kind: Kind) -> tuple[Rig, str]:
+        """Add a rig; returns it and its token, which is known to nobody afterwards."""
+        created = await self.create_many([name], kind)
+        return created[0]
+
+    async def create_many(self, names: list[str], kind: Kind) -> list[tuple[Rig, str]]:
+        """Add several, all or none. NameTakenError names the first that is taken."""
+        names = [clean_name(name) for name in names]
+        async with self._writing:
+            seen: set[str] = set()
+            for name in names:
+                if self.name_taken(name) or name_key(name) in seen:
+                    raise store.NameTakenError(name)
+                seen.add(name_key(name))
+            tokens = [new_token() for _ in names]
+            now_ms = _now_ms()
+            async with self._storage.begin() as tx:
+                rigs = [
+                    await store.insert_rig(tx, name, kind, hash_token(token), now_ms)
+                    for name, token in zip(names, tokens, strict=True)
+                ]
+            for rig, token in zip(rigs, tokens, strict=True):
+                self._put(rig, hash_token(token))
+                self._tell(self.on_added, rig)
+                broadcasts.created(self._hub, rig)
+        return list(zip(rigs, tokens, strict=True))
+
+    async def rename(self, rig_id: int, name: str) -> Rig:
+        """Give it another name."""
+        name = clean_name(name)
+        async with self._writing:
+            rig = self.get(rig_id)
+            if name == rig.name:
+                return rig
+            if self.name_taken(name, except_id=rig_id):
+                raise store.NameTakenError(name)
+            changed = await self._save(replace(rig, name=name))
+        broadcasts.updated(self._hub, changed)
+        return changed
+
+    async def rotate_token(self, rig_id: int) -> tuple[Rig, str]:
+        """A new token; the old one is refused at once, on open links too. Mining goes on."""
+        token = new_token()
+        async with self._writing:
+            rig = self.get(rig_id)
+            async with self._storage.begin() as tx:
+                await store.save_token(tx, rig_id, hash_token(token))
+            self._by_token.pop(self._token_of[rig_id], None)
+            self._put(rig, hash_token(token))
+            self._tell(self.on_token_changed, rig)
+        return rig, token
+
+    async def remove(self, rig_id: int) -> Rig:
+        """Remove it: its Sentry is told to stop and clean up, now or whenever it returns."""
+        async with self._writing:
+            rig = self.get(rig_id)
+            token_hash = self._token_of[rig_id]
+            async with self._storage.begin() as tx:
+                await store.delete_rig(tx, rig, token_hash, _now_ms())
+            self._removed[token_hash] = (rig.id, rig.name)
+            self.revision += 1
+            del self.rigs[rig_id], self._token_of[rig_id], self._names[name_key(rig.name)]
+            self._by_token.pop(token_hash, None)
+            self._tell(self.on_removed, rig)
+            broadcasts.deleted(self._hub, rig)
+        return rig
+
+    # What Sentries say
+
+    async def specs_changed(self, rig_id: int, specs: Specs) -> None:
+        """The rig says what it is made of."""
+        async with self._writing:
+            rig = self.rigs.get(rig_id)
+            if rig is None or rig.specs == specs:
+                return
+            changed = await self._save(replace(rig, specs=specs))
+        broadcasts.updated(self._hub, changed)
+
+    async def reported(self, rig_id: int) -> None:
+        """A rig's first log ever: it waits no more."""
+        async with self._writing:
+            rig = self.rigs.get(rig_id)
+            if rig is None or rig.first_seen_at is not None:
+                return
+            changed = await self._save(replace(rig, first_seen_at=_now_ms()))
+        broadcasts.reported_first(self._hub, changed)
+
+    async def _save(self, rig: Rig) -> Rig:
+        old = self.rigs[rig.id]
+        rig = replace(rig, revision=old.revision + 1)
+        async with self._storage.begin() as tx:
+            await store.save_rig(tx, rig)
+        if rig.name != old.name:
+            del self._names[name_key(old.name)]
+        self._put(rig, self._token_of[rig.id])
+        return rig
+
+    def _put(self, rig: Rig, token_hash: bytes) -> None:
+        self.revision += 1
+        self.rigs[rig.id] = rig
+        self._names[name_key(rig.name)] = rig.id
+        self._by_token[token_hash] = rig.id
+        self._token_of[rig.id] = token_hash
+
+    def _tell(self, listeners: list[Callable[[Rig], None]], rig: Rig) -> None:
+        for listener in listeners:
+            listener(rig)

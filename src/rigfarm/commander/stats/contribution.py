@@ -1,0 +1,86 @@
+"""What one rig adds to the totals of its kind, as exact integers: sums that are added to and subtracted from for
+months must not drift, and a coin whose last rig leaves must come to exactly nothing."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rigfarm.wire.log import OperationalLog
+
+__all__ = ["NOTHING", "CoinShare", "Contribution", "contribution_of"]
+
+MAX_HASHRATE = 1e24
+MAX_POWER_W = 1e7
+
+
+class CoinShare(Struct, frozen=True, gc=False):
+    """One rig's share of one coin."""
+
+    coin: str
+    millihashes: int
+    """mH/s"""
+    milliwatts: int | None
+    """The power that goes into this coin; absent where nobody can tell."""
+    accepted: int
+    rejected: int
+
+
+class Contribution(Struct, frozen=True, gc=False):
+    """One rig's share of everything."""
+
+    coins: tuple[CoinShare, ...] = ()
+    milliwatts: int | None = None
+
+
+NOTHING = Contribution()
+
+
+def contribution_of(log: OperationalLog) -> Contribution:
+    """A log's contribution. Impossible numbers (negative, NaN, infinite, 1e308) count as unknown."""
+    power = log.power_w
+    if power is None or not 0.0 <= power < MAX_POWER_W:
+        power = None
+    coins: dict[str, list[int]] = {}
+    columns: dict[str, list[int]] = {}
+    for position, workload in enumerate(log.workloads):
+        rate = workload.hashrate
+        if rate is None or not 0.0 <= rate < MAX_HASHRATE:
+            continue
+        coin = workload.coin or workload.algorithm or "?"
+        sums = coins.setdefault(coin, [0, 0, 0])
+        sums[0] += round(rate * 1000)
+        sums[1] += max(workload.accepted or 0, 0)
+        sums[2] += max(workload.rejected or 0, 0)
+        columns.setdefault(coin, []).append(position)
+    if power is None:
+        shares: dict[str, float] | None = None
+    elif len(coins) == 1:
+        shares = dict.fromkeys(coins, power)
+    else:
+        shares = _split_power(log, columns, power)
+    return Contribution(
+        tuple(
+            CoinShare(coin, rate, None if shares is None else round(shares[coin] * 1000), accepted, rejected)
+            for coin, (rate, accepted, rejected) in coins.items()
+        ),
+        None if power is None else round(power * 1000),
+    )
+
+
+def _split_power(log: OperationalLog, columns: dict[str, list[int]], power: float) -> dict[str, float] | None:
+    """A rig's power by coin, in proportion to what the devices draw that hash it; dual mining shares a device."""
+    drawn = dict.fromkeys(columns, 0.0)
+    for device in log.devices:
+        if device.power_w is None or not 0.0 < device.power_w < MAX_POWER_W:
+            continue
+        busy = [
+            coin
+            for coin, positions in columns.items()
+            if any(p < len(device.hashrates) and (device.hashrates[p] or 0.0) > 0.0 for p in positions)
+        ]
+        for coin in busy:
+            drawn[coin] += device.power_w / len(busy)
+    total = sum(drawn.values())
+    if not total or not all(drawn.values()):
+        return None
+    return {coin: power * share / total for coin, share in drawn.items()}

@@ -1,0 +1,115 @@
+"""A page session sends the newest state, rarely, and never the whole past."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from rigfarm.commander.live import Hub, PageSession
+from rigfarm.commander.live.session import FLUSH_INTERVAL_S, Changes
+
+
+class Rows:
+    """A page that shows one channel and renders each change as `key=payload`."""
+
+    def open(self, session: PageSession) -> None:
+        session.follow("rows", {1, 2, 3})
+        session.follow("rigs", {1})
+
+    async def snapshot(self) -> list[str]:
+        return ["snapshot"]
+
+    async def render(self, changes: Changes) -> list[str]:
+        return [" ".join(f"{key}={payload}" for (_, key), (_, payload) in changes.items())]
+
+    async def hear(self, message: dict[str, object]) -> None:
+        pass
+
+    def urgent(self, channel: str) -> bool:
+        return channel == "rigs"
+
+
+class Socket:
+    def __init__(self) -> None:
+        self.frames: list[str] = []
+        self.times: list[float] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def send(self, frame: str) -> None:
+        await self.open.wait()
+        self.frames.append(frame)
+        self.times.append(asyncio.get_running_loop().time())
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.frames) < count:
+                await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def opened(hub: Hub) -> AsyncIterator[tuple[PageSession, Socket]]:
+    socket = Socket()
+    session = PageSession(hub, Rows(), socket.send, b"")
+    task = asyncio.create_task(session.run())
+    await socket.until(1)
+    yield session, socket
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_it_works() -> None:
+    hub = Hub()
+    async with opened(hub) as (_, socket):
+        hub.publish("rows", "updated", "a", key=1)
+        await socket.until(2)
+        assert socket.frames == ["snapshot", "1=a"]
+    assert hub.subscriptions() == 0
+
+
+async def test_a_slow_browser_gets_the_newest_state_only() -> None:
+    hub = Hub()
+    async with opened(hub) as (_, socket):
+        socket.open.clear()
+        for value in range(1000):
+            hub.publish("rows", "updated", value, key=1 + value % 2)
+            if not value % 100:
+                await asyncio.sleep(0.05)
+        socket.open.set()
+        await socket.until(3)
+        assert len(socket.frames) == 3, "the snapshot, the one that was stuck, and the newest state"
+        assert set(socket.frames[-1].split()) == {"1=998", "2=999"}
+
+
+async def test_operational_changes_leave_at_most_four_times_a_second() -> None:
+    hub = Hub()
+    async with opened(hub) as (_, socket):
+        for value in range(60):
+            hub.publish("rows", "updated", value, key=1)
+            await asyncio.sleep(0.01)
+        gaps = [after - before for before, after in zip(socket.times[1:], socket.times[2:], strict=False)]
+        assert gaps
+        assert min(gaps) > FLUSH_INTERVAL_S * 0.9
+
+
+async def test_a_rig_change_does_not_wait_for_the_next_flush() -> None:
+    hub = Hub()
+    async with opened(hub) as (session, socket):
+        hub.publish("rows", "updated", "a", key=1)
+        await socket.until(2)
+        session._not_before += 60  # the next ordinary flush is a minute away
+        hub.publish("rows", "updated", "b", key=1)
+        await asyncio.sleep(0.05)
+        assert len(socket.frames) == 2
+        hub.publish("rigs", "updated", "renamed", key=1)
+        await socket.until(3)
+        assert socket.frames[-1] == "1=b 1=renamed"
+
+
+async def test_created_then_updated_is_still_created() -> None:
+    hub = Hub()
+    session = PageSession(hub, Rows(), Socket().send, b"")
+    session.deliver("rows", 1, "created", "a")
+    session.deliver("rows", 1, "updated", "b")
+    assert session._pending == {("rows", 1): ("created", "b")}

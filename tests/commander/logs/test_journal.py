@@ -1,0 +1,169 @@
+"""What the journal has acknowledged is there after any end, once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rigfarm.commander.logs.journal import Journal
+from rigfarm.commander.logs.recent import RecentRows
+from rigfarm.wire.codec import encode
+from rigfarm.wire.log import OperationalLog, Workload
+
+SPOOL = b"s" * 16
+
+
+def a_log(t: int, hashrate: float = 1000.0) -> bytes:
+    return encode(OperationalLog(t=t, power_w=100.0, workloads=[Workload(coin="XMR", hashrate=hashrate)]))
+
+
+async def put(journal: Journal, first: int, logs: list[bytes], rig: int = 7) -> None:
+    """Add logs and wait until they are acknowledged."""
+    done = asyncio.Event()
+    last = first + len(logs) - 1
+    taken = journal.take(SPOOL, first, last)
+    fresh = [logs[seq - first] for low, high in taken for seq in range(low, high + 1)]
+    journal.add(SPOOL, taken, [rig] * len(fresh), list(fresh), done.set)
+    await asyncio.wait_for(done.wait(), 10)
+
+
+def stored(path: Path) -> list[int]:
+    """Times of all stored logs of rig 7."""
+    journal = Journal(path)
+    journal.open()
+    return [log.t for row in journal.rows_after(0) for _, log in row.logs(7)]
+
+
+async def test_it_works(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.open()
+    journal.start()
+    await put(journal, 1, [a_log(1), a_log(2)])
+    await put(journal, 3, [a_log(3)])
+    assert stored(journal.path) == [1, 2, 3]
+    await journal.close()
+
+
+async def test_a_resent_log_is_stored_once_even_after_a_restart(tmp_path: Path) -> None:
+    for _ in range(3):
+        journal = Journal(tmp_path / "journal.db")
+        journal.open()
+        journal.start()
+        await put(journal, 1, [a_log(1), a_log(2), a_log(3)])
+        await put(journal, 2, [a_log(2), a_log(3), a_log(4)])
+        await journal.close()
+    assert stored(tmp_path / "journal.db") == [1, 2, 3, 4]
+
+
+async def test_the_snapshot_knows_exactly_the_rows_up_to_its_own(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.open()
+    journal.state = lambda: lambda: b"the farm"
+    journal.start()
+    await put(journal, 1, [a_log(1)])
+    await journal.close()
+    again = Journal(tmp_path / "journal.db")
+    snapshot = again.open()
+    assert snapshot is not None
+    assert snapshot.state == b"the farm"
+    assert list(again.rows_after(snapshot.journal_id)) == []
+    assert again.take(SPOOL, 1, 2) == [(2, 2)]
+
+
+async def test_a_receipt_comes_only_after_the_commit(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.open()
+    journal.start()
+    reader = sqlite3.connect(tmp_path / "journal.db")
+    rows_at_receipt: list[int] = []
+    done = asyncio.Event()
+
+    def receipt() -> None:
+        rows_at_receipt.append(reader.execute("SELECT count(*) FROM journal").fetchone()[0])
+        done.set()
+
+    journal.add(SPOOL, journal.take(SPOOL, 1, 1), [7], [a_log(1)], receipt)
+    await asyncio.wait_for(done.wait(), 10)
+    assert rows_at_receipt == [1]
+    await journal.close()
+
+
+async def test_a_full_disk_acknowledges_nothing_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.open()
+    monkeypatch.setattr("rigfarm.commander.logs.journal.RETRY_S", 0.05)
+    real = journal._commit
+    refusals = 3
+
+    def commit(*args: object) -> tuple[int, int, float]:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "_commit", commit)
+    journal.start()
+    await put(journal, 1, [a_log(1), a_log(2)])
+    assert journal.failing is None
+    assert stored(journal.path) == [1, 2]
+    await journal.close()
+
+
+async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
+    import time
+
+    journal = Journal(tmp_path / "journal.db")
+    journal.open()
+    recent = RecentRows(journal)
+    journal.on_committed = recent.committed
+    journal.start()
+    now = time.time_ns() // 1_000_000
+    await put(journal, 1, [a_log(now - 4_000_000), a_log(now - 10_000, 5.0), a_log(now - 5_000, 6.0)])
+    await put(journal, 4, [a_log(now - 5_000, 99.0)], rig=8)
+    chart = await recent.last_hour(7)
+    assert chart.t == [now - 10_000, now - 5_000]
+    assert chart.hashrates == {"XMR": [5.0, 6.0]}
+    fresh = RecentRows(journal)
+    await fresh.rebuild()
+    assert await fresh.last_hour(7) == chart
+    recent.close()
+    fresh.close()
+    await journal.close()
+
+
+_WRITER = """
+import asyncio, sys
+sys.path.insert(0, {here!r})
+from pathlib import Path
+from test_journal import *
+async def main():
+    journal = Journal(Path({path!r})); journal.open(); journal.start()
+    seq = 1
+    while True:
+        await put(journal, seq, [a_log(seq), a_log(seq + 1)])
+        print(seq + 1, flush=True)
+        seq += 2
+asyncio.run(main())
+"""
+
+
+def test_a_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    code = _WRITER.format(here=str(Path(__file__).parent), path=str(path))
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged = [int(process.stdout.readline()) for _ in range(5)]
+    process.kill()
+    acknowledged += [int(line) for line in process.stdout.read().split()]
+    process.wait()
+    times = stored(path)
+    assert times[: acknowledged[-1]] == list(range(1, acknowledged[-1] + 1))
+    assert len(times) == len(set(times))
