@@ -1,2 +1,55 @@
-# One file of commands; `make help` lists them.
+# One file of commands; `make` lists them. Needs only git, make and python3 with venv.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+VENDOR := src/rigfarm/commander/web/static/vendor
+
 .DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench faults bundle lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bin/python:
+	@echo "Creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+# Installed again only when what is locked changes.
+$(STAMP): requirements/dev.txt pyproject.toml tools/frontend.py package-lock.json | $(VENV)/bin/python
+	@echo "Installing Rigfarm and its locked dependencies into $(VENV) (about a minute, once) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-virtualenv -r requirements/dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-virtualenv --no-deps -e .
+	@$(PY) tools/frontend.py
+	@touch $(STAMP)
+
+install: $(STAMP) ## create .venv with everything in it, and the front-end files
+
+demo: $(STAMP) ## a living farm on this machine: a Commander, this machine as a rig, and simulated rigs
+	@$(PY) -m rigfarm.cli demo
+
+test: $(STAMP) ## every test
+	@$(PY) tools/browser.py
+	@$(PY) -m pytest
+
+lint: $(STAMP) ## ruff, mypy --strict, the one-way imports
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(STAMP) ## put the code into its form
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+bench: $(STAMP) ## measure the figures we publish (docs/performance.md)
+	@$(PY) -m bench
+
+faults: $(STAMP) ## every promise of docs/reliability.md at full length (hours)
+	@$(PY) tools/faults.py
+
+lock: $(VENV)/bin/python ## pin the newest dependencies that pyproject.toml allows
+	@$(PY) tools/lock.py
+
+clean: ## remove what the other commands made
+	rm -rf $(VENV) node_modules $(VENDOR) build dist

@@ -36,7 +36,7 @@ def stored(path: Path) -> list[int]:
     """Times of all stored logs of rig 7."""
     journal = Journal(path)
     journal.open()
-    return [log.t for row in journal.rows_after(0) for _, log in row.logs(7)]
+    return [log.t for _, row in journal.rows_after(0) for _, log in row.logs(7)]
 
 
 async def test_it_works(tmp_path: Path) -> None:

@@ -101,16 +101,17 @@ class Journal:
             decoded = _marks.decode(decompress(marks, max_output_size=1 << 30))
             self._seen = {spool: Seen(ranges) for spool, ranges in decoded.items()}
             snapshot = Snapshot(after, decompress(state, max_output_size=1 << 30))
-        for row in self.rows_after(after):
+        for _, row in self.rows_after(after):
             for spool, first, last in row.marks:
                 self._seen.setdefault(spool, Seen()).take(first, last)
         return snapshot
 
-    def rows_after(self, row_id: int) -> Iterator[Row]:
-        """Rows newer than `row_id`, oldest first. Blocking."""
+    def rows_after(self, row_id: int) -> Iterator[tuple[int, Row]]:
+        """(t_ms, row) of rows newer than `row_id`, oldest first. Blocking."""
         assert self._db is not None, "open() first"
-        for rigs, body in self._db.execute("SELECT rigs, body FROM journal WHERE id > ? ORDER BY id", (row_id,)):
-            yield Row(rigs, body)
+        found = self._db.execute("SELECT t_ms, rigs, body FROM journal WHERE id > ? ORDER BY id", (row_id,))
+        for t_ms, rigs, body in found:
+            yield t_ms, Row(rigs, body)
 
     def start(self) -> None:
         """Begin to commit."""

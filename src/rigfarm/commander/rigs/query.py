@@ -89,7 +89,7 @@ class Selection(Struct, frozen=True):
 
 
 def _number(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and 0 < int(text[:9]) else default
+    return int(text) if text is not None and text.isascii() and text.isdigit() and int(text[:9]) > 0 else default
 
 
 SortKey = Callable[[Rig, RigStats], object]

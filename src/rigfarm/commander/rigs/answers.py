@@ -1,0 +1,176 @@
+"""What the JSON API says of rigs. Times are RFC 3339 in UTC; unknown values are left out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
+
+from rigfarm.commander.channels import Kind
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.stats import OperationalStats, RigStats, Totals
+from rigfarm.wire.log import Device, OperationalLog
+from rigfarm.wire.specs import Specs
+
+__all__ = ["CreatedRig", "FarmAnswer", "RigAnswer", "RigDetail", "farm", "rig_answer", "rig_detail"]
+
+
+class CreatedRig(Struct):
+    """A rig that was just made, with its token: it is shown this once."""
+
+    id: int
+    name: str
+    kind: Kind
+    token: str
+
+
+class RigAnswer(Struct, omit_defaults=True):
+    """A rig in a list."""
+
+    id: int
+    name: str
+    kind: Kind
+    state: str
+    reason: str
+    created_at: datetime
+    first_seen_at: datetime | UnsetType = UNSET
+    last_seen_at: datetime | UnsetType = UNSET
+    state_since: datetime | UnsetType = UNSET
+    hashrates: dict[str, float] = {}
+    """H/s by coin"""
+    power_w: float | UnsetType = UNSET
+
+
+class LogAnswer(Struct, omit_defaults=True):
+    """An operational log as objects: units as in the field names, hashrates in H/s."""
+
+    t: datetime
+    uptime_s: float | UnsetType = UNSET
+    power_w: float | UnsetType = UNSET
+    lan_ip: str | UnsetType = UNSET
+    wan_ip: str | UnsetType = UNSET
+    workloads: list[dict[str, str | float | int]] = []
+    devices: list[Device] = []
+    fans: list[float | None] = []
+    """rpm"""
+    pools: list[dict[str, str | int | bool]] = []
+    messages: list[str] = []
+
+
+class RigDetail(RigAnswer, omit_defaults=True):
+    """One rig with everything."""
+
+    log: LogAnswer | UnsetType = UNSET
+    specs: Specs | UnsetType = UNSET
+    logs_dropped: int = 0
+
+
+class CoinAnswer(Struct, omit_defaults=True):
+    """Totals of a coin over the rigs that are up."""
+
+    coin: str
+    rigs: int
+    hashrate: float
+    """H/s"""
+    power_w: float | UnsetType = UNSET
+    efficiency: float | UnsetType = UNSET
+    """H/J"""
+    reject_ratio: float | UnsetType = UNSET
+
+
+class KindAnswer(Struct, omit_defaults=True):
+    """Totals of one kind of rig."""
+
+    rigs: int
+    alive: int
+    states: dict[str, int]
+    coins: list[CoinAnswer]
+    power_w: float | UnsetType = UNSET
+
+
+class FarmAnswer(Struct, rename={"cpu_gpu": "cpu-gpu"}):
+    """The operational stats of the farm."""
+
+    cpu_gpu: KindAnswer
+    asic: KindAnswer
+
+
+def _time(ms: int | None) -> datetime | UnsetType:
+    return UNSET if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _known(value: float | None) -> float | UnsetType:
+    return UNSET if value is None else value
+
+
+def rig_answer(rig: Rig, stats: RigStats) -> RigAnswer:
+    """One line of the list."""
+    return RigAnswer(**_summary(rig, stats))  # type: ignore[arg-type]
+
+
+def rig_detail(rig: Rig, stats: RigStats) -> RigDetail:
+    """Everything about one rig."""
+    return RigDetail(
+        **_summary(rig, stats),  # type: ignore[arg-type]
+        log=UNSET if stats.log is None else _log(stats.log),
+        specs=UNSET if rig.specs is None else rig.specs,
+        logs_dropped=stats.dropped,
+    )
+
+
+def _summary(rig: Rig, stats: RigStats) -> dict[str, object]:
+    contribution = stats.contribution
+    return {
+        "id": rig.id,
+        "name": rig.name,
+        "kind": rig.kind,
+        "state": stats.condition.state,
+        "reason": stats.condition.reason,
+        "created_at": _time(rig.created_at),
+        "first_seen_at": _time(rig.first_seen_at),
+        "last_seen_at": _time(stats.heard_ms),
+        "state_since": _time(stats.since_ms),
+        "hashrates": {share.coin: share.millihashes / 1000 for share in contribution.coins},
+        "power_w": UNSET if contribution.milliwatts is None else contribution.milliwatts / 1000,
+    }
+
+
+def _log(log: OperationalLog) -> LogAnswer:
+    return LogAnswer(
+        t=datetime.fromtimestamp(log.t / 1000, UTC),
+        uptime_s=_known(log.uptime_s),
+        power_w=_known(log.power_w),
+        lan_ip=log.lan_ip or UNSET,
+        wan_ip=log.wan_ip or UNSET,
+        workloads=[{k: v for k, v in asdict(w).items() if v is not None} for w in log.workloads],
+        devices=list(log.devices),
+        fans=log.fans,
+        pools=[{k: v for k, v in asdict(pool).items() if v is not None} for pool in log.pools],
+        messages=log.messages,
+    )
+
+
+def farm(stats: OperationalStats) -> FarmAnswer:
+    """The totals of both kinds."""
+    return FarmAnswer(cpu_gpu=_kind(stats.totals["cpu-gpu"]), asic=_kind(stats.totals["asic"]))
+
+
+def _kind(totals: Totals) -> KindAnswer:
+    return KindAnswer(
+        rigs=totals.rigs,
+        alive=totals.alive,
+        states={state: count for state, count in totals.states.items() if count},
+        coins=[
+            CoinAnswer(
+                coin=name,
+                rigs=coin.rigs,
+                hashrate=coin.hashrate,
+                power_w=_known(coin.power_w),
+                efficiency=_known(coin.efficiency),
+                reject_ratio=_known(coin.reject_ratio),
+            )
+            for name, coin in sorted(totals.coins.items())
+        ],
+        power_w=_known(totals.power_w),
+    )

@@ -1,0 +1,154 @@
+"""The JSON API of rigs: thin handlers over the book's verbs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Router, delete, get, patch, post
+from litestar.exceptions import ClientException, NotFoundException
+from litestar.params import Parameter
+from msgspec import Meta, Struct
+
+from rigfarm.commander.channels import Kind
+from rigfarm.commander.rigs import answers
+from rigfarm.commander.rigs.book import NoSuchRigError, RigBook
+from rigfarm.commander.rigs.model import BadNameError
+from rigfarm.commander.rigs.query import IndexQuery, RigList
+from rigfarm.commander.rigs.store import NameTakenError
+from rigfarm.commander.stats import OperationalStats
+
+__all__ = ["api_routes", "name_errors"]
+
+
+class NewRig(Struct, forbid_unknown_fields=True):
+    """What a new rig needs."""
+
+    name: str
+    kind: Kind
+
+
+class NewRigs(Struct, forbid_unknown_fields=True):
+    """Several rigs of one kind."""
+
+    names: Annotated[list[str], Meta(min_length=1, max_length=5000)]
+    kind: Kind
+
+
+class RigChange(Struct, forbid_unknown_fields=True):
+    """What can be changed of a rig."""
+
+    name: str
+
+
+def name_errors(error: BadNameError | NameTakenError) -> str:
+    """What is wrong with a name, and what would be right."""
+    if isinstance(error, NameTakenError):
+        return f"There is a rig named {error} already. Names are compared without regard to case: choose another."
+    return str(error)
+
+
+def _refuse(error: BadNameError | NameTakenError) -> ClientException:
+    taken = isinstance(error, NameTakenError)
+    return ClientException(name_errors(error), status_code=409 if taken else 422, extra={"field": "name"})
+
+
+def _absent(rig_id: int) -> NotFoundException:
+    return NotFoundException(f"There is no rig {rig_id}; GET /api/rigs lists them.")
+
+
+@post("/rigs", status_code=201, summary="Add a rig")
+async def create_rig(data: NewRig, book: RigBook) -> answers.CreatedRig:
+    """The answer carries the rig's token: it is shown this once."""
+    try:
+        rig, token = await book.create(data.name, data.kind)
+    except (BadNameError, NameTakenError) as error:
+        raise _refuse(error) from None
+    return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
+
+
+@post("/rigs/many", status_code=201, summary="Add many rigs, all or none")
+async def create_rigs(data: NewRigs, book: RigBook) -> list[answers.CreatedRig]:
+    """The answer carries the rigs' tokens: they are shown this once."""
+    try:
+        made = await book.create_many(data.names, data.kind)
+    except (BadNameError, NameTakenError) as error:
+        raise _refuse(error) from None
+    return [answers.CreatedRig(rig.id, rig.name, rig.kind, token) for rig, token in made]
+
+
+@get("/rigs", summary="List rigs")
+async def list_rigs(
+    book: RigBook,
+    stats: OperationalStats,
+    rig_list: RigList,
+    kind: Annotated[Kind | None, Parameter(description="Only rigs of this kind.")] = None,
+    q: Annotated[str, Parameter(description="Words to search for.")] = "",
+    state: Annotated[str, Parameter(description="A state word, or `attention`.")] = "",
+    coin: str = "",
+    sort: Annotated[str, Parameter(description="A column of the index; `-` in front: descending.")] = "name",
+) -> list[answers.RigAnswer]:
+    """All rigs that match, waiting ones included."""
+    kinds: tuple[Kind, ...] = (kind,) if kind else ("cpu-gpu", "asic")
+    found: list[answers.RigAnswer] = []
+    for one in kinds:
+        query = IndexQuery.parse(one, {"q": q, "state": state, "coin": coin, "sort": sort})
+        ids = rig_list.ordered(query)
+        if not query.narrowed:
+            listed = set(ids)
+            ids = ids + [rig.id for rig in book.of_kind(one) if rig.id not in listed]
+        found += [answers.rig_answer(book.get(rig_id), stats.rigs[rig_id]) for rig_id in ids]
+    return found
+
+
+@get("/rigs/{rig_id:int}", summary="One rig with its latest log, specs and state")
+async def get_rig(rig_id: int, book: RigBook, stats: OperationalStats) -> answers.RigDetail:
+    """The latest operational log, what the rig is made of, and how it is."""
+    try:
+        return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
+    except NoSuchRigError:
+        raise _absent(rig_id) from None
+
+
+@patch("/rigs/{rig_id:int}", summary="Rename a rig")
+async def change_rig(rig_id: int, data: RigChange, book: RigBook, stats: OperationalStats) -> answers.RigDetail:
+    """Names are distinct without regard to case."""
+    try:
+        rig = await book.rename(rig_id, data.name)
+    except NoSuchRigError:
+        raise _absent(rig_id) from None
+    except (BadNameError, NameTakenError) as error:
+        raise _refuse(error) from None
+    return answers.rig_detail(rig, stats.rigs[rig_id])
+
+
+@delete("/rigs/{rig_id:int}", summary="Remove a rig")
+async def remove_rig(rig_id: int, book: RigBook) -> None:
+    """Its Sentry stops what it mines, removes playbooks and mining software, and forgets the token; at once, or when
+    it next returns."""
+    try:
+        await book.remove(rig_id)
+    except NoSuchRigError:
+        raise _absent(rig_id) from None
+
+
+@post("/rigs/{rig_id:int}/token", status_code=201, summary="Give a rig a new token")
+async def rotate_token(rig_id: int, book: RigBook) -> answers.CreatedRig:
+    """The old token is refused from now on; mining goes on. The new one is shown this once."""
+    try:
+        rig, token = await book.rotate_token(rig_id)
+    except NoSuchRigError:
+        raise _absent(rig_id) from None
+    return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
+
+
+@get("/stats", summary="Totals of the farm")
+async def get_stats(stats: OperationalStats) -> answers.FarmAnswer:
+    """Totals of both kinds, by coin, over the rigs that are up."""
+    return answers.farm(stats)
+
+
+api_routes = Router(
+    "/api",
+    route_handlers=[create_rig, create_rigs, list_rigs, get_rig, change_rig, remove_rig, rotate_token, get_stats],
+    tags=["rigs"],
+)

@@ -1,0 +1,72 @@
+"""What the operational stats leave behind for the next start: the state part of a journal snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from msgspec import Struct
+
+from rigfarm.commander.logs.rows import Row
+from rigfarm.commander.stats.normal import Normal
+from rigfarm.commander.stats.operational import OperationalStats
+from rigfarm.wire.log import OperationalLog
+
+__all__ = ["remember", "restore"]
+
+ENCODE_AT_ONCE = 250
+"""Rigs encoded per call: the interpreter lock is free in between."""
+
+
+class _RigMemory(Struct, array_like=True, gc=False):
+    rig_id: int
+    log: OperationalLog
+    heard_ms: int
+    since_ms: int | None
+    normal: dict[str, Normal]
+
+
+_parts = msgspec.msgpack.Decoder(list[bytes])
+_decoder = msgspec.msgpack.Decoder(list[_RigMemory])
+
+
+def remember(stats: OperationalStats) -> Callable[[], bytes]:
+    """Note the state now, on the loop (cheap); the returned function encodes it, in another thread."""
+    memories = [
+        _RigMemory(rig.rig_id, rig.log, rig.heard_ms or 0, rig.since_ms, dict(rig.normal))
+        for rig in stats.rigs.values()
+        if rig.log is not None
+    ]
+
+    def encode() -> bytes:
+        steps = range(0, len(memories), ENCODE_AT_ONCE)
+        return msgspec.msgpack.encode([msgspec.msgpack.encode(memories[i : i + ENCODE_AT_ONCE]) for i in steps])
+
+    return encode
+
+
+def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row]]) -> None:
+    """Bring back what a snapshot and the journal rows after it say; rigs that are no more are passed over.
+
+    `tail` yields (t_ms, row) in order. Blocking: called before serving.
+    """
+    newest: dict[int, _RigMemory] = {}
+    for part in _parts.decode(state) if state else []:
+        for memory in _decoder.decode(part):
+            newest[memory.rig_id] = memory
+    for t_ms, row in tail:
+        latest: dict[int, memoryview] = dict(row.raw_logs())
+        for rig_id, raw in latest.items():
+            log = msgspec.msgpack.decode(raw, type=OperationalLog)
+            memory = newest.get(rig_id)
+            if memory is None:
+                newest[rig_id] = _RigMemory(rig_id, log, t_ms, None, {})
+            elif log.t > memory.log.t:
+                memory.log, memory.heard_ms = log, t_ms
+    for memory in newest.values():
+        rig = stats.rigs.get(memory.rig_id)
+        if rig is not None:
+            rig.normal = memory.normal
+            stats.restore(memory.rig_id, memory.log, memory.heard_ms)
+            rig.since_ms = memory.since_ms or rig.since_ms
+

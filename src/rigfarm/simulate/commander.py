@@ -1,0 +1,154 @@
+"""A real Commander in a process of its own on a free port, for the demo, tests and benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+__all__ = ["CommanderProcess", "free_port"]
+
+START_WITHIN_S = 30.0
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of simulated farms only
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class CommanderProcess:
+    """`with CommanderProcess(folder) as commander:`; it can be killed and started again on the same port and data."""
+
+    def __init__(
+        self, folder: Path, *, port: int | None = None, password: str = PASSWORD, settings: dict[str, str] | None = None
+    ) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.password = password
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "commander.log"
+        self._settings = settings or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._key: str | None = None
+
+    def __enter__(self) -> CommanderProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment it is started with."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("RIGFARM_")}
+        return {
+            **clean,
+            "RIGFARM_DATA_DIR": str(self.folder),
+            "RIGFARM_HOST": "127.0.0.1",
+            "RIGFARM_PORT": str(self.port),
+            "RIGFARM_PASSWORD": self.password,
+            "PYTHONUNBUFFERED": "1",
+            **{f"RIGFARM_{key.upper()}": value for key, value in self._settings.items()},
+        }
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> float:
+        """Start it and wait until it is ready; returns after how many s it was."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        started = time.monotonic()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rigfarm.cli", "commander"],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        while time.monotonic() - started < START_WITHIN_S:
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):  # noqa: S310 - our own loopback
+                    return time.monotonic() - started
+            time.sleep(0.02)
+        self.kill()
+        raise RuntimeError(f"the Commander did not start:\n{self.log.read_text()[-4000:]}")
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, and make sure that it does."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    @contextlib.contextmanager
+    def killed(self) -> Iterator[None]:
+        """Dead inside the block, back after it."""
+        self.kill()
+        yield
+        self.start()
+
+    # The API, as a script of an operator's would use it
+
+    @property
+    def key(self) -> str:
+        """An API key, made by the command line on first use."""
+        if self._key is None:
+            made = subprocess.run(
+                [sys.executable, "-m", "rigfarm.cli", "commander", "api-key", "create", "simulate"],
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            self._key = made.stdout.split()[-1]
+        return self._key
+
+    def api(self, method: str, path: str, body: object = None) -> object:
+        """Call the JSON API; raises urllib.error.HTTPError for a refusal."""
+        request = urllib.request.Request(  # noqa: S310 - our own loopback
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def add_rigs(self, names: list[str], kind: str = "cpu-gpu") -> list[tuple[int, str]]:
+        """Create rigs; (id, token) of each."""
+        made = self.api("POST", "/api/rigs/many", {"names": names, "kind": kind})
+        assert isinstance(made, list)
+        return [(rig["id"], rig["token"]) for rig in made]
