@@ -1,0 +1,240 @@
+"""The settings of a Commander: defaults, a TOML file, `RIGFARM_*` of the environment, the command line; the last wins.
+
+docs/settings.md is written from this file (`settings_docs`), and a test keeps the two the same.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import argon2
+import msgspec
+from msgspec import Meta, Struct
+
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "make_private_folder",
+    "unknown_variables",
+]
+
+ENVIRONMENT_PREFIX = "RIGFARM_"
+MAX_PASSWORD = 1024
+_SECRET = ("password", "password_hash", "database_url")
+_NOT_SETTINGS = {"RIGFARM_CONFIG"}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be; the text names it, says where it came from, and what would be right."""
+
+
+def _default_data_dir() -> Path:
+    home = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
+    return Path(home) / "rigfarm" / "commander"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything an operator may decide about a Commander. Lengths of time say their unit in their name."""
+
+    host: Annotated[str, Meta(description="Address to listen on. `127.0.0.1` hides it behind a reverse proxy.")] = (
+        "0.0.0.0"  # noqa: S104 - rigs come over the LAN
+    )
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")] = 7070
+    data_dir: Annotated[
+        Path,
+        Meta(description="Folder of the journal, the database and the mining software; for its user only."),
+    ] = msgspec.field(default_factory=_default_data_dir)
+    database_url: Annotated[
+        str | None, Meta(description="`postgresql://user:password@host/name`, or absent for SQLite in the data folder.")
+    ] = None
+    public_url: Annotated[
+        str | None,
+        Meta(
+            description="How people and rigs reach this Commander, for example `https://farm.example`. "
+            "Set it behind a reverse proxy: join commands use it, and requests from its pages are accepted."
+        ),
+    ] = None
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(description="Addresses or networks of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed."),
+    ] = []
+    password: Annotated[str | None, Meta(description="The password, in plain text. Only its hash is stored.")] = None
+    password_hash: Annotated[
+        str | None, Meta(description="The password as `rigfarm commander hash-password` prints it (Argon2id).")
+    ] = None
+    report_interval_s: Annotated[float, Meta(ge=1, le=3600, description="How often rigs report, in seconds.")] = 5.0
+    journal_hours: Annotated[
+        float, Meta(ge=1, le=24 * 366, description="How long operational logs are kept, in hours.")
+    ] = 48.0
+    session_idle_days: Annotated[
+        float, Meta(gt=0, le=3650, description="A login that was not used for so many days ends.")
+    ] = 30.0
+    session_absolute_days: Annotated[
+        float, Meta(gt=0, le=3650, description="A login ends after so many days, however much it is used.")
+    ] = 90.0
+    login_attempts_per_address: Annotated[
+        int, Meta(ge=1, le=1000, description="Wrong passwords a minute from one address (IPv6: one /64 network).")
+    ] = 10
+    login_attempts: Annotated[
+        int, Meta(ge=1, le=10_000, description="Wrong passwords a minute from all addresses together.")
+    ] = 100
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least important lines that are written.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"], Meta(description="`text` for people, `json` for a log collector; both on stderr.")
+    ] = "text"
+
+    @property
+    def database(self) -> str:
+        """The database's URL; SQLite in the data folder unless another was set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'rigfarm.db'}"
+
+    def __repr__(self) -> str:
+        """Without secrets, so that a settings object in a log or a traceback gives nothing away."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in _SECRET)
+        return f"Settings({', '.join(shown)})"
+
+
+_NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
+
+
+def load_settings(
+    config: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    options: Mapping[str, object] = _NO_OPTIONS,
+) -> Settings:
+    """Settings from the file (also named by RIGFARM_CONFIG), the environment and the command line's options.
+
+    Raises SettingsError for the first one that is wrong.
+    """
+    if config is None and environ.get("RIGFARM_CONFIG"):
+        config = Path(environ["RIGFARM_CONFIG"])
+    found: dict[str, tuple[object, str]] = {}
+    if config is not None:
+        found |= {name: (value, str(config)) for name, value in _read_toml(config).items()}
+    for name in Settings.__struct_fields__:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if environ.get(variable):
+            found[name] = (environ[variable], variable)
+    found |= {name: (value, "--" + name.replace("_", "-")) for name, value in options.items() if value is not None}
+    values = {name: _convert(name, value, source) for name, (value, source) in found.items()}
+    settings = msgspec.convert(values, Settings, dec_hook=_path)
+    if settings.password is not None and settings.password_hash is not None:
+        raise SettingsError(
+            f"password ({found['password'][1]}) and password_hash ({found['password_hash'][1]}) are both set: "
+            "keep one of them."
+        )
+    return settings
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """`RIGFARM_*` variables that look like a setting's with a slip of the pen, with what was probably meant."""
+    known = [ENVIRONMENT_PREFIX + name.upper() for name in Settings.__struct_fields__]
+    hints = []
+    for variable in sorted(environ):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known and variable not in _NOT_SETTINGS:
+            close = difflib.get_close_matches(variable, known, 1, cutoff=0.8)
+            hints += [f"{variable} is no setting and was ignored; did you mean {close[0]}?"] if close else []
+    return hints
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder that only its user can enter (mode 700), or make it so; SettingsError when it cannot be."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"The data folder {path} cannot be used: {error.strerror}. Choose another with --data-dir or "
+            "RIGFARM_DATA_DIR, or make it this user's own."
+        ) from None
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The configuration file {path} is no TOML: {error}.") from None
+    for name in table:
+        if name not in Settings.__struct_fields__:
+            close = difflib.get_close_matches(name, Settings.__struct_fields__, 1)
+            hint = f" Did you mean {close[0]}?" if close else " docs/settings.md lists them all."
+            raise SettingsError(f"{path}: there is no setting {name}.{hint}")
+    return table
+
+
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+
+
+def _convert(name: str, value: object, source: str) -> object:
+    if isinstance(value, str) and name == "trusted_proxies":
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        converted: object = msgspec.convert(value, _TYPES[name], strict=False, dec_hook=_path)
+        check = _CHECKS.get(name)
+        return converted if check is None else check(converted)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise SettingsError(f"The setting {name} (from {source}) is wrong: {error}") from None
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is not Path or not isinstance(value, str | Path):
+        raise TypeError(f"Expected a path, got {type(value).__name__}")
+    return Path(value).expanduser().absolute()
+
+
+def _public_url(value: object) -> str:
+    """Scheme, host and port only: cookies and join commands belong to a whole host."""
+    url = str(value).strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ValueError("Expected a URL such as https://farm.example")
+    if parts.path or parts.query or parts.fragment:
+        raise ValueError(f"Expected no path after the host, as in {parts.scheme}://{parts.netloc}")
+    if (parts.scheme, parts.port) in (("http", 80), ("https", 443)):
+        return f"{parts.scheme}://{parts.netloc.rpartition(':')[0]}".lower()
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _networks(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return [str(ipaddress.ip_network(item, strict=False)) for item in value]
+
+
+def _password(value: object) -> str:
+    if not 1 <= len(str(value).encode()) <= MAX_PASSWORD:
+        raise ValueError(f"Expected 1 to {MAX_PASSWORD} bytes")
+    return str(value)
+
+
+def _hash(value: object) -> str:
+    text = str(value).strip()
+    try:
+        parameters = argon2.extract_parameters(text)
+    except argon2.exceptions.InvalidHashError:
+        parameters = None
+    if parameters is None or parameters.type is not argon2.Type.ID:
+        raise ValueError("Expected what `rigfarm commander hash-password` prints; it begins with $argon2id$")
+    return text
+
+
+_CHECKS: dict[str, Callable[[object], object]] = {
+    "public_url": _public_url,
+    "trusted_proxies": _networks,
+    "password": _password,
+    "password_hash": _hash,
+}
