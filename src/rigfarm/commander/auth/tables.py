@@ -1,0 +1,31 @@
+"""Logins and API keys. Neither holds anything that could log in: only hashes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, String, Table, Text
+
+from rigfarm.commander.storage import digest, identity, metadata, milliseconds
+
+__all__ = ["api_keys", "sessions"]
+
+sessions = Table(
+    "sessions",
+    metadata,
+    digest("id_hash", primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    milliseconds("created_at"),
+    milliseconds("last_used_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    identity(),
+    Column("name", String(64), nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),
+    digest("key_hash", unique=True),
+    milliseconds("created_at"),
+    milliseconds("last_used_at", nullable=True),
+    sqlite_autoincrement=True,
+)

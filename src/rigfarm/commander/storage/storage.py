@@ -1,0 +1,108 @@
+"""The database of everything an operator configures; operational logs have their own (`commander.logs`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import URL, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from rigfarm.commander.storage import sqlite
+from rigfarm.commander.storage.errors import StorageError
+from rigfarm.commander.storage.lock import FileLock
+from rigfarm.commander.storage.migrate import migrate
+from rigfarm.commander.storage.url import database_url, sqlite_file
+
+__all__ = ["Storage"]
+
+
+class Storage:
+    """An open database. SQLite has one writer, which transactions take in turn; PostgreSQL has a pool."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, lock: FileLock | None) -> None:
+        self.dialect = writer.dialect.name
+        self._writer = writer
+        self._reader = reader
+        self._lock = lock
+        self._turn = asyncio.Lock() if lock is not None else None
+
+    @classmethod
+    async def open(cls, url: str) -> Storage:
+        """Connect and bring the schema up to date. StorageError, in words, when that cannot be."""
+        target = database_url(url)
+        try:
+            return await (cls._open_sqlite(target) if sqlite_file(target) else cls._open_postgresql(target))
+        except (SQLAlchemyError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StorageError(f"The database {target.render_as_string()} cannot be used: {reason}") from error
+
+    @classmethod
+    async def _open_sqlite(cls, url: URL) -> Storage:
+        path = sqlite_file(url)
+        assert path is not None
+        lock = FileLock(path.with_name(path.name + ".lock"))
+        try:
+            sqlite.create_file(path)
+            migrating = sqlite.migrating_engine(url)
+            try:
+                await _check(migrating)
+                await migrate(migrating)
+            finally:
+                await migrating.dispose()
+            storage = cls(sqlite.writing_engine(url), sqlite.reading_engine(path), lock)
+            async with storage.begin():
+                pass  # the writer is there before any reader: a read-only connection cannot make the shared memory
+        except BaseException:
+            lock.release()
+            raise
+        return storage
+
+    @classmethod
+    async def _open_postgresql(cls, url: URL) -> Storage:
+        engine = create_async_engine(url, pool_pre_ping=True)
+        try:
+            await migrate(engine)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return cls(engine, engine.execution_options(postgresql_readonly=True), None)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: durable when the block ends, undone when it raises."""
+        if self._turn is None:
+            async with self._writer.begin() as tx:
+                yield tx
+        else:
+            async with self._turn, self._writer.begin() as tx:
+                yield tx
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, beside whoever writes."""
+        async with self._reader.begin() as tx:
+            yield tx
+
+    async def version(self) -> str:
+        """Name and version of the database, for the health page."""
+        postgresql = self.dialect == "postgresql"
+        async with self.read() as tx:
+            found = await tx.scalar(text("SHOW server_version" if postgresql else "SELECT sqlite_version()"))
+        return f"{'PostgreSQL' if postgresql else 'SQLite'} {found}"
+
+    async def close(self) -> None:
+        """Let go of everything; transactions must have ended."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+
+async def _check(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        verdict = await connection.scalar(text("PRAGMA quick_check(1)"))
+    if verdict != "ok":
+        raise StorageError(f"The database is damaged ({verdict}). Restore a backup of it.")
