@@ -32,6 +32,7 @@ class MinerReading(Struct):
 
     workloads: list[Workload] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 class WorkloadSource(Struct, frozen=True):

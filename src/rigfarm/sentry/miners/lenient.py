@@ -1,0 +1,142 @@
+"""JSON of a mining program into a typed Struct, field by field: what is missing, null or of a wrong type costs itself.
+
+msgspec decodes a whole answer or nothing. Here one GPU whose temperature is "N/A", whose hashrate is a bare `nan` as
+C prints it, or which is null altogether, keeps its place and its other values, and its neighbours theirs. A Struct
+read this way gives every field a default that means "unknown".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TypeVar, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+__all__ = ["decode", "read", "read_list", "shape"]
+
+S = TypeVar("S", bound=Struct)
+
+_C_NUMBER = re.compile(r"(?<=[\s:,\[])[-+]?(?:nan|inf(?:inity)?)(?:\([^()]*\))?(?=[\s,\]}])", re.IGNORECASE)
+
+
+class _Absent:
+    """A value of no use: the field keeps its default."""
+
+
+_ABSENT = _Absent()
+_Converter = Callable[[object], object]
+
+
+def decode(data: bytes) -> object:
+    """The JSON value in `data`, or None for garbage. A NUL at the end (the cgminer protocol), bytes that are no UTF-8
+    and numbers such as `-nan` and 1e999 are put up with."""
+    data = data.strip(b"\0 \r\n\t")
+    try:
+        tree: object = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_as_c_prints_it(data)
+    return tree
+
+
+def read(data: bytes | None, form: type[S]) -> S | None:
+    """`data` as a `form`, or None where it is no JSON object."""
+    tree = decode(data) if data else None
+    return shape(tree, form) if isinstance(tree, dict) else None
+
+
+def read_list(data: bytes | None, form: type[S]) -> list[S] | None:
+    """`data` as a list of `form`, or None where it is no JSON array. An item of a wrong type keeps its place."""
+    tree = decode(data) if data else None
+    return [_item(item, form) for item in tree] if isinstance(tree, list) else None
+
+
+def shape(tree: Mapping[str, object], form: type[S]) -> S:
+    """A `form` with whatever of `tree` fits it."""
+    values: dict[str, object] = {}
+    for name, key, convert in _plan(form):
+        value = tree.get(key)
+        if value is not None and (fitting := convert(value)) is not _ABSENT:
+            values[name] = fitting
+    return form(**values)
+
+
+def _decode_as_c_prints_it(data: bytes) -> object:
+    text = _C_NUMBER.sub("null", data.decode("utf-8", "replace"))
+    try:
+        tree: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return tree
+
+
+def _item(tree: object, form: type[S]) -> S:
+    return shape(tree, form) if isinstance(tree, dict) else form()
+
+
+@cache
+def _plan(form: type[Struct]) -> tuple[tuple[str, str, _Converter], ...]:
+    fields = msgspec.structs.fields(form)
+    return tuple((field.name, field.encode_name, _converter(field.type)) for field in fields)
+
+
+def _converter(kind: object) -> _Converter:
+    """How to make a value of this annotation out of anything JSON can hold."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        structs = [option for option in arguments if isinstance(option, type) and issubclass(option, Struct)]
+        return _to_struct(structs[0]) if structs else _to_scalar(kind)
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return _to_struct(kind)
+    if origin is list:
+        return _to_list(arguments[0])
+    if origin is dict:
+        return _to_dict(arguments[1])
+    return _to_scalar(kind)
+
+
+def _to_struct(form: type[Struct]) -> _Converter:
+    return lambda value: shape(value, form) if isinstance(value, dict) else _ABSENT
+
+
+def _to_list(kind: object) -> _Converter:
+    convert = _converter(kind)
+    empty = kind if isinstance(kind, type) and issubclass(kind, Struct) else lambda: None
+
+    def to_list(value: object) -> object:
+        if not isinstance(value, list):
+            return _ABSENT
+        items = (_ABSENT if item is None else convert(item) for item in value)
+        return [empty() if item is _ABSENT else item for item in items]
+
+    return to_list
+
+
+def _to_dict(kind: object) -> _Converter:
+    convert = _converter(kind)
+
+    def to_dict(value: object) -> object:
+        if not isinstance(value, dict):
+            return _ABSENT
+        converted = ((str(key), convert(item)) for key, item in value.items() if item is not None)
+        return {key: item for key, item in converted if item is not _ABSENT}
+
+    return to_dict
+
+
+def _to_scalar(kind: object) -> _Converter:
+    wants_text = str in get_args(kind) or kind is str
+
+    def to_scalar(value: object) -> object:
+        try:
+            return msgspec.convert(value, kind, strict=False)
+        except (msgspec.ValidationError, OverflowError):
+            pass
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return str(value) if wants_text and is_number else _ABSENT
+
+    return to_scalar

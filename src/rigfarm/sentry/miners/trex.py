@@ -1,0 +1,130 @@
+"""T-Rex: NVIDIA miner for Ethash and its relatives, Autolykos2, KawPow, Octopus, Blake3 (dual).
+
+Source: the project's wiki page "API" (October 2021) and README (0.26), and the page `/summary` as versions 0.19 to 0.26
+write it:
+
+- all hashrates H/s, averaged over 60 s unless told otherwise; 0, not null, before the first measurement.
+- `pci_domain`, `pci_bus`, `pci_id` are decimal numbers (0.20 and later); before, a GPU is known by its index only.
+- `dual_stat` repeats the page for the second algorithm; its `gpus` are told apart by `device_id`.
+- `paused`, of a GPU or of all.
+
+The watchdog is a process of its own that restarts the miner and can reboot the machine: `--no-watchdog`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from rigfarm.sentry.miners import lenient, pci
+from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
+from rigfarm.sentry.miners.units import split_user
+from rigfarm.sentry.readings import MinerReading
+from rigfarm.wire.log import Device, Workload
+
+
+class _Pool(Struct):
+    url: str | None = None
+    user: str | None = None
+    worker: str | None = None
+
+
+class _Gpu(Struct):
+    device_id: int | None = None
+    gpu_id: int | None = None
+    name: str | None = None
+    vendor: str | None = None
+    hashrate: float | None = None
+    temperature: float | None = None
+    memory_temperature: float | None = None
+    fan_speed: float | None = None
+    power: float | None = None
+    cclock: float | None = None
+    mclock: float | None = None
+    pci_bus: int | None = None
+    pci_domain: int = 0
+    pci_id: int = 0
+
+
+class _Stat(Struct):
+    """One algorithm's part of the page: the page itself, or its `dual_stat`."""
+
+    hashrate: float | None = None
+    algorithm: str | None = None
+    coin: str | None = None
+    accepted_count: int | None = None
+    rejected_count: int | None = None
+    invalid_count: int | None = None
+    active_pool: _Pool = field(default_factory=_Pool)
+    gpus: list[_Gpu] = []
+    paused: bool = False
+
+
+class _Summary(_Stat):
+    uptime: float | None = None
+    version: str | None = None
+    dual_stat: _Stat | None = None
+
+
+def parse(answers: Answers) -> MinerReading | None:
+    """The page `/summary`."""
+    summary = lenient.read(answers.get("summary"), _Summary)
+    if summary is None or (summary.hashrate is None and not summary.gpus and summary.algorithm is None):
+        return None
+    stats: list[_Stat] = [summary, summary.dual_stat] if summary.dual_stat else [summary]
+    return MinerReading(
+        workloads=[_workload(stat, summary) for stat in stats],
+        devices=[_device(gpu, position, stats) for position, gpu in enumerate(summary.gpus)],
+    )
+
+
+def _workload(stat: _Stat, summary: _Summary) -> Workload:
+    wallet, worker = split_user(stat.active_pool.user)
+    return Workload(
+        version=summary.version,
+        coin=stat.coin,
+        algorithm=stat.algorithm,
+        hashrate=stat.hashrate,
+        accepted=stat.accepted_count,
+        rejected=stat.rejected_count,
+        invalid=stat.invalid_count,
+        pool=stat.active_pool.url,
+        wallet=wallet,
+        worker=stat.active_pool.worker or worker,
+        uptime_s=summary.uptime,
+        state="idle" if summary.paused else None,
+    )
+
+
+def _device(gpu: _Gpu, position: int, stats: list[_Stat]) -> Device:
+    name = f"{gpu.vendor} {gpu.name}" if gpu.vendor and gpu.name else gpu.name
+    return Device(
+        kind="gpu",
+        index=gpu.device_id if gpu.device_id is not None else position,
+        id=pci.address(gpu.pci_bus, gpu.pci_id, domain=gpu.pci_domain) if gpu.pci_bus is not None else None,
+        name=name,
+        hashrates=[_rate(stat, gpu, position) for stat in stats],
+        core_c=gpu.temperature,
+        memory_c=gpu.memory_temperature,
+        core_mhz=gpu.cclock,
+        memory_mhz=gpu.mclock,
+        fan_percent=gpu.fan_speed,
+        power_w=gpu.power,
+    )
+
+
+def _rate(stat: _Stat, gpu: _Gpu, position: int) -> float | None:
+    if gpu.device_id is not None:
+        for candidate in stat.gpus:
+            if candidate.device_id == gpu.device_id:
+                return candidate.hashrate
+    unnamed = [candidate for candidate in stat.gpus if candidate.device_id is None]
+    return unnamed[position].hashrate if position < len(unnamed) == len(stat.gpus) else None
+
+
+ADAPTER = MinerAdapter(
+    name="trex",
+    software="T-Rex",
+    requests=(Http("summary", ("/summary",)),),
+    parse=parse,
+    api_arguments="--api-bind-http 127.0.0.1:$API_PORT --api-read-only --no-watchdog",
+)
