@@ -79,6 +79,8 @@ class Gap(_Frame, tag=4):
 
     first: int
     last: int
+    lost: bool = True
+    """False: nobody misses them (their token was removed, or they come again under other numbers), so nobody counts."""
 
 
 class RigBoards(_Frame, tag=5):
@@ -129,6 +131,9 @@ class Welcome(_Frame, tag=101):
     verdicts: list[Verdict]
     """One per token of the Hello, in its order."""
     version: str
+    highest: int | None = None
+    """The highest sequence number ever taken from this spool. A Sentry that has not given it out yet (a cloned or a
+    restored disk) takes a new spool id, for else its new logs would be taken for old ones."""
 
 
 class Acks(_Frame, tag=102):
