@@ -1,0 +1,136 @@
+"""The address book and what can be done with it. All of it is in memory; a change is durable before anybody hears."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+from rigfarm.commander.addresses import broadcasts, store
+from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, Use, checked
+from rigfarm.commander.live import Hub
+from rigfarm.commander.names import name_key
+from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
+from rigfarm.commander.storage import Storage
+
+__all__ = ["AddressBook"]
+
+
+class AddressBook:
+    """All pools and wallets. Others say who uses an entry (`used_by`) and hear when one changes (`on_changed`)."""
+
+    def __init__(self, storage: Storage, hub: Hub) -> None:
+        self.addresses: dict[int, Address] = {}
+        self.users: list[Callable[[int], list[Use]]] = []
+        """Asked who uses the entry with this id."""
+        self.on_changed: list[Callable[[Address], Awaitable[None]]] = []
+        """Told, once it is stored, that an entry says something else now."""
+        self._storage = storage
+        self._hub = hub
+        self._writing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read all of it; once, before serving."""
+        async with self._storage.read() as tx:
+            self.addresses = {address.id: address for address in await store.load_addresses(tx)}
+
+    # Looking up
+
+    def get(self, address_id: int) -> Address:
+        """The entry, or Absent."""
+        address = self.addresses.get(address_id)
+        if address is None:
+            raise Absent(f"The address book has no entry {address_id} (any more).")
+        return address
+
+    def listed(self, kind: AddressKind | None = None, coin: str = "", q: str = "") -> list[Address]:
+        """Entries by coin, kind and name; narrowed to a kind, a coin and words."""
+        words = q.casefold().split()
+        found = [
+            address
+            for address in self.addresses.values()
+            if kind in (None, address.kind)
+            and coin.upper() in ("", address.coin)
+            and all(word in _text(address) for word in words)
+        ]
+        return sorted(found, key=lambda address: (address.coin, address.kind, name_key(address.name)))
+
+    def used_by(self, address_id: int) -> list[Use]:
+        """Who uses the entry."""
+        return [use for ask in self.users for use in ask(address_id)]
+
+    # What operators do
+
+    async def create(self, form: AddressForm) -> Address:
+        """Add an entry."""
+        form = checked(form)
+        async with self._writing:
+            self._check_name(form.name)
+            async with self._storage.begin() as tx:
+                address = await store.insert_address(tx, form, _now_ms())
+            self.addresses[address.id] = address
+        broadcasts.created(self._hub, address)
+        return address
+
+    async def change(self, address_id: int, form: AddressForm, revision: int | None = None) -> Address:
+        """Replace what an entry says. `revision`: what the operator saw; ChangedMeanwhile when it is no longer that."""
+        form = checked(form)
+        async with self._writing:
+            old = self.get(address_id)
+            if revision is not None and revision != old.revision:
+                raise ChangedMeanwhile(f"Somebody else changed {old.name} meanwhile. Look at it again, then save.")
+            if form.kind != old.kind:
+                raise Invalid("A pool stays a pool and a wallet a wallet: add a new entry instead.", field="kind")
+            if form == _form(old):
+                return old
+            self._check_name(form.name, except_id=address_id)
+            async with self._storage.begin() as tx:
+                address = await store.save_address(tx, old, form, max(_now_ms(), old.updated_at + 1))
+            self.addresses[address_id] = address
+        broadcasts.updated(self._hub, address)
+        for listener in self.on_changed:
+            await listener(address)
+        return address
+
+    async def remove(self, address_id: int, *, even_if_used: bool = False) -> Address:
+        """Remove an entry; Conflict names who uses it, unless the operator knows."""
+        async with self._writing:
+            address = self.get(address_id)
+            uses = self.used_by(address_id)
+            if uses and not even_if_used:
+                names = ", ".join(f"{use.kind} {use.name}" for use in uses[:5])
+                more = f" and {len(uses) - 5} more" if len(uses) > 5 else ""
+                raise Conflict(
+                    f"{address.name} is used by {names}{more}. They would keep what it says now; "
+                    "change them first, or remove it all the same."
+                )
+            async with self._storage.begin() as tx:
+                await store.delete_address(tx, address_id)
+            del self.addresses[address_id]
+        broadcasts.deleted(self._hub, address)
+        return address
+
+    # What others say
+
+    def used_otherwise(self, address_ids: Iterable[int]) -> None:
+        """Who uses these entries changed: whoever has the address book open sees it."""
+        for address_id in address_ids:
+            if (address := self.addresses.get(address_id)) is not None:
+                broadcasts.used_otherwise(self._hub, address)
+
+    def _check_name(self, name: str, except_id: int | None = None) -> None:
+        key = name_key(name)
+        if any(name_key(other.name) == key and other.id != except_id for other in self.addresses.values()):
+            raise store.taken(name)
+
+
+def _form(address: Address) -> AddressForm:
+    return AddressForm(address.name, address.kind, address.coin, address.urls, address.wallet)
+
+
+def _text(address: Address) -> str:
+    return "\n".join((address.name, address.coin, address.kind, address.wallet, *address.urls)).casefold()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,83 @@
+"""The address book in the database."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rigfarm.commander.addresses.model import Address, AddressForm
+from rigfarm.commander.addresses.tables import addresses
+from rigfarm.commander.names import name_key
+from rigfarm.commander.refusals import Conflict
+
+__all__ = ["delete_address", "insert_address", "load_addresses", "save_address"]
+
+_urls = msgspec.json.Decoder(list[str])
+
+
+async def load_addresses(tx: AsyncConnection) -> list[Address]:
+    """Every entry."""
+    found = await tx.execute(select(addresses).order_by(addresses.c.id))
+    return [_address(row) for row in found]
+
+
+async def insert_address(tx: AsyncConnection, form: AddressForm, now_ms: int) -> Address:
+    """A new entry; Conflict when the name is not distinct."""
+    values = {**_columns(form), "revision": 1, "created_at": now_ms, "updated_at": now_ms}
+    try:
+        done = await tx.execute(insert(addresses).values(**values).returning(addresses))
+    except IntegrityError:
+        raise taken(form.name) from None
+    return _address(done.one())
+
+
+async def save_address(tx: AsyncConnection, address: Address, form: AddressForm, now_ms: int) -> Address:
+    """What the form says, as the next revision; Conflict when the name is not distinct."""
+    values = {**_columns(form), "revision": address.revision + 1, "updated_at": now_ms}
+    change = update(addresses).where(addresses.c.id == address.id).values(**values).returning(addresses)
+    try:
+        done = await tx.execute(change)
+    except IntegrityError:
+        raise taken(form.name) from None
+    return _address(done.one())
+
+
+async def delete_address(tx: AsyncConnection, address_id: int) -> None:
+    """It is gone."""
+    await tx.execute(delete(addresses).where(addresses.c.id == address_id))
+
+
+def taken(name: str) -> Conflict:
+    """Another entry has the name."""
+    return Conflict(
+        f"The address book has an entry named {name} already. Names are compared without regard to case: "
+        "choose another.",
+        field="name",
+    )
+
+
+def _columns(form: AddressForm) -> dict[str, object]:
+    return {
+        "name": form.name,
+        "name_key": name_key(form.name),
+        "kind": form.kind,
+        "coin": form.coin,
+        "urls": msgspec.json.encode(form.urls).decode(),
+        "wallet": form.wallet,
+    }
+
+
+def _address(row: Row[tuple[object, ...]]) -> Address:
+    return Address(
+        id=row.id,
+        name=row.name,
+        kind=row.kind,
+        coin=row.coin,
+        urls=_urls.decode(row.urls),
+        wallet=row.wallet,
+        revision=row.revision,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,1 @@
+"""Orders to rigs: told once, each with its own visible result."""

@@ -1,0 +1,77 @@
+"""A slip of the pen in a wallet is noticed; what is right, or unknown, is left alone. The addresses are those the
+coins' own documents and test vectors use."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from rigfarm.commander.addresses.wallets import wallet_warning
+from rigfarm.commander.addresses.wallets.keccak import keccak256
+
+RIGHT = [
+    ("BTC", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
+    ("BTC", "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy"),
+    ("BTC", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
+    ("BTC", "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0"),
+    ("BCH", "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"),
+    ("BCH", "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"),
+    ("LTC", "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9"),
+    ("LTC", "LVg2kJoFNg45Nbpy53h7Fe1wKyeXVRhMH9"),
+    ("DOGE", "DH5yaieqoZN36fDVciNyRueRGvGLR3mr7L"),
+    ("ZEC", "t1Hsc1LR8yKnbbe3twRp88p6vFfC5t7DLbs"),
+    ("RVN", "RXissueAssetXXXXXXXXXXXXXXXXXhhZGt"),
+    ("KAS", "kaspa:qpauqsvk7yf9unexwmxsnmg547mhyga37csh0kj53q6xxgl24ydxjsgzthw5j"),
+    ("ERG", "9fRAWhdxEsTcdb8PhGNrZfwqa65zfkuYHAMmkQLcic1gdLSV5vA"),
+    ("ETC", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"),
+    (
+        "XMR",
+        "888tNkZrPN6JsEgekjMnABU4TBzc2Dt29EPAvkRxbANsAnjyPbb3iQ1YBRk1UXcdRsiKc9dhwMVgN5S9cQUiyoogDavup3H",
+    ),
+    (
+        "XMR",
+        "44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A",
+    ),
+]
+
+
+@pytest.mark.parametrize(("coin", "wallet"), RIGHT)
+def test_it_works(coin: str, wallet: str) -> None:
+    assert wallet_warning(coin, wallet) is None
+    assert wallet_warning(coin, wallet + ".rig-01") is None
+    assert wallet_warning(coin, wallet + "/rig-01") is None
+
+
+@pytest.mark.parametrize(("coin", "wallet"), RIGHT)
+def test_a_wrong_character_or_a_missing_one_is_noticed(coin: str, wallet: str) -> None:
+    middle = len(wallet) // 2
+    other = "7" if wallet[middle] != "7" else "8"
+    for slip in (wallet[:middle] + other + wallet[middle + 1 :], wallet[:-1], wallet + "1"):
+        assert wallet_warning(coin, slip) is not None, slip
+
+
+def test_another_coins_address_is_noticed() -> None:
+    for coin, wallet in RIGHT:
+        for other in ("ERG", "KAS", "RVN"):
+            if coin != other:
+                assert wallet_warning(other, wallet) is not None, (other, wallet)
+
+
+def test_a_coin_nobody_described_is_not_judged() -> None:
+    assert wallet_warning("WHATEVER", "anything") is None
+
+
+@pytest.mark.parametrize(
+    "wallet", ["", ".", "/", "1", "11111111111111111111", "bc1", "kaspa:", "0x", "€" * 95, "a" * 256]
+)
+def test_nonsense_is_noticed_and_hurts_nobody(wallet: str) -> None:
+    for coin in ("BTC", "BCH", "KAS", "ERG", "XMR", "ETC", "ZEC"):
+        assert wallet_warning(coin, wallet) is not None
+
+
+def test_the_digest_is_the_one_of_before_the_standard() -> None:
+    assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+    assert keccak256(b"abc").hex() == "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"
+    assert keccak256(b"abc") != hashlib.sha3_256(b"abc").digest()
+    assert keccak256(b"a" * 136) != keccak256(b"a" * 137)
