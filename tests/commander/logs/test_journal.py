@@ -28,7 +28,7 @@ async def put(journal: Journal, first: int, logs: list[bytes], rig: int = 7) -> 
     last = first + len(logs) - 1
     taken = journal.take(SPOOL, first, last)
     fresh = [logs[seq - first] for low, high in taken for seq in range(low, high + 1)]
-    journal.add(SPOOL, taken, [rig] * len(fresh), list(fresh), done.set)
+    journal.add(SPOOL, taken, [rig] * len(fresh), list(fresh), (first, last), lambda *_: done.set())
     await asyncio.wait_for(done.wait(), 10)
 
 
@@ -83,11 +83,12 @@ async def test_a_receipt_comes_only_after_the_commit(tmp_path: Path) -> None:
     rows_at_receipt: list[int] = []
     done = asyncio.Event()
 
-    def receipt() -> None:
+    def receipt(first: int, last: int) -> None:
+        assert (first, last) == (1, 1)
         rows_at_receipt.append(reader.execute("SELECT count(*) FROM journal").fetchone()[0])
         done.set()
 
-    journal.add(SPOOL, journal.take(SPOOL, 1, 1), [7], [a_log(1)], receipt)
+    journal.add(SPOOL, journal.take(SPOOL, 1, 1), [7], [a_log(1)], (1, 1), receipt)
     await asyncio.wait_for(done.wait(), 10)
     assert rows_at_receipt == [1]
     await journal.close()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -36,6 +36,7 @@ class Link:
         "address",
         "closed",
         "links",
+        "receipt",
         "rigs",
         "spool",
         "version",
@@ -47,7 +48,7 @@ class Link:
         links: Links,
         address: str,
         send: Callable[[bytes], Awaitable[None]],
-        close: Callable[[int, str], Awaitable[None]],
+        close: Callable[[int, str], Coroutine[Any, Any, None]],
     ) -> None:
         self.links = links
         self.address = address
@@ -59,6 +60,8 @@ class Link:
         self.closed = False
         self._send = send
         self._close = close
+        self.receipt = self.ack
+        """Bound once: the journal keeps one per frame."""
         self._acks: list[tuple[int, int]] = []
         self._waiting: list[DownFrame] = []
         self._sending: asyncio.Task[None] | None = None

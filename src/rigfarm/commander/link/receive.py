@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import msgspec
 import structlog
 
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.registry import Links
+from rigfarm.commander.logs.rows import EncodedLog
 from rigfarm.wire.codec import (
     MAX_LOG_BYTES,
     MAX_LOGS_PER_FRAME,
@@ -79,13 +78,13 @@ def _logs(links: Links, link: Link, frame: Logs) -> None:
     for rig_id, newest_log in newest.items():
         links.stats.receive(rig_id, newest_log)
         if links.book.rigs[rig_id].first_seen_at is None:
-            links.background(links.book.reported(rig_id))
-    raws: list[bytes | memoryview] = [memoryview(frame.logs[i]) for i in positions]
-    journal.add(link.spool, taken, owners, raws, partial(link.ack, first, last))
+            links.book.reported(rig_id)
+    raws: list[EncodedLog] = [frame.logs[i] for i in positions]
+    journal.add(link.spool, taken, owners, raws, (first, last), link.receipt)
 
 
 def _parse(raw: msgspec.Raw) -> OperationalLog:
-    if memoryview(raw).nbytes > MAX_LOG_BYTES:
+    if len(raw) > MAX_LOG_BYTES:
         raise FrameError(f"an operational log of more than {MAX_LOG_BYTES} bytes")
     return decode_log(raw)
 
@@ -110,7 +109,7 @@ def _other(links: Links, link: Link, frame: UpFrame) -> Hello | None:
         return None
     handlers = links.handlers
     if isinstance(frame, RigSpecs):
-        links.background(links.book.specs_changed(rig_id, frame.specs))
+        links.book.specs_changed(rig_id, frame.specs)
     elif isinstance(frame, RigPlaybooks):
         if handlers.playbooks is not None:
             handlers.playbooks(rig_id, frame.statuses)
@@ -133,4 +132,4 @@ def _gap(links: Links, link: Link, frame: Gap) -> None:
     dropped = sum(last - first + 1 for first, last in taken)
     for rig_id in {rig_id for rig_id in link.rigs if rig_id is not None}:
         links.stats.logs_dropped(rig_id, dropped)
-    links.journal.add(link.spool, taken, [], [], partial(link.ack, frame.first, frame.last))
+    links.journal.add(link.spool, taken, [], [], (frame.first, frame.last), link.receipt)

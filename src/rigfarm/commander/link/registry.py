@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import structlog
@@ -39,7 +39,7 @@ class UpHandlers:
     def __init__(self) -> None:
         self.playbooks: Callable[[int, list[PlaybookStatus]], None] | None = None
         self.console: Callable[[int, Console], None] | None = None
-        self.result: Callable[[int, CommandResult], Awaitable[None]] | None = None
+        self.result: Callable[[int, CommandResult], Coroutine[Any, Any, None]] | None = None
         self.boards: Callable[[int, list[BoardDetail]], None] | None = None
 
 
@@ -64,9 +64,9 @@ class Links:
         book.on_removed.append(self._rig_removed)
         book.on_token_changed.append(self._token_changed)
 
-    def background(self, work: Coroutine[Any, Any, None] | Awaitable[None]) -> asyncio.Task[None]:
+    def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the receive loop; an exception is logged, never lost."""
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task

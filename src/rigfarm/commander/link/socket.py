@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 from litestar import WebSocket, websocket
@@ -29,9 +29,11 @@ GOODBYE_S = 2.0
 
 log = structlog.get_logger()
 
+Socket: TypeAlias = "WebSocket[Any, Any, Any]"
+
 
 @websocket("/link", opt={"open": True})
-async def link_socket(socket: WebSocket, links: Links, bad_tokens: RateLimit) -> None:
+async def link_socket(socket: WebSocket[Any, Any, Any], links: Links, bad_tokens: RateLimit) -> None:
     """Serve one Sentry until it goes."""
     address = socket.client.host if socket.client is not None else "?"
     await socket.accept()
@@ -55,7 +57,7 @@ async def link_socket(socket: WebSocket, links: Links, bad_tokens: RateLimit) ->
         links.leave(link)
 
 
-async def _welcome(socket: WebSocket, links: Links, link: Link, bad_tokens: RateLimit) -> bool:
+async def _welcome(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> bool:
     """The first frame must be a Hello with a good token."""
     if bad_tokens.blocked(link.address):
         await socket.close(code=SLOW_DOWN, reason="too many bad tokens from this address; try again in a minute")
@@ -71,7 +73,7 @@ async def _welcome(socket: WebSocket, links: Links, link: Link, bad_tokens: Rate
     return await _greet(socket, links, link, frame, bad_tokens)
 
 
-async def _greet(socket: WebSocket, links: Links, link: Link, hello: Hello, bad_tokens: RateLimit) -> bool:
+async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tokens: RateLimit) -> bool:
     if hello.protocol != PROTOCOL:
         raise FrameError(f"protocol {hello.protocol}; this Commander speaks {PROTOCOL}: update the older of the two")
     if len(hello.spool) != 16 or not 0 < len(hello.tokens) <= MAX_TOKENS:
@@ -89,7 +91,7 @@ async def _greet(socket: WebSocket, links: Links, link: Link, hello: Hello, bad_
     return True
 
 
-async def _receive(socket: WebSocket, links: Links, link: Link, bad_tokens: RateLimit) -> None:
+async def _receive(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> None:
     journal = links.journal
     while not link.closed:
         data = await socket.receive_data(mode="binary")

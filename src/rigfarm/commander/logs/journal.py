@@ -21,11 +21,11 @@ import msgspec
 import structlog
 import zstandard
 
-from rigfarm.commander.logs.rows import Mark, Row, pack_body, pack_rigs, unpack_rigs
+from rigfarm.commander.logs.rows import EncodedLog, Row, pack_body, pack_rigs, unpack_rigs
 from rigfarm.commander.logs.seen import Seen
 from rigfarm.commander.logs.store import open_reader, open_writer
 
-__all__ = ["COMMIT_EVERY_S", "Journal", "Snapshot", "rigs_of_rows"]
+__all__ = ["COMMIT_EVERY_S", "Journal", "Receipt", "Snapshot", "rigs_of_rows"]
 
 COMMIT_EVERY_S = 0.25
 SNAPSHOT_EVERY_S = 60.0
@@ -47,15 +47,36 @@ class Snapshot(msgspec.Struct):
     """What `Journal.state` returned then; opaque here."""
 
 
+Receipt = Callable[[int, int], None]
+"""Told the first and last sequence number of a frame once it is durable."""
+
+
 class _Batch:
-    __slots__ = ("bytes", "logs", "marks", "receipts", "rigs")
+    """What goes into the next row. Flat lists of things that exist already: at ten thousand logs a second, an object
+    made per log is an object the garbage collector has to visit."""
+
+    __slots__ = ("bytes", "firsts", "lasts", "logs", "marks", "receipts", "rigs")
 
     def __init__(self) -> None:
         self.rigs: list[int] = []
-        self.logs: list[bytes | memoryview] = []
-        self.marks: list[Mark] = []
-        self.receipts: list[Callable[[], None]] = []
+        self.logs: list[EncodedLog] = []
+        self.marks: dict[bytes, list[int]] = {}
+        """First and last numbers in turn, by spool."""
+        self.receipts: list[Receipt] = []
+        self.firsts: list[int] = []
+        self.lasts: list[int] = []
         self.bytes = 0
+
+    def mark(self, spool: bytes, taken: list[tuple[int, int]]) -> None:
+        """These numbers become durable with this batch; a range that continues the last one melts into it."""
+        known = self.marks.get(spool)
+        if known is None:
+            known = self.marks[spool] = []
+        for first, last in taken:
+            if known and known[-1] + 1 == first:
+                known[-1] = last
+            else:
+                known += (first, last)
 
 
 class Journal:
@@ -102,8 +123,10 @@ class Journal:
             self._seen = {spool: Seen(ranges) for spool, ranges in decoded.items()}
             snapshot = Snapshot(after, decompress(state, max_output_size=1 << 30))
         for _, row in self.rows_after(after):
-            for spool, first, last in row.marks:
-                self._seen.setdefault(spool, Seen()).take(first, last)
+            for spool, numbers in row.marks.items():
+                seen = self._seen.setdefault(spool, Seen())
+                for first, last in zip(numbers[::2], numbers[1::2], strict=True):
+                    seen.take(first, last)
         return snapshot
 
     def rows_after(self, row_id: int) -> Iterator[tuple[int, Row]]:
@@ -153,19 +176,25 @@ class Journal:
         spool: bytes,
         taken: list[tuple[int, int]],
         rigs: list[int],
-        logs: list[bytes | memoryview],
-        receipt: Callable[[], None],
+        logs: list[EncodedLog],
+        frame: tuple[int, int],
+        receipt: Receipt,
     ) -> None:
-        """Put logs (encoded, one rig id each) into the next row; `receipt` is called once that is durable.
+        """Put logs (encoded, one rig id each) into the next row; `receipt` hears of the frame's first and last sequence
+        number once that is durable.
 
         Also for a re-sent frame with nothing new in it: its first copy may not be durable yet.
         """
         batch = self._pending
         batch.rigs += rigs
         batch.logs += logs
-        batch.marks += [(spool, first, last) for first, last in taken]
+        batch.mark(spool, taken)
         batch.receipts.append(receipt)
-        batch.bytes += sum(map(len, logs)) + 64
+        batch.firsts.append(frame[0])
+        batch.lasts.append(frame[1])
+        for log in logs:
+            batch.bytes += len(log)
+        batch.bytes += 64
         if batch.bytes > MAX_PENDING_BYTES:
             self._room.clear()
         self._wake.set()
@@ -211,8 +240,8 @@ class Journal:
                 self._room.set()
             if self.on_committed is not None and batch.rigs:
                 self.on_committed(row_id, t_ms, batch.rigs)
-            for receipt in batch.receipts:
-                receipt()
+            for receipt, first, last in zip(batch.receipts, batch.firsts, batch.lasts, strict=True):
+                receipt(first, last)
             if self._closing and not self._pending.receipts:
                 return
 

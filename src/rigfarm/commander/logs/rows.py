@@ -17,14 +17,14 @@ import zstandard
 from rigfarm.wire.codec import FrameError, decode_log
 from rigfarm.wire.log import OperationalLog
 
-__all__ = ["Mark", "Row", "pack_body", "pack_rigs", "unpack_rigs"]
+__all__ = ["EncodedLog", "Marks", "Row", "pack_body", "pack_rigs", "unpack_rigs"]
 
-Mark = tuple[bytes, int, int]
-"""Spool, first and last sequence number (inclusive)."""
+EncodedLog = msgspec.Raw | bytes
+Marks = dict[bytes, list[int]]
 
 _LEVEL = 3
 _MAX_BODY = 256 << 20
-_marks = msgspec.msgpack.Decoder(list[Mark])
+_marks = msgspec.msgpack.Decoder(Marks)
 _SWAP = sys.byteorder == "big"
 
 
@@ -53,7 +53,7 @@ def unpack_rigs(data: bytes) -> array[int]:
     return _from_u32(data)
 
 
-def pack_body(logs: list[bytes | memoryview], marks: list[Mark]) -> bytes:
+def pack_body(logs: list[EncodedLog], marks: Marks) -> bytes:
     """The compressed body. Compression runs without the interpreter lock."""
     packed_marks = msgspec.msgpack.encode(marks)
     head = _u32([len(logs), *(len(log) for log in logs), len(packed_marks)])

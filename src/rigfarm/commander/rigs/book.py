@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from msgspec.structs import replace
+from sqlalchemy.exc import SQLAlchemyError
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.live import Hub
@@ -21,6 +22,9 @@ from rigfarm.wire.tokens import hash_token, new_token
 __all__ = ["NoSuchRigError", "RigBook"]
 
 log = structlog.get_logger()
+
+STORE_EVERY_S = 0.1
+RETRY_S = 2.0
 
 
 class NoSuchRigError(LookupError):
@@ -48,6 +52,9 @@ class RigBook:
         self._names: dict[str, int] = {}
         self._removed: dict[bytes, tuple[int, str]] = {}
         self._writing = asyncio.Lock()
+        self._said_specs: dict[int, Specs] = {}
+        self._said_first: set[int] = set()
+        self._said = asyncio.Event()
 
     async def load(self) -> None:
         """Read all of them; once, before serving."""
@@ -149,29 +156,69 @@ class RigBook:
             self.revision += 1
             del self.rigs[rig_id], self._token_of[rig_id], self._names[name_key(rig.name)]
             self._by_token.pop(token_hash, None)
+            self._said_specs.pop(rig_id, None)
+            self._said_first.discard(rig_id)
             self._tell(self.on_removed, rig)
             broadcasts.deleted(self._hub, rig)
         return rig
 
     # What Sentries say
 
-    async def specs_changed(self, rig_id: int, specs: Specs) -> None:
+    def specs_changed(self, rig_id: int, specs: Specs) -> None:
         """The rig says what it is made of."""
-        async with self._writing:
-            rig = self.rigs.get(rig_id)
-            if rig is None or rig.specs == specs:
-                return
-            changed = await self._save(replace(rig, specs=specs))
-        broadcasts.updated(self._hub, changed)
+        rig = self.rigs.get(rig_id)
+        if rig is not None and rig.specs != specs:
+            self._said_specs[rig_id] = specs
+            self._said.set()
 
-    async def reported(self, rig_id: int) -> None:
+    def reported(self, rig_id: int) -> None:
         """A rig's first log ever: it waits no more."""
+        self._said_first.add(rig_id)
+        self._said.set()
+
+    async def run(self) -> None:
+        """Store what Sentries say, together: a farm that comes up at once is a few transactions, not thousands."""
+        while True:
+            await self._said.wait()
+            await asyncio.sleep(STORE_EVERY_S)
+            self._said.clear()
+            try:
+                await self._store_said()
+            except SQLAlchemyError as error:
+                log.error("what Sentries say about their rigs could not be stored; trying again", error=str(error))
+                await asyncio.sleep(RETRY_S)
+                self._said.set()
+
+    async def _store_said(self) -> None:
         async with self._writing:
-            rig = self.rigs.get(rig_id)
-            if rig is None or rig.first_seen_at is not None:
-                return
-            changed = await self._save(replace(rig, first_seen_at=_now_ms()))
-        broadcasts.reported_first(self._hub, changed)
+            now_ms = _now_ms()
+            first = {rig_id for rig_id in self._said_first if rig_id in self.rigs}
+            specs = {rig_id: specs for rig_id, specs in self._said_specs.items() if rig_id in self.rigs}
+            changed: list[Rig] = []
+            for rig_id in sorted(first | set(specs)):
+                old = self.rigs[rig_id]
+                new = replace(
+                    old,
+                    revision=old.revision + 1,
+                    specs=specs.get(rig_id, old.specs),
+                    first_seen_at=now_ms if rig_id in first and old.first_seen_at is None else old.first_seen_at,
+                )
+                changed.append(new)
+            async with self._storage.begin() as tx:
+                for rig in changed:
+                    await store.save_rig(tx, rig)
+            # Only now, and only what was written: more may have been said meanwhile.
+            self._said_first -= first
+            for rig_id, said in specs.items():
+                if self._said_specs.get(rig_id) is said:
+                    del self._said_specs[rig_id]
+            for rig in changed:
+                waited = self.rigs[rig.id].first_seen_at is None
+                self._put(rig, self._token_of[rig.id])
+                if waited and rig.first_seen_at is not None:
+                    broadcasts.reported_first(self._hub, rig)
+                else:
+                    broadcasts.updated(self._hub, rig)
 
     async def _save(self, rig: Rig) -> Rig:
         old = self.rigs[rig.id]

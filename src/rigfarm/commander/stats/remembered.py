@@ -58,11 +58,11 @@ def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row
         latest: dict[int, memoryview] = dict(row.raw_logs())
         for rig_id, raw in latest.items():
             log = msgspec.msgpack.decode(raw, type=OperationalLog)
-            memory = newest.get(rig_id)
-            if memory is None:
+            known = newest.get(rig_id)
+            if known is None:
                 newest[rig_id] = _RigMemory(rig_id, log, t_ms, None, {})
-            elif log.t > memory.log.t:
-                memory.log, memory.heard_ms = log, t_ms
+            elif log.t > known.log.t:
+                known.log, known.heard_ms = log, t_ms
     for memory in newest.values():
         rig = stats.rigs.get(memory.rig_id)
         if rig is not None:
