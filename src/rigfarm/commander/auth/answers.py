@@ -1,0 +1,43 @@
+"""What the pages of this folder have in common."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+
+from rigfarm.commander.auth.auth import Auth
+from rigfarm.commander.auth.connection import cookie_name, is_https
+from rigfarm.commander.auth.model import Session, Viewer
+
+__all__ = ["Page", "WebRequest", "go", "own_session", "session_cookie", "signed_out"]
+
+Page: TypeAlias = Response[Any]
+WebRequest: TypeAlias = Request[Viewer, Viewer, Any]
+
+
+def own_session(request: WebRequest) -> Session:
+    """The session behind a page."""
+    session = request.auth.session
+    assert session is not None, "API keys open no pages"
+    return session
+
+
+def go(target: str) -> Page:
+    """On to another page, by GET."""
+    return Response(None, status_code=303, headers={"Location": target})
+
+
+def signed_out(request: WebRequest, auth: Auth) -> Page:
+    """To the login, without the cookie."""
+    answer = go("/login")
+    answer.set_cookie(session_cookie(request, auth, "", 0))
+    return answer
+
+
+def session_cookie(request: Request[Any, Any, Any], auth: Auth, secret: str, max_age: int) -> Cookie:
+    """The session's cookie: out of reach of scripts, sent to this host only."""
+    https = is_https(request.scope, auth.public_url)
+    name = cookie_name(request.scope, https=https)
+    return Cookie(key=name, value=secret, path="/", max_age=max_age, secure=https, httponly=True, samesite="lax")

@@ -1,0 +1,104 @@
+"""Everything about who may do what, in one object for the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from litestar.di import Provide
+from litestar.types import Dependencies
+from sqlalchemy.exc import SQLAlchemyError
+
+from rigfarm.commander.auth.control import serve_control
+from rigfarm.commander.auth.gate import Gate
+from rigfarm.commander.auth.keys import ApiKeys
+from rigfarm.commander.auth.limits import LoginLimits, RateLimit
+from rigfarm.commander.auth.origins import Origins
+from rigfarm.commander.auth.password import Password
+from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.settings import Settings
+from rigfarm.commander.storage import Storage
+
+__all__ = ["Auth"]
+
+SWEEP_S = 0.5
+"""An expired session's live pages close within a second."""
+FLUSH_S = 60.0
+BAD_KEYS = 10
+BAD_TOKENS = 20
+DAY_S = 86_400.0
+
+log = structlog.get_logger()
+
+
+class Auth:
+    """Made before the database is open; works within `running`."""
+
+    def __init__(self, settings: Settings, announce: Callable[[str], None] | None = None) -> None:
+        """`announce` is told the password if one has to be made; by default it is printed."""
+        self.public_url = settings.public_url
+        self.origins = Origins(settings.public_url)
+        self.sessions = Sessions(settings.session_idle_days * DAY_S, settings.session_absolute_days * DAY_S)
+        self.keys = ApiKeys()
+        self.password = Password()
+        self.login_limits = LoginLimits(settings.login_attempts_per_address, settings.login_attempts)
+        self.bad_keys = RateLimit(BAD_KEYS)
+        self.bad_tokens = RateLimit(BAD_TOKENS)
+        self.gate = Gate(self)
+        self._settings = settings
+        self._announce = announce or _print_password
+
+    @asynccontextmanager
+    async def running(self, storage: Storage) -> AsyncIterator[None]:
+        """Load what is kept, keep it up to date, write it down at the end."""
+        made = await self.password.establish(storage, self._settings)
+        if made is not None:
+            self._announce(made)
+        await self.sessions.load(storage)
+        await self.keys.load(storage)
+        housekeeping = asyncio.create_task(self._housekeeping(), name="auth")
+        try:
+            async with serve_control(self._settings.data_dir, self.keys):
+                yield
+        finally:
+            housekeeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await housekeeping
+            await self._flush()
+            self.password.close()
+
+    def dependencies(self) -> Dependencies:
+        """What handlers may ask for: `auth`, `sessions`, `api_keys`, and `bad_tokens` for the link."""
+        return {
+            "auth": Provide(lambda: self, sync_to_thread=False),
+            "sessions": Provide(lambda: self.sessions, sync_to_thread=False),
+            "api_keys": Provide(lambda: self.keys, sync_to_thread=False),
+            "bad_tokens": Provide(lambda: self.bad_tokens, sync_to_thread=False),
+        }
+
+    async def _housekeeping(self) -> None:
+        flush_at = time.monotonic() + FLUSH_S
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.sessions.sweep()
+            if time.monotonic() >= flush_at:
+                flush_at = time.monotonic() + FLUSH_S
+                await self._flush()
+
+    async def _flush(self) -> None:
+        try:
+            await self.sessions.flush()
+            await self.keys.flush()
+        except (SQLAlchemyError, OSError) as error:
+            log.error("the times of last use could not be written", error=str(error))
+
+
+def _print_password(password: str) -> None:
+    print(
+        f"The password of this Commander is  {password}\n"
+        "It is not shown again. Choose your own with `rigfarm commander hash-password`.",
+        flush=True,
+    )

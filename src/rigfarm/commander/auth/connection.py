@@ -1,0 +1,92 @@
+"""What a connection says of itself: its headers, its address, whether it came over TLS, what its cookie is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from litestar.types import Scope
+
+__all__ = ["address_of", "browser_label", "cookie_name", "header", "host_of", "is_htmx", "is_https", "safe_next"]
+
+_PORT = re.compile(r":(\d{1,5})\Z")
+_HOST = re.compile(r"[a-z0-9._\-]+(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?")
+_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+_BROWSERS = ("Edg", "OPR", "SamsungBrowser", "Firefox", "FxiOS", "CriOS", "Chrome", "Safari", "curl", "python-httpx")
+_BROWSER_NAMES = {"Edg": "Edge", "OPR": "Opera", "SamsungBrowser": "Samsung Internet", "FxiOS": "Firefox",
+                  "CriOS": "Chrome"}  # fmt: skip
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "CrOS", "Macintosh", "Linux")
+_SYSTEM_NAMES = {"Macintosh": "macOS", "CrOS": "ChromeOS"}
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The first header of this (lower-case) name; empty when there is none."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return value.decode("latin-1")
+    return ""
+
+
+def host_of(scope: Scope) -> str:
+    """Host and port the browser asked for, lower-case; empty when that is no host."""
+    host = header(scope, b"host").lower()
+    return host if _HOST.fullmatch(host) else ""
+
+
+def address_of(scope: Scope) -> str:
+    """The client's address: the connection's own, or what a trusted proxy said of it."""
+    client = scope.get("client")
+    if client is None:
+        return "unknown"
+    try:
+        parsed = ip_address(client[0])
+    except ValueError:
+        return "".join(char for char in client[0] if char.isprintable())[:64]
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(parsed)
+
+
+def is_https(scope: Scope, public_url: str | None) -> bool:
+    """Whether the browser speaks TLS to us, or to a proxy in front of us."""
+    if scope["scheme"] in ("https", "wss"):
+        return True
+    return public_url is not None and public_url == f"https://{host_of(scope)}"
+
+
+def is_htmx(scope: Scope) -> bool:
+    """Whether htmx asks, for a piece of a page."""
+    return header(scope, b"hx-request") == "true"
+
+
+def cookie_name(scope: Scope, *, https: bool) -> str:
+    """The session cookie's name. Cookies do not know ports, so the port is in the name: two Commanders on one host do
+    not log each other out. `__Host-` keeps other hosts of the domain from setting it."""
+    port = _PORT.search(host_of(scope))
+    return f"{'__Host-' if https else ''}rigfarm{'-' + port[1] if port else ''}"
+
+
+def safe_next(target: str) -> str:
+    """Where to go after the login: a path of ours, or the overview. Never another site's."""
+    if len(target) > 2000 or not _PATH.fullmatch(target):
+        return "/"
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or parts.path in ("/login", "/logout"):
+        return "/"
+    return target
+
+
+def browser_label(user_agent: str) -> str:
+    """`Firefox on Linux`: enough for people to know their own devices by."""
+    browser = _first(_BROWSERS, user_agent)
+    if not browser:
+        return "".join(char for char in user_agent if char.isprintable())[:60].strip() or "Unknown browser"
+    system = _first(_SYSTEMS, user_agent)
+    name = _BROWSER_NAMES.get(browser, browser)
+    return f"{name} on {_SYSTEM_NAMES.get(system, system)}" if system else name
+
+
+def _first(words: Iterable[str], text: str) -> str:
+    return next((word for word in words if word in text), "")

@@ -1,0 +1,121 @@
+"""How a command on this machine talks to the Commander that runs here: a socket in the data folder, which only its
+user can open. Two processes must not write to one SQLite file, so the command asks the Commander to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from rigfarm.commander.auth.keys import ApiKeys
+from rigfarm.commander.auth.model import ApiKey
+from rigfarm.commander.refusals import Refusal
+
+__all__ = ["Answer", "CreateKey", "ListKeys", "NotRunningError", "RevokeKey", "ask", "carry_out", "serve_control"]
+
+SOCKET = "commander.sock"
+_LINE = 64 << 10
+
+
+class CreateKey(Struct, tag="create-key"):
+    """Make an API key."""
+
+    name: str
+
+
+class ListKeys(Struct, tag="list-keys"):
+    """Name all API keys."""
+
+
+class RevokeKey(Struct, tag="revoke-key"):
+    """Refuse an API key from now on."""
+
+    name: str
+
+
+Question = CreateKey | ListKeys | RevokeKey
+
+
+class Answer(Struct):
+    """What came of it."""
+
+    keys: list[ApiKey] = []
+    secret: str | None = None
+    refusal: str | None = None
+
+
+class NotRunningError(Exception):
+    """No Commander runs on this data folder."""
+
+
+_questions: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
+_answers = msgspec.json.Decoder(Answer)
+
+
+async def carry_out(keys: ApiKeys, question: Question) -> Answer:
+    """Do what is asked."""
+    try:
+        match question:
+            case CreateKey(name):
+                key, secret = await keys.create(name)
+                return Answer([key], secret)
+            case RevokeKey(name):
+                return Answer([await keys.revoke(name)])
+            case ListKeys():
+                return Answer(keys.all())
+    except Refusal as refusal:
+        return Answer(refusal=str(refusal))
+
+
+@asynccontextmanager
+async def serve_control(folder: Path, keys: ApiKeys) -> AsyncIterator[None]:
+    """Answer questions while the block runs."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            answer = await carry_out(keys, _questions.decode(await reader.readline()))
+        except (msgspec.DecodeError, ValueError) as error:
+            answer = Answer(refusal=f"This Commander does not understand the question: {error}")
+        writer.write(msgspec.json.encode(answer) + b"\n")
+        await writer.drain()
+        writer.close()
+
+    with _short_path(folder) as path:
+        (folder / SOCKET).unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(serve, path, limit=_LINE)
+    (folder / SOCKET).chmod(0o600)
+    try:
+        async with server:
+            yield
+    finally:
+        (folder / SOCKET).unlink(missing_ok=True)
+
+
+def ask(folder: Path, question: Question, timeout_s: float = 30.0) -> Answer:
+    """Ask the running Commander; NotRunningError when there is none. Blocking."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            with _short_path(folder) as path:
+                connection.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            raise NotRunningError from None
+        connection.sendall(msgspec.json.encode(question) + b"\n")
+        with connection.makefile("rb") as lines:
+            return _answers.decode(lines.readline())
+
+
+@contextmanager
+def _short_path(folder: Path) -> Iterator[str]:
+    """The path by way of the open folder: a socket's has 107 bytes at most, and a data folder's may be longer."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{handle}/{SOCKET}"
+    finally:
+        os.close(handle)

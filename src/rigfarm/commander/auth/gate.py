@@ -1,0 +1,165 @@
+"""The gate every route stands behind: nobody gets in without a session or an API key, unless the route says so itself
+by `opt={"open": True}`. Who forgets to think about it has a closed route.
+
+Runs after routing, once per connection: cookie or key → viewer → (for what changes something) origin and CSRF token.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlsplit
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException, TooManyRequestsException
+from litestar.middleware import ASGIMiddleware
+from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from rigfarm.commander.auth.connection import address_of, cookie_name, header, is_htmx, is_https, safe_next
+from rigfarm.commander.auth.model import Viewer, csrf_token
+
+if TYPE_CHECKING:
+    from rigfarm.commander.auth.auth import Auth
+
+__all__ = ["Gate"]
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class Gate(ASGIMiddleware):
+    """Authentication, deny by default, and protection against requests of other sites."""
+
+    def __init__(self, auth: Auth) -> None:
+        self._auth = auth
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Let a connection through with `scope["auth"]` set, or answer it."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            refused = self._judge_socket(scope)
+            if refused is not None:
+                await _refuse_socket(scope, receive, send, *refused)
+                return
+        elif not await self._admit(scope, receive, send):
+            return
+        await next_app(scope, receive, send)
+
+    def viewer_of(self, scope: Scope) -> Viewer | None:
+        """Who holds the session cookie of this connection."""
+        name = cookie_name(scope, https=is_https(scope, self._auth.public_url))
+        secret = ASGIConnection[Any, Any, Any, Any](scope).cookies.get(name)
+        if not secret:
+            return None
+        session = self._auth.sessions.find(secret, address_of(scope))
+        return None if session is None else Viewer(session=session, csrf=csrf_token(secret))
+
+    # HTTP
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        changes = cast("str", scope.get("method")) not in _SAFE
+        if _is_open(scope):
+            if changes:
+                _permit(self._auth.origins.foreign(scope))
+            return True
+        viewer = self._key_holder(scope) or self.viewer_of(scope)
+        if viewer is None:
+            await self._send_to_login(scope, receive, send)
+            return False
+        if changes and viewer.session is not None:
+            _permit(self._auth.origins.refusal(scope))
+            await _check_csrf(scope, receive, viewer)
+        scope["auth"] = scope["user"] = viewer
+        return True
+
+    def _key_holder(self, scope: Scope) -> Viewer | None:
+        """Who sends an API key. A key opens the API only: nobody makes keys, or ends sessions, with a key."""
+        scheme, _, secret = header(scope, b"authorization").partition(" ")
+        if scheme.lower() != "bearer" or not _takes_keys(scope):
+            return None
+        key = self._auth.keys.find(secret.strip())
+        if key is not None:
+            return Viewer(key=key)
+        address = address_of(scope)
+        wait_s = self._auth.bad_keys.wait_s(address)
+        if wait_s > 0:
+            raise TooManyRequestsException(
+                "Too many wrong API keys from this address.", headers={"Retry-After": str(int(wait_s) + 1)}
+            )
+        self._auth.bad_keys.hit(address)
+        raise NotAuthorizedException(
+            "This API key is unknown here, or was revoked. Make one on the settings page.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
+
+    async def _send_to_login(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A program is told; a person is sent to the login, and comes back afterwards."""
+        if _takes_keys(scope):
+            raise NotAuthorizedException(
+                "Log in, or send an API key: Authorization: Bearer rk_…", headers={"WWW-Authenticate": "Bearer"}
+            )
+        if is_htmx(scope):
+            url = urlsplit(header(scope, b"hx-current-url"))
+            answer = ASGIResponse(status_code=401, headers={"HX-Redirect": _login(url.path, url.query)})
+        else:
+            own = (scope["path"], scope["query_string"].decode("latin-1"))
+            target = _login(*own) if scope.get("method") in _SAFE else "/login"
+            answer = ASGIResponse(status_code=303, headers={"Location": target})
+        await answer(scope, receive, send)
+
+    # WebSockets
+
+    def _judge_socket(self, scope: Scope) -> tuple[int, str] | None:
+        if _is_open(scope):
+            return None
+        refusal = self._auth.origins.refusal(scope)
+        if refusal is not None:
+            return 403, refusal
+        viewer = self.viewer_of(scope)
+        if viewer is None:
+            return 401, "Log in first."
+        scope["auth"] = scope["user"] = viewer
+        return None
+
+
+def _is_open(scope: Scope) -> bool:
+    return scope["route_handler"].opt.get("open") is True
+
+
+def _takes_keys(scope: Scope) -> bool:
+    return scope["path_template"].startswith("/api/") or scope["route_handler"].opt.get("api_key") is True
+
+
+def _permit(refusal: str | None) -> None:
+    if refusal is not None:
+        raise PermissionDeniedException(f"This request was refused. {refusal}")
+
+
+def _login(path: str, query: str) -> str:
+    target = safe_next(f"{quote(path)}?{query}" if query else quote(path))
+    return "/login" if target == "/" else f"/login?next={quote(target, safe='/')}"
+
+
+async def _check_csrf(scope: Scope, receive: Receive, viewer: Viewer) -> None:
+    """The token is in a header (htmx sends it with every request) or in a form's hidden field."""
+    given = header(scope, b"x-csrf-token")
+    if not given and header(scope, b"content-type").partition(";")[0].strip().lower() in _FORMS:
+        field = (await Request[Any, Any, Any](scope, receive).form()).get("csrf")
+        given = field if isinstance(field, str) else ""
+    if not hmac.compare_digest(given.encode(), viewer.csrf.encode()):
+        raise PermissionDeniedException(
+            "This request was refused: its form belongs to no login, or to an older one. Load the page again."
+        )
+
+
+async def _refuse_socket(scope: Scope, receive: Receive, send: Send, status: int, reason: str) -> None:
+    await receive()
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 4000 + status, "reason": reason[:120]})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
+    await send(cast("Any", start))
+    await send(cast("Any", {"type": "websocket.http.response.body", "body": reason.encode()}))

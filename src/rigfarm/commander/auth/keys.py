@@ -1,0 +1,93 @@
+"""API keys: 256 random bits behind a prefix that secret scanners know, kept as SHA-256."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from rigfarm.commander.auth import store
+from rigfarm.commander.auth.model import ApiKey
+from rigfarm.commander.names import clean_name, name_key
+from rigfarm.commander.refusals import Absent, Conflict
+from rigfarm.commander.storage import Storage
+from rigfarm.wire.tokens import hash_token, new_token
+
+__all__ = ["PREFIX", "ApiKeys"]
+
+PREFIX = "rk_"
+
+
+class ApiKeys:
+    """All API keys, in memory by hash; only changes go to the database."""
+
+    def __init__(self) -> None:
+        self._storage: Storage | None = None
+        self._by_hash: dict[bytes, ApiKey] = {}
+        self._used: set[bytes] = set()
+        self._changing = asyncio.Lock()
+
+    async def load(self, storage: Storage) -> None:
+        """Read all of them."""
+        self._storage = storage
+        async with storage.read() as tx:
+            self._by_hash = {key_hash: key for key, key_hash in await store.load_keys(tx)}
+
+    def all(self) -> list[ApiKey]:
+        """Every key, oldest first."""
+        return sorted(self._by_hash.values(), key=lambda key: key.id)
+
+    def find(self, secret: str) -> ApiKey | None:
+        """The key, if it is one of ours and was not revoked."""
+        key_hash = hash_token(secret)
+        key = self._by_hash.get(key_hash)
+        if key is not None:
+            key.last_used_at = _now_ms()
+            self._used.add(key_hash)
+        return key
+
+    async def create(self, name: str) -> tuple[ApiKey, str]:
+        """Make one; returns it and its secret, which nobody can read afterwards. Refusal for a name that cannot be."""
+        name = clean_name(name, "An API key", "grafana")
+        secret = new_token(PREFIX)
+        async with self._changing:
+            if self._named(name) is not None:
+                raise Conflict(f"There is an API key named {name} already: choose another name.", field="name")
+            async with self._db.begin() as tx:
+                key = await store.insert_key(tx, name, name_key(name), hash_token(secret), _now_ms())
+            self._by_hash[hash_token(secret)] = key
+        return key, secret
+
+    async def revoke(self, which: int | str) -> ApiKey:
+        """Refuse it from now on, by id or by name; Absent when there is none."""
+        async with self._changing:
+            key_hash = self._numbered(which) if isinstance(which, int) else self._named(which)
+            if key_hash is None:
+                raise Absent(f"There is no API key {which}.")
+            key = self._by_hash.pop(key_hash)
+            async with self._db.begin() as tx:
+                await store.delete_key(tx, key.id)
+        return key
+
+    async def flush(self) -> None:
+        """Write down which were used since the last time."""
+        used, self._used = self._used, set()
+        living = [self._by_hash[one] for one in used if one in self._by_hash]
+        if living:
+            async with self._db.begin() as tx:
+                await store.save_keys_used(tx, living)
+
+    @property
+    def _db(self) -> Storage:
+        assert self._storage is not None, "load() first"
+        return self._storage
+
+    def _named(self, name: str) -> bytes | None:
+        wanted = name_key(name)
+        return next((hashed for hashed, key in self._by_hash.items() if name_key(key.name) == wanted), None)
+
+    def _numbered(self, key_id: int) -> bytes | None:
+        return next((hashed for hashed, key in self._by_hash.items() if key.id == key_id), None)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

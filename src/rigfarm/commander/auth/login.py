@@ -1,0 +1,91 @@
+"""Getting in and out: the login page, and the end of a session."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import structlog
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, URLEncodedBody
+from msgspec import Struct
+
+from rigfarm.commander.auth.answers import Page, WebRequest, go, own_session, session_cookie, signed_out
+from rigfarm.commander.auth.auth import Auth
+from rigfarm.commander.auth.connection import address_of, browser_label, header, safe_next
+from rigfarm.commander.auth.hashing import BusyError
+from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.web.render import render
+
+__all__ = ["login_routes"]
+
+log = structlog.get_logger()
+
+
+class LoginForm(Struct):
+    """What the login page sends."""
+
+    password: str = ""
+    next: str = "/"
+
+
+@get("/login", opt={"open": True}, include_in_schema=False)
+async def login_page(
+    request: Request[Any, Any, Any],
+    auth: NamedDependency[Auth],
+    target: Annotated[str, QueryParameter(name="next")] = "/",
+) -> Page:
+    """The form; whoever is in already goes on."""
+    if auth.gate.viewer_of(request.scope) is not None:
+        return go(safe_next(target))
+    return render(request, "login.html", next=safe_next(target), error=None)
+
+
+@post("/login", opt={"open": True}, status_code=200, include_in_schema=False)
+async def login(request: Request[Any, Any, Any], auth: NamedDependency[Auth], data: URLEncodedBody[LoginForm]) -> Page:
+    """Check the password, open a session, go where the person wanted to."""
+    address = address_of(request.scope)
+    wait_s = auth.login_limits.wait_s(address)
+    if wait_s > 0:
+        minutes = "a minute" if wait_s > 30 else f"{int(wait_s) + 1} seconds"
+        return _again(request, data, 429, f"Too many wrong passwords. Try again in {minutes}.", wait_s)
+    auth.login_limits.take(address)
+    try:
+        right = await auth.password.matches(data.password)
+    except BusyError:
+        auth.login_limits.forgive(address)
+        return _again(request, data, 429, "Many people are logging in at this moment. Try again in a second.", 1)
+    if not right:
+        log.warning("wrong password", address=address)
+        return _again(request, data, 401, "This is not the password. It was set when this Commander was installed.")
+    auth.login_limits.forgive(address)
+    return await _welcome(request, auth, address, safe_next(data.next))
+
+
+async def _welcome(request: Request[Any, Any, Any], auth: Auth, address: str, target: str) -> Page:
+    before = auth.gate.viewer_of(request.scope)
+    if before is not None and before.session is not None:
+        await auth.sessions.end(before.session.id_hash)
+    label = browser_label(header(request.scope, b"user-agent"))
+    secret = await auth.sessions.create(label, address)
+    log.info("logged in", address=address, browser=label)
+    answer = go(target)
+    answer.set_cookie(session_cookie(request, auth, secret, int(auth.sessions.absolute_s)))
+    return answer
+
+
+@post("/logout", status_code=200, include_in_schema=False)
+async def logout(request: WebRequest, auth: NamedDependency[Auth], sessions: NamedDependency[Sessions]) -> Page:
+    """End this session."""
+    await sessions.end(own_session(request).id_hash)
+    return signed_out(request, auth)
+
+
+login_routes = [login_page, login, logout]
+
+
+def _again(request: Request[Any, Any, Any], form: LoginForm, status: int, error: str, wait_s: float = 0) -> Page:
+    page = render(request, "login.html", status=status, next=safe_next(form.next), error=error)
+    if wait_s > 0:
+        page.headers["Retry-After"] = str(int(wait_s) + 1)
+    return page

@@ -1,0 +1,115 @@
+"""The pages about staying in: settings with the API keys, sessions."""
+
+from __future__ import annotations
+
+import structlog
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, URLEncodedBody
+from msgspec import Struct
+
+from rigfarm.commander.auth.answers import Page, WebRequest, go, own_session, signed_out
+from rigfarm.commander.auth.auth import Auth
+from rigfarm.commander.auth.connection import address_of
+from rigfarm.commander.auth.keys import ApiKeys
+from rigfarm.commander.auth.login import login_routes
+from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.refusals import Refusal
+from rigfarm.commander.web.render import render
+
+__all__ = ["routes"]
+
+log = structlog.get_logger()
+
+
+class KeyForm(Struct):
+    """What the form for a new API key sends."""
+
+    name: str = ""
+
+
+@get("/settings", include_in_schema=False)
+async def settings_page(request: WebRequest, api_keys: NamedDependency[ApiKeys]) -> Page:
+    """API keys; the way to the sessions."""
+    return _settings(request, api_keys)
+
+
+@post("/settings/api-keys", status_code=200, include_in_schema=False)
+async def create_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], data: URLEncodedBody[KeyForm]) -> Page:
+    """Make a key and show it, this once."""
+    try:
+        key, secret = await api_keys.create(data.name)
+    except Refusal as refusal:
+        return _settings(request, api_keys, status=refusal.status, name=data.name, error=str(refusal))
+    log.info("API key made", name=key.name, address=address_of(request.scope))
+    return _settings(request, api_keys, made=key, secret=secret)
+
+
+@post("/settings/api-keys/{key_id:int}/revoke", status_code=200, include_in_schema=False)
+async def revoke_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], key_id: FromPath[int]) -> Page:
+    """Refuse a key from now on."""
+    key = await api_keys.revoke(key_id)
+    log.info("API key revoked", name=key.name, address=address_of(request.scope))
+    return go("/settings")
+
+
+@get("/settings/sessions", include_in_schema=False)
+async def sessions_page(request: WebRequest, sessions: NamedDependency[Sessions]) -> Page:
+    """Who is logged in, from where."""
+    return render(request, "sessions.html", sessions=sessions.all(), own=own_session(request))
+
+
+@post("/settings/sessions/{name:str}/end", status_code=200, include_in_schema=False)
+async def end_session(
+    request: WebRequest, auth: NamedDependency[Auth], sessions: NamedDependency[Sessions], name: FromPath[str]
+) -> Page:
+    """Sign one out; that it has ended already is no error."""
+    try:
+        id_hash = bytes.fromhex(name)
+    except ValueError:
+        id_hash = b""
+    await sessions.end(id_hash)
+    return signed_out(request, auth) if id_hash == own_session(request).id_hash else go("/settings/sessions")
+
+
+@post("/settings/sessions/end-all", status_code=200, include_in_schema=False)
+async def end_all_sessions(
+    request: WebRequest, auth: NamedDependency[Auth], sessions: NamedDependency[Sessions]
+) -> Page:
+    """Sign out everywhere, here included."""
+    ended = await sessions.end_all()
+    log.info("signed out everywhere", sessions=ended, address=address_of(request.scope))
+    return signed_out(request, auth)
+
+
+class WhoAnswer(Struct, omit_defaults=True):
+    """Who asks."""
+
+    kind: str
+    name: str
+
+
+@get("/api/session", summary="Who am I?")
+async def who(request: WebRequest) -> WhoAnswer:
+    """401 when the login has ended: pages ask this when their live connection is refused."""
+    viewer = request.auth
+    if viewer.key is not None:
+        return WhoAnswer("api-key", viewer.key.name)
+    return WhoAnswer("session", own_session(request).label)
+
+
+routes = [
+    *login_routes,
+    settings_page,
+    create_key,
+    revoke_key,
+    sessions_page,
+    end_session,
+    end_all_sessions,
+    who,
+]
+
+
+def _settings(request: WebRequest, keys: ApiKeys, *, status: int = 200, **context: object) -> Page:
+    shown = {"made": None, "secret": None, "name": "", "error": None} | context
+    return render(request, "settings.html", status=status, keys=keys.all(), **shown)

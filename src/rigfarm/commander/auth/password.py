@@ -1,0 +1,68 @@
+"""The deployment's one password: given in the settings, or made at the first start."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rigfarm.commander.auth.hashing import Hasher
+from rigfarm.commander.auth.tables import sessions
+from rigfarm.commander.settings import MAX_PASSWORD, Settings
+from rigfarm.commander.storage import Storage, get_meta, set_meta
+
+__all__ = ["Password"]
+
+_KEY = "password_hash"
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without letters that look alike: it is read from a terminal and typed."""
+
+
+class Password:
+    """Knows the hash only. A change of the password ends every session that was opened with the old one."""
+
+    def __init__(self, hasher: Hasher | None = None) -> None:
+        self._hasher = hasher or Hasher()
+        self._hash = ""
+
+    async def establish(self, storage: Storage, settings: Settings) -> str | None:
+        """Take the password from the settings, or the stored one, or make one; returns it when it was made."""
+        async with storage.read() as tx:
+            stored = await get_meta(tx, _KEY)
+        made: str | None = None
+        if settings.password_hash is not None:
+            wanted = settings.password_hash
+        elif settings.password is not None:
+            same = stored is not None and await self._hasher.verify(stored, settings.password)
+            wanted = stored if same and stored is not None else await self._hasher.hash(settings.password)
+        elif stored is not None:
+            wanted = stored
+        else:
+            made = _new_password()
+            wanted = await self._hasher.hash(made)
+        if wanted != stored:
+            async with storage.begin() as tx:
+                await _replace(tx, wanted)
+        self._hash = wanted
+        return made
+
+    async def matches(self, password: str) -> bool:
+        """Whether this is the password; BusyError when too many are being checked."""
+        if not 1 <= len(password.encode("utf-8", "surrogatepass")) <= MAX_PASSWORD:
+            return False
+        return await self._hasher.verify(self._hash, password)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._hasher.close()
+
+
+async def _replace(tx: AsyncConnection, hashed: str) -> None:
+    await set_meta(tx, _KEY, hashed)
+    await tx.execute(delete(sessions))
+
+
+def _new_password() -> str:
+    """Four groups of five characters: 99 bits."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))

@@ -1,0 +1,109 @@
+"""What went wrong, told as suits who asked: RFC 9457 problem+json to programs, a page to people, a notice to htmx."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from msgspec import Struct
+
+from rigfarm.commander.refusals import Refusal
+from rigfarm.commander.web.render import render
+
+__all__ = ["Problem", "problem_handlers", "problem_response"]
+
+log = structlog.get_logger()
+
+WebRequest: TypeAlias = Request[Any, Any, Any]
+
+
+class FieldProblem(Struct):
+    """What is wrong with one field."""
+
+    field: str
+    detail: str
+
+
+class Problem(Struct, omit_defaults=True):
+    """RFC 9457. `errors` names the fields that are wrong, as in its own example."""
+
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+    errors: list[FieldProblem] = []
+
+
+def problem_handlers() -> ExceptionHandlersMap:
+    """For `Litestar(exception_handlers=…)`."""
+    return {HTTPException: _http, Refusal: _refusal, Exception: _unexpected}
+
+
+def problem_response(
+    request: WebRequest,
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response[Any]:
+    """An answer that says what went wrong, in the form that suits who asked."""
+    title = _title(status)
+    answer: Response[Any]
+    if request.scope["path"].startswith("/api/") or request.scope["path"] in ("/healthz", "/readyz"):
+        problem = Problem(title, status, detail, request.scope["path"], list(errors))
+        answer = Response(problem, status_code=status, media_type="application/problem+json")
+    elif request.headers.get("hx-request") == "true":
+        # Nothing is swapped: what the person sees and typed stays, and a notice says why.
+        notice = json.dumps({"notice": {"kind": "error", "text": detail}})  # a header takes ASCII only
+        answer = Response(None, status_code=status, headers={"HX-Reswap": "none", "HX-Trigger": notice})
+    else:
+        answer = render(request, "problem.html", status=status, title=title, detail=detail)
+    answer.headers.update(headers or {})
+    return answer
+
+
+def _http(request: WebRequest, error: HTTPException) -> Response[Any]:
+    detail = error.detail
+    if error.status_code >= 500 and error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        return _unexpected(request, error)
+    if error.status_code == HTTPStatus.NOT_FOUND and detail in ("", "Not Found"):
+        detail = "There is no such page."
+    return problem_response(request, error.status_code, detail, errors=_field_problems(error), headers=error.headers)
+
+
+def _refusal(request: WebRequest, refusal: Refusal) -> Response[Any]:
+    errors = [FieldProblem(field, detail) for field, detail in refusal.fields.items()]
+    return problem_response(request, refusal.status, str(refusal), errors=errors)
+
+
+def _unexpected(request: WebRequest, error: Exception) -> Response[Any]:
+    """A mistake of ours. The log has all of it but what the request carried; who asked learns nothing of it."""
+    log.error("a request failed", method=request.method, path=request.scope["path"], exc_info=error)
+    return problem_response(
+        request, 500, "This is a mistake in Rigfarm, not yours. The Commander's own log says what happened."
+    )
+
+
+def _field_problems(error: HTTPException) -> list[FieldProblem]:
+    extra = error.extra
+    if isinstance(error, ValidationException) and isinstance(extra, list):
+        return [FieldProblem(str(one.get("key", "")), str(one.get("message", ""))) for one in extra]
+    if isinstance(extra, dict) and isinstance(fields := extra.get("fields"), dict):
+        return [FieldProblem(str(field), str(detail)) for field, detail in fields.items()]
+    if isinstance(extra, dict) and "field" in extra:
+        return [FieldProblem(str(extra["field"]), error.detail)]
+    return []
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
