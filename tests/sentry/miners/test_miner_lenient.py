@@ -22,6 +22,8 @@ class Outer(Struct):
     numbers: list[float | None] = []
     inners: list[Inner] = []
     by_name: dict[str, float | None] = {}
+    perhaps: list[Inner] | None = None
+    either: int | str | None = None
 
 
 def test_it_works():
@@ -60,6 +62,22 @@ def test_numbers_as_c_prints_them_cost_themselves(number):
     assert read.name == "kept"
     assert read.numbers[0] == 1.0
     assert read.numbers[2] == 3.0
+
+
+def test_a_list_that_may_be_missing_is_read_item_by_item_too():
+    assert lenient.shape({"perhaps": [{"n": 1}, {"n": []}]}, Outer).perhaps == [Inner(1), Inner()]
+    assert lenient.shape({"perhaps": "no"}, Outer).perhaps is None
+
+
+def test_one_of_several_types():
+    assert lenient.shape({"either": 3}, Outer).either == 3
+    assert lenient.shape({"either": "0a:00.0"}, Outer).either == "0a:00.0"
+
+
+def test_a_list_longer_than_any_rig_is_cut():
+    read = lenient.shape({"numbers": [1] * 100_000, "by_name": {str(n): n for n in range(100_000)}}, Outer)
+
+    assert len(read.numbers) == len(read.by_name) == 1024
 
 
 def test_numbers_in_text_and_text_from_numbers():

@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import islice
 from typing import TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -29,6 +30,8 @@ class _Absent:
 
 
 _ABSENT = _Absent()
+_MAX_ITEMS = 1024
+"""Of one list or object: more devices or threads than any rig has, so that no answer costs more than a moment."""
 _Converter = Callable[[object], object]
 
 
@@ -52,7 +55,7 @@ def read(data: bytes | None, form: type[S]) -> S | None:
 def read_list(data: bytes | None, form: type[S]) -> list[S] | None:
     """`data` as a list of `form`, or None where it is no JSON array. An item of a wrong type keeps its place."""
     tree = decode(data) if data else None
-    return [_item(item, form) for item in tree] if isinstance(tree, list) else None
+    return [_item(item, form) for item in tree[:_MAX_ITEMS]] if isinstance(tree, list) else None
 
 
 def shape(tree: Mapping[str, object], form: type[S]) -> S:
@@ -88,8 +91,8 @@ def _converter(kind: object) -> _Converter:
     """How to make a value of this annotation out of anything JSON can hold."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        structs = [option for option in arguments if isinstance(option, type) and issubclass(option, Struct)]
-        return _to_struct(structs[0]) if structs else _to_scalar(kind)
+        options = [option for option in arguments if option is not types.NoneType]
+        return _converter(options[0]) if len(options) == 1 else _to_scalar(kind)
     if isinstance(kind, type) and issubclass(kind, Struct):
         return _to_struct(kind)
     if origin is list:
@@ -110,7 +113,7 @@ def _to_list(kind: object) -> _Converter:
     def to_list(value: object) -> object:
         if not isinstance(value, list):
             return _ABSENT
-        items = (_ABSENT if item is None else convert(item) for item in value)
+        items = (_ABSENT if item is None else convert(item) for item in value[:_MAX_ITEMS])
         return [empty() if item is _ABSENT else item for item in items]
 
     return to_list
@@ -122,7 +125,8 @@ def _to_dict(kind: object) -> _Converter:
     def to_dict(value: object) -> object:
         if not isinstance(value, dict):
             return _ABSENT
-        converted = ((str(key), convert(item)) for key, item in value.items() if item is not None)
+        known = islice(((key, item) for key, item in value.items() if item is not None), _MAX_ITEMS)
+        converted = ((str(key), convert(item)) for key, item in known)
         return {key: item for key, item in converted if item is not _ABSENT}
 
     return to_dict

@@ -69,7 +69,7 @@ class _Section(Struct):
 
 def parse(answers: Answers) -> MinerReading | None:
     """The joined answer to COMMANDS."""
-    tree = lenient.decode(answers["stats"])
+    tree = lenient.decode(answers.get("stats", b""))
     if not isinstance(tree, dict):
         return None
     algorithms = [(_section(tree, "summary" + n), _section(tree, "pools" + n)) for n in ("", "2")]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 
 import h11
+import msgspec
 
 from rigfarm.sentry.miners.adapter import Http, Request, Tcp
-from rigfarm.sentry.miners.lenient import decode
 
 __all__ = ["MAX_ANSWER_BYTES", "NoAnswerError", "ask"]
 
@@ -100,7 +100,13 @@ def _complete(answer: bytearray) -> bool:
     if not answer.startswith((b"{", b"[")):
         return answer.endswith((b"|", b"\0"))
     end = bytes(answer[-8:]).rstrip(b"\0 \r\n\t")
-    return end.endswith((b"}", b"]")) and decode(bytes(answer)) is not None
+    if not end.endswith((b"}", b"]")):
+        return False
+    try:
+        msgspec.json.decode(bytes(answer).rstrip(b"\0"), type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _check_size(answer: bytearray) -> None:

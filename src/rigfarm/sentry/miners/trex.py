@@ -1,11 +1,11 @@
 """T-Rex: NVIDIA miner for Ethash and its relatives, Autolykos2, KawPow, Octopus, Blake3 (dual).
 
-Source: the project's wiki page "API" (October 2021) and README (0.26), and the page `/summary` as versions 0.19 to 0.26
-write it:
+Source: the project's README (options) and its wiki page "API" (October 2021), which names the handlers but not their
+fields; these are from answers of API 3.3 (0.19.9) and 4.1 (2022) that users published:
 
 - all hashrates H/s, averaged over 60 s unless told otherwise; 0, not null, before the first measurement.
 - `pci_domain`, `pci_bus`, `pci_id` are decimal numbers (0.20 and later); before, a GPU is known by its index only.
-- `dual_stat` repeats the page for the second algorithm; its `gpus` are told apart by `device_id`.
+- `dual_stat` repeats the page for the second algorithm. Its `gpus` are matched by `device_id`, else by position.
 - `paused`, of a GPU or of all.
 
 The watchdog is a process of its own that restarts the miner and can reboot the machine: `--no-watchdog`.
@@ -71,9 +71,10 @@ def parse(answers: Answers) -> MinerReading | None:
     if summary is None or (summary.hashrate is None and not summary.gpus and summary.algorithm is None):
         return None
     stats: list[_Stat] = [summary, summary.dual_stat] if summary.dual_stat else [summary]
+    columns = [_rates(stat, summary.gpus) for stat in stats]
     return MinerReading(
         workloads=[_workload(stat, summary) for stat in stats],
-        devices=[_device(gpu, position, stats) for position, gpu in enumerate(summary.gpus)],
+        devices=[_device(gpu, n, [column[n] for column in columns]) for n, gpu in enumerate(summary.gpus)],
     )
 
 
@@ -95,14 +96,14 @@ def _workload(stat: _Stat, summary: _Summary) -> Workload:
     )
 
 
-def _device(gpu: _Gpu, position: int, stats: list[_Stat]) -> Device:
+def _device(gpu: _Gpu, position: int, rates: list[float | None]) -> Device:
     name = f"{gpu.vendor} {gpu.name}" if gpu.vendor and gpu.name else gpu.name
     return Device(
         kind="gpu",
         index=gpu.device_id if gpu.device_id is not None else position,
         id=pci.address(gpu.pci_bus, gpu.pci_id, domain=gpu.pci_domain) if gpu.pci_bus is not None else None,
         name=name,
-        hashrates=[_rate(stat, gpu, position) for stat in stats],
+        hashrates=rates,
         core_c=gpu.temperature,
         memory_c=gpu.memory_temperature,
         core_mhz=gpu.cclock,
@@ -112,13 +113,12 @@ def _device(gpu: _Gpu, position: int, stats: list[_Stat]) -> Device:
     )
 
 
-def _rate(stat: _Stat, gpu: _Gpu, position: int) -> float | None:
-    if gpu.device_id is not None:
-        for candidate in stat.gpus:
-            if candidate.device_id == gpu.device_id:
-                return candidate.hashrate
-    unnamed = [candidate for candidate in stat.gpus if candidate.device_id is None]
-    return unnamed[position].hashrate if position < len(unnamed) == len(stat.gpus) else None
+def _rates(stat: _Stat, gpus: list[_Gpu]) -> list[float | None]:
+    """The hashrates of one algorithm, in the order of `gpus`."""
+    by_id = {gpu.device_id: gpu.hashrate for gpu in stat.gpus if gpu.device_id is not None}
+    if by_id:
+        return [by_id.get(gpu.device_id) if gpu.device_id is not None else None for gpu in gpus]
+    return [stat.gpus[n].hashrate if n < len(stat.gpus) else None for n in range(len(gpus))]
 
 
 ADAPTER = MinerAdapter(

@@ -9,7 +9,7 @@ Source: `doc/api/2/summary.json` and `doc/api/2/backends.json` of the XMRig repo
 - `worker_id` names the API, by default after the host: it is not the pool's worker.
 - CUDA reports `fan_speed` as a list of %, OpenCL reports `rpm`.
 
-Before 2.99 there was one page, `/1/summary` (documented in `doc/api/1/summary.json`), with the threads inside.
+Older versions (2.x) have one page, `/1/summary` (`doc/api/1/summary.json`), with the threads inside.
 """
 
 from __future__ import annotations
