@@ -89,12 +89,19 @@ class CommanderProcess:
         while time.monotonic() - started < START_WITHIN_S:
             if self._process.poll() is not None:
                 break
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):  # noqa: S310 - our own loopback
-                    return time.monotonic() - started
+            if self.ready():
+                return time.monotonic() - started
             time.sleep(0.02)
         self.kill()
         raise RuntimeError(f"the Commander did not start:\n{self.log.read_text()[-4000:]}")
+
+    def ready(self) -> bool:
+        """Whether it can take logs now."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):  # noqa: S310 - our own loopback
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
 
     def kill(self) -> None:
         """kill -9."""

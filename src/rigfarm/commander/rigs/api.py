@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Router, delete, get, patch, post
-from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import Parameter
 from msgspec import Meta, Struct
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs import answers
-from rigfarm.commander.rigs.book import NoSuchRigError, RigBook
-from rigfarm.commander.rigs.model import BadNameError
+from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.query import IndexQuery, RigList
-from rigfarm.commander.rigs.store import NameTakenError
 from rigfarm.commander.stats import OperationalStats
 
-__all__ = ["api_routes", "name_errors"]
+__all__ = ["api_routes"]
 
 
 class NewRig(Struct, forbid_unknown_fields=True):
@@ -40,39 +37,17 @@ class RigChange(Struct, forbid_unknown_fields=True):
     name: str
 
 
-def name_errors(error: BadNameError | NameTakenError) -> str:
-    """What is wrong with a name, and what would be right."""
-    if isinstance(error, NameTakenError):
-        return f"There is a rig named {error} already. Names are compared without regard to case: choose another."
-    return str(error)
-
-
-def _refuse(error: BadNameError | NameTakenError) -> ClientException:
-    taken = isinstance(error, NameTakenError)
-    return ClientException(name_errors(error), status_code=409 if taken else 422, extra={"field": "name"})
-
-
-def _absent(rig_id: int) -> NotFoundException:
-    return NotFoundException(f"There is no rig {rig_id}; GET /api/rigs lists them.")
-
-
 @post("/rigs", status_code=201, summary="Add a rig")
 async def create_rig(data: NewRig, book: RigBook) -> answers.CreatedRig:
     """The answer carries the rig's token: it is shown this once."""
-    try:
-        rig, token = await book.create(data.name, data.kind)
-    except (BadNameError, NameTakenError) as error:
-        raise _refuse(error) from None
+    rig, token = await book.create(data.name, data.kind)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
 
 
 @post("/rigs/many", status_code=201, summary="Add many rigs, all or none")
 async def create_rigs(data: NewRigs, book: RigBook) -> list[answers.CreatedRig]:
     """The answer carries the rigs' tokens: they are shown this once."""
-    try:
-        made = await book.create_many(data.names, data.kind)
-    except (BadNameError, NameTakenError) as error:
-        raise _refuse(error) from None
+    made = await book.create_many(data.names, data.kind)
     return [answers.CreatedRig(rig.id, rig.name, rig.kind, token) for rig, token in made]
 
 
@@ -103,21 +78,13 @@ async def list_rigs(
 @get("/rigs/{rig_id:int}", summary="One rig with its latest log, specs and state")
 async def get_rig(rig_id: int, book: RigBook, stats: OperationalStats) -> answers.RigDetail:
     """The latest operational log, what the rig is made of, and how it is."""
-    try:
-        return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
-    except NoSuchRigError:
-        raise _absent(rig_id) from None
+    return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
 
 
 @patch("/rigs/{rig_id:int}", summary="Rename a rig")
 async def change_rig(rig_id: int, data: RigChange, book: RigBook, stats: OperationalStats) -> answers.RigDetail:
     """Names are distinct without regard to case."""
-    try:
-        rig = await book.rename(rig_id, data.name)
-    except NoSuchRigError:
-        raise _absent(rig_id) from None
-    except (BadNameError, NameTakenError) as error:
-        raise _refuse(error) from None
+    rig = await book.rename(rig_id, data.name)
     return answers.rig_detail(rig, stats.rigs[rig_id])
 
 
@@ -125,19 +92,13 @@ async def change_rig(rig_id: int, data: RigChange, book: RigBook, stats: Operati
 async def remove_rig(rig_id: int, book: RigBook) -> None:
     """Its Sentry stops what it mines, removes playbooks and mining software, and forgets the token; at once, or when
     it next returns."""
-    try:
-        await book.remove(rig_id)
-    except NoSuchRigError:
-        raise _absent(rig_id) from None
+    await book.remove(rig_id)
 
 
 @post("/rigs/{rig_id:int}/token", status_code=201, summary="Give a rig a new token")
 async def rotate_token(rig_id: int, book: RigBook) -> answers.CreatedRig:
     """The old token is refused from now on; mining goes on. The new one is shown this once."""
-    try:
-        rig, token = await book.rotate_token(rig_id)
-    except NoSuchRigError:
-        raise _absent(rig_id) from None
+    rig, token = await book.rotate_token(rig_id)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
 
 

@@ -13,22 +13,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.live import Hub
+from rigfarm.commander.names import clean_name, name_key
+from rigfarm.commander.refusals import Absent
 from rigfarm.commander.rigs import broadcasts, store
-from rigfarm.commander.rigs.model import Rig, clean_name, name_key
+from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.storage import Storage
 from rigfarm.wire.specs import Specs
 from rigfarm.wire.tokens import hash_token, new_token
 
-__all__ = ["NoSuchRigError", "RigBook"]
+__all__ = ["RigBook"]
 
 log = structlog.get_logger()
 
 STORE_EVERY_S = 0.1
 RETRY_S = 2.0
-
-
-class NoSuchRigError(LookupError):
-    """No rig has this id (any more)."""
 
 
 def _now_ms() -> int:
@@ -67,11 +65,11 @@ class RigBook:
     # Looking up
 
     def get(self, rig_id: int) -> Rig:
-        """The rig, or NoSuchRigError."""
+        """The rig, or the refusal Absent."""
         try:
             return self.rigs[rig_id]
         except KeyError:
-            raise NoSuchRigError(rig_id) from None
+            raise Absent(f"There is no rig {rig_id} (any more).") from None
 
     def by_token(self, token: str) -> Rig | None:
         """The rig this token speaks for."""
@@ -99,13 +97,13 @@ class RigBook:
         return created[0]
 
     async def create_many(self, names: list[str], kind: Kind) -> list[tuple[Rig, str]]:
-        """Add several, all or none. NameTakenError names the first that is taken."""
-        names = [clean_name(name) for name in names]
+        """Add several, all or none. The refusal names the first that is taken."""
+        names = [clean_name(name, "A rig", "rig-01") for name in names]
         async with self._writing:
             seen: set[str] = set()
             for name in names:
                 if self.name_taken(name) or name_key(name) in seen:
-                    raise store.NameTakenError(name)
+                    raise store.name_taken(name)
                 seen.add(name_key(name))
             tokens = [new_token() for _ in names]
             now_ms = _now_ms()
@@ -122,13 +120,13 @@ class RigBook:
 
     async def rename(self, rig_id: int, name: str) -> Rig:
         """Give it another name."""
-        name = clean_name(name)
+        name = clean_name(name, "A rig", "rig-01")
         async with self._writing:
             rig = self.get(rig_id)
             if name == rig.name:
                 return rig
             if self.name_taken(name, except_id=rig_id):
-                raise store.NameTakenError(name)
+                raise store.name_taken(name)
             changed = await self._save(replace(rig, name=name))
         broadcasts.updated(self._hub, changed)
         return changed

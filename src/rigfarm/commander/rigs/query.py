@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.names import name_key
 from rigfarm.commander.rigs.book import RigBook
-from rigfarm.commander.rigs.model import Rig, name_key
+from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats, RigStats
 
 __all__ = ["STATES", "IndexQuery", "RigList", "Selection"]

@@ -8,17 +8,22 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rigfarm.commander.channels import Kind
-from rigfarm.commander.rigs.model import Rig, name_key
+from rigfarm.commander.names import name_key
+from rigfarm.commander.refusals import Conflict
+from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.tables import rigs, tombstones
 from rigfarm.wire.specs import Specs
 
-__all__ = ["NameTakenError", "delete_rig", "insert_rig", "load_rigs", "load_tombstones", "save_rig", "save_token"]
+__all__ = ["delete_rig", "insert_rig", "load_rigs", "load_tombstones", "name_taken", "save_rig", "save_token"]
 
 _specs = msgspec.json.Decoder(Specs)
 
 
-class NameTakenError(ValueError):
+def name_taken(name: str) -> Conflict:
     """Another rig has this name."""
+    return Conflict(
+        f"There is a rig named {name} already. Names are compared without regard to case: choose another.", field="name"
+    )
 
 
 async def load_rigs(tx: AsyncConnection) -> list[tuple[Rig, bytes]]:
@@ -34,7 +39,7 @@ async def load_tombstones(tx: AsyncConnection) -> list[tuple[bytes, int, str]]:
 
 
 async def insert_rig(tx: AsyncConnection, name: str, kind: Kind, token_hash: bytes, now_ms: int) -> Rig:
-    """A new rig; NameTakenError when the name is not distinct."""
+    """A new rig; Conflict when the name is not distinct."""
     try:
         done = await tx.execute(
             insert(rigs)
@@ -42,12 +47,12 @@ async def insert_rig(tx: AsyncConnection, name: str, kind: Kind, token_hash: byt
             .returning(rigs.c.id)
         )
     except IntegrityError:
-        raise NameTakenError(name) from None
+        raise name_taken(name) from None
     return Rig(id=done.scalar_one(), name=name, kind=kind, created_at=now_ms)
 
 
 async def save_rig(tx: AsyncConnection, rig: Rig) -> None:
-    """Write everything but the token; NameTakenError when the name is not distinct."""
+    """Write everything but the token; Conflict when the name is not distinct."""
     try:
         await tx.execute(
             update(rigs)
@@ -61,7 +66,7 @@ async def save_rig(tx: AsyncConnection, rig: Rig) -> None:
             )
         )
     except IntegrityError:
-        raise NameTakenError(rig.name) from None
+        raise name_taken(rig.name) from None
 
 
 async def save_token(tx: AsyncConnection, rig_id: int, token_hash: bytes) -> None:

@@ -168,6 +168,7 @@ class OperationalStats:
             last_seen_age_s=age,
             interval_s=self.interval_s,
             normal_hashrate=rig.expected,
+            before=rig.condition,
         )
 
     def _note(self, rig: RigStats, old: Condition, new: Condition) -> None:

@@ -1,0 +1,93 @@
+"""The API's documentation as a plain page: rendered here, so that it needs no script, no network and no exception from
+the content security policy. Programs read `/api/docs/openapi.json`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from litestar import Request, get
+from litestar.response import Template
+from msgspec import Struct
+
+from rigfarm.commander.web.render import render
+
+__all__ = ["api_docs_page"]
+
+JsonObject: TypeAlias = dict[str, Any]
+
+
+class Operation(Struct, frozen=True):
+    """One method of one path."""
+
+    method: str
+    path: str
+    summary: str
+    description: str
+    parameters: list[tuple[str, str, str]]
+    """Name, type, meaning."""
+    body: list[tuple[str, str, str]]
+    answer: list[tuple[str, str, str]]
+    status: str
+
+
+@get("/api/docs", include_in_schema=False)
+async def api_docs_page(request: Request[Any, Any, Any]) -> Template:
+    """Every operation, by path."""
+    schema = request.app.openapi_schema.to_schema()
+    components: JsonObject = schema.get("components", {}).get("schemas", {})
+    operations = [
+        _operation(method, path, operation, components)
+        for path, methods in sorted(schema["paths"].items())
+        for method, operation in methods.items()
+        if method in ("get", "post", "put", "patch", "delete")
+    ]
+    return render(request, "api_docs.html", operations=operations, version=schema["info"]["version"])
+
+
+def _operation(method: str, path: str, operation: JsonObject, components: JsonObject) -> Operation:
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    status, answer = next(
+        ((code, found) for code, found in sorted(operation.get("responses", {}).items()) if code < "300"), ("", {})
+    )
+    answer_schema = answer.get("content", {}).get("application/json", {}).get("schema")
+    return Operation(
+        method=method.upper(),
+        path=path,
+        summary=operation.get("summary") or "",
+        description=operation.get("description") or "",
+        parameters=[
+            (one["name"], _type(one.get("schema", {})), one.get("description") or "")
+            for one in operation.get("parameters", [])
+        ],
+        body=_fields(body, components),
+        answer=_fields(answer_schema, components),
+        status=status,
+    )
+
+
+def _fields(schema: JsonObject | None, components: JsonObject) -> list[tuple[str, str, str]]:
+    """Fields of an object, or of the objects in a list."""
+    if schema is None:
+        return []
+    if "items" in schema:
+        schema = schema["items"]
+    if "$ref" in schema:
+        schema = components.get(schema["$ref"].rsplit("/", 1)[1], {})
+    required = set(schema.get("required", ()))
+    return [
+        (name, _type(field), "" if name in required else "may be absent")
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _type(schema: JsonObject) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"]).rsplit("/", 1)[1].rsplit("_", 1)[-1]
+    if "oneOf" in schema:
+        kinds = [_type(one) for one in schema["oneOf"]]
+        return " | ".join(dict.fromkeys(kind for kind in kinds if kind != "null"))
+    if "enum" in schema:
+        return " | ".join(f'"{value}"' for value in schema["enum"] if value is not None)
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    return str(schema.get("format") or schema.get("type") or "any")

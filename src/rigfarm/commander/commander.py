@@ -1,0 +1,108 @@
+"""The parts of a running Commander, made in order and ended in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from rigfarm.commander import channels
+from rigfarm.commander.auth import Auth
+from rigfarm.commander.health import Health, calm_garbage_collector
+from rigfarm.commander.link.registry import Links
+from rigfarm.commander.live import Hub, LiveSessions
+from rigfarm.commander.live.routes import PageRoutes
+from rigfarm.commander.logs import Journal, RecentRows
+from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.query import RigList
+from rigfarm.commander.settings import Settings
+from rigfarm.commander.stats import OperationalStats, remembered
+from rigfarm.commander.storage import Storage
+
+__all__ = ["Commander"]
+
+log = structlog.get_logger()
+
+
+class Commander:
+    """Everything one process holds. Usable within `running()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.auth = Auth(settings)
+        self.hub = Hub()
+        self.live = LiveSessions()
+        self.pages = PageRoutes()
+        self.health = Health()
+        self.stats = OperationalStats(self.hub, settings.report_interval_s)
+        self.journal = Journal(settings.data_dir / "journal.db", keep_hours=settings.journal_hours)
+        self.recent = RecentRows(self.journal)
+        self.storage: Storage
+        self.book: RigBook
+        self.rig_list: RigList
+        self.links: Links
+        self.auth.sessions.on_end(lambda id_hash: self.live.end(id_hash) and None)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open what is kept, bring back what was, work, and leave everything tidy."""
+        async with contextlib.AsyncExitStack() as stack:
+            self.storage = await Storage.open(self.settings.database)
+            stack.push_async_callback(self.storage.close)
+            await stack.enter_async_context(self.auth.running(self.storage))
+            self.book = RigBook(self.storage, self.hub)
+            self.rig_list = RigList(self.book, self.stats)
+            self.links = Links(
+                self.book, self.stats, self.journal, self.hub, interval_s=self.settings.report_interval_s
+            )
+            self.book.on_added.append(lambda rig: self.stats.add(rig.id, rig.kind) and None)
+            self.book.on_removed.append(self._rig_removed)
+            await self.book.load()
+            self._remember()
+            self.journal.start()
+            stack.push_async_callback(self.journal.close)
+            stack.callback(self.recent.close)
+            for work in (self.stats.run(), self.health.run(), self.book.run(), self.recent.rebuild()):
+                await stack.enter_async_context(_beside(work))
+            calm_garbage_collector()
+            yield
+            self.live.end()
+
+    def _remember(self) -> None:
+        """Bring back the operational stats, so that a restart shows no empty page."""
+        for rig in self.book.rigs.values():
+            self.stats.add(rig.id, rig.kind)
+        snapshot = self.journal.open()
+        self.journal.state = lambda: remembered.remember(self.stats)
+        self.journal.on_committed = self.recent.committed
+        after = snapshot.journal_id if snapshot is not None else 0
+        remembered.restore(self.stats, snapshot.state if snapshot is not None else b"", self.journal.rows_after(after))
+
+    def _rig_removed(self, rig: Rig) -> None:
+        self.recent.forget(rig.id)
+        self.rig_list.forget(rig.id)
+        self.hub.publish(channels.operation_stats_index(rig.kind), "deleted", None, key=rig.id)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run something while the block runs; if it fails, say so once."""
+    name = work.__qualname__
+    task = asyncio.create_task(work, name=name)
+
+    def done(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a part of the Commander failed", part=name, exc_info=error)
+
+    task.add_done_callback(done)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task

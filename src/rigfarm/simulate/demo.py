@@ -1,0 +1,90 @@
+"""`make demo`: a living farm on this machine, in a temporary folder; Ctrl-C ends it and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import secrets
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from rigfarm.simulate.commander import CommanderProcess, free_port
+from rigfarm.simulate.farm import SimulatedFarm, this_machine
+
+__all__ = ["main"]
+
+RIGS = 12
+PORT = 7070
+FIRST_NUMBERS_WITHIN_S = 30.0
+
+
+def main(port: int | None = None, rigs: int = RIGS) -> None:
+    """Run until Ctrl-C."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_demo(port, rigs))
+
+
+async def _demo(port: int | None, rigs: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop.set)
+    began = time.monotonic()
+    password = secrets.token_urlsafe(9)
+    with tempfile.TemporaryDirectory(prefix="rigfarm-demo-") as temporary:
+        folder = Path(temporary)
+        print(f"Starting a Commander and {rigs} simulated rigs in {folder} …", flush=True)
+        commander = CommanderProcess(folder / "commander", port=port or _port(), password=password)
+        await asyncio.to_thread(commander.start)
+        try:
+            await _live(commander, folder, rigs, password, began, stop)
+        finally:
+            await asyncio.to_thread(commander.stop)
+    print("The demo has ended; nothing of it is left.")
+
+
+async def _live(
+    commander: CommanderProcess, folder: Path, rigs: int, password: str, began: float, stop: asyncio.Event
+) -> None:
+    names = [platform.node() or "this-machine", *(f"rig-{number:02}" for number in range(1, rigs + 2))]
+    made = await asyncio.to_thread(commander.add_rigs, names)
+    tokens = [token for _, token in made]
+    # The last rig has no Sentry: it shows what a rig looks like that waits for its first signal.
+    async with (
+        this_machine(commander.url, tokens[0], folder / "this-machine"),
+        SimulatedFarm(commander.url, tokens[1:-1], folder),
+    ):
+        print(f"\n    Open      {commander.url}\n    Password  {password}\n", flush=True)
+        await _first_numbers(commander, rigs + 1)
+        print(f"Live after {time.monotonic() - began:.1f} s. Ctrl-C ends it.", flush=True)
+        await stop.wait()
+        print("\nEnding …", flush=True)
+
+
+async def _first_numbers(commander: CommanderProcess, rigs: int) -> None:
+    deadline = time.monotonic() + FIRST_NUMBERS_WITHIN_S
+    while time.monotonic() < deadline:
+        stats = await asyncio.to_thread(commander.api, "GET", "/api/stats")
+        assert isinstance(stats, dict)
+        if stats["cpu-gpu"]["alive"] >= rigs:
+            return
+        await asyncio.sleep(0.2)
+
+
+def _port() -> int:
+    """The Commander's usual port where it is free, so that the address is easy to remember."""
+    import socket
+
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return free_port()
+    return PORT
+
+
+if __name__ == "__main__":
+    main()
