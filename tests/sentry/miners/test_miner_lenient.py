@@ -24,6 +24,8 @@ class Outer(Struct):
     by_name: dict[str, float | None] = {}
     perhaps: list[Inner] | None = None
     either: int | str | None = None
+    windows: list[list[float | None]] = []
+    tables: list[dict[str, Inner]] = []
 
 
 def test_it_works():
@@ -67,6 +69,19 @@ def test_numbers_as_c_prints_them_cost_themselves(number):
 def test_a_list_that_may_be_missing_is_read_item_by_item_too():
     assert lenient.shape({"perhaps": [{"n": 1}, {"n": []}]}, Outer).perhaps == [Inner(1), Inner()]
     assert lenient.shape({"perhaps": "no"}, Outer).perhaps is None
+
+
+def test_an_item_that_should_be_a_list_or_an_object_is_an_empty_one():
+    read = lenient.shape({"windows": [[1, None], 5, None], "tables": [None, {"a": {"n": 1}, "b": 2}]}, Outer)
+
+    assert read.windows == [[1.0, None], [], []]
+    assert read.tables == [{}, {"a": Inner(1)}]
+
+
+def test_half_of_a_surrogate_pair_where_a_number_should_be():
+    read = lenient.read(b'{"rate": "\\ud800", "name": "kept"}', Outer)
+
+    assert read == Outer(name="kept")
 
 
 def test_one_of_several_types():

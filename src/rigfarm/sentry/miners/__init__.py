@@ -23,6 +23,9 @@ TIMEOUT_S = 2.0
 OPTIONAL_S = 0.7
 """An optional request's share of it."""
 
+_LONG_BYTES = 64 << 10
+"""An answer of ordinary size is read in well under a millisecond; one this long not on the event loop."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -40,6 +43,8 @@ async def read(source: WorkloadSource, adapter: MinerAdapter) -> MinerReading:
         why = str(error)
     if any(request.name not in answers for request in adapter.requests if not request.optional):
         return unreachable(source, adapter, f"{_who(source, adapter)}: {why}")
+    if sum(map(len, answers.values())) > _LONG_BYTES:
+        return await asyncio.to_thread(interpret, answers, source, adapter)
     return interpret(answers, source, adapter)
 
 

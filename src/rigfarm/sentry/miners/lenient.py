@@ -108,15 +108,22 @@ def _to_struct(form: type[Struct]) -> _Converter:
 
 def _to_list(kind: object) -> _Converter:
     convert = _converter(kind)
-    empty = kind if isinstance(kind, type) and issubclass(kind, Struct) else lambda: None
 
     def to_list(value: object) -> object:
         if not isinstance(value, list):
             return _ABSENT
         items = (_ABSENT if item is None else convert(item) for item in value[:_MAX_ITEMS])
-        return [empty() if item is _ABSENT else item for item in items]
+        return [_unknown(kind) if item is _ABSENT else item for item in items]
 
     return to_list
+
+
+def _unknown(kind: object) -> object:
+    """What stands in a list for an item of no use."""
+    origin = get_origin(kind)
+    if origin in (list, dict):
+        return origin()
+    return kind() if isinstance(kind, type) and issubclass(kind, Struct) else None
 
 
 def _to_dict(kind: object) -> _Converter:
@@ -138,7 +145,7 @@ def _to_scalar(kind: object) -> _Converter:
     def to_scalar(value: object) -> object:
         try:
             return msgspec.convert(value, kind, strict=False)
-        except (msgspec.ValidationError, OverflowError):
+        except (msgspec.ValidationError, OverflowError, UnicodeError):  # the last: half of a surrogate pair
             pass
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return str(value) if wants_text and is_number else _ABSENT
