@@ -1,13 +1,13 @@
-"""What a verb of a noun answers when it will not do what it was asked: said once, for pages and API alike."""
+"""What a verb of a noun answers when it will not do what it was asked: said once, for pages and API alike.
+
+Handlers let it pass: `web.problems` turns it into an answer that suits who asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
-from litestar.exceptions import ClientException, HTTPException, NotFoundException
-
-__all__ = ["Absent", "ChangedMeanwhile", "Conflict", "Invalid", "Refusal", "as_http"]
+__all__ = ["Absent", "ChangedMeanwhile", "Conflict", "Invalid", "Refusal"]
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
@@ -44,21 +44,3 @@ class Conflict(Refusal):
 
 class ChangedMeanwhile(Conflict):
     """Somebody else changed it since the form was opened."""
-
-
-@contextmanager
-def as_http() -> Iterator[None]:
-    """Within a handler: a refusal becomes the HTTP error that says the same."""
-    try:
-        yield
-    except Refusal as refusal:
-        raise _http(refusal) from None
-
-
-def _http(refusal: Refusal) -> HTTPException:
-    if isinstance(refusal, Absent):
-        return NotFoundException(str(refusal))
-    extra: dict[str, object] = {}
-    if refusal.fields:
-        extra = {"field": next(iter(refusal.fields)), "fields": refusal.fields}
-    return ClientException(str(refusal), status_code=refusal.status, extra=extra)

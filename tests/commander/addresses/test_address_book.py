@@ -7,11 +7,12 @@ from collections.abc import Hashable
 import pytest
 from msgspec.structs import replace
 
-from rigfarm.commander.addresses import Address, AddressBook, AddressForm, Use
+from rigfarm.commander.addresses import Address, AddressBook, AddressForm
 from rigfarm.commander.addresses.broadcasts import CHANNEL
 from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.uses import Use
 
 POOL = AddressForm("Example pool", "pool", "XMR", urls=["stratum+ssl://pool.example:3333"])
 WALLET = AddressForm(

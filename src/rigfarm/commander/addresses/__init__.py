@@ -1,6 +1,6 @@
 """The address book: the pools and wallets that playbooks refer to."""
 
 from rigfarm.commander.addresses.book import AddressBook
-from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, Use
+from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind
 
-__all__ = ["Address", "AddressBook", "AddressForm", "AddressKind", "Use"]
+__all__ = ["Address", "AddressBook", "AddressForm", "AddressKind"]

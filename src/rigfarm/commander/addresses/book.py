@@ -7,11 +7,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from rigfarm.commander.addresses import broadcasts, store
-from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, Use, checked
+from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, checked
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.uses import AskWhoUses, Use, named
 
 __all__ = ["AddressBook"]
 
@@ -21,7 +22,7 @@ class AddressBook:
 
     def __init__(self, storage: Storage, hub: Hub) -> None:
         self.addresses: dict[int, Address] = {}
-        self.users: list[Callable[[int], list[Use]]] = []
+        self.users: list[AskWhoUses] = []
         """Asked who uses the entry with this id."""
         self.on_changed: list[Callable[[Address], Awaitable[None]]] = []
         """Told, once it is stored, that an entry says something else now."""
@@ -98,10 +99,8 @@ class AddressBook:
             address = self.get(address_id)
             uses = self.used_by(address_id)
             if uses and not even_if_used:
-                names = ", ".join(f"{use.kind} {use.name}" for use in uses[:5])
-                more = f" and {len(uses) - 5} more" if len(uses) > 5 else ""
                 raise Conflict(
-                    f"{address.name} is used by {names}{more}. They would keep what it says now; "
+                    f"{address.name} is used by {named(uses)}. They would keep what it says now; "
                     "change them first, or remove it all the same."
                 )
             async with self._storage.begin() as tx:

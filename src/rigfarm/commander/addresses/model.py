@@ -11,7 +11,7 @@ from rigfarm.commander.addresses.pool_url import MAX_URLS, BadPoolUrlError, pars
 from rigfarm.commander.names import clean_line, clean_name
 from rigfarm.commander.refusals import Invalid
 
-__all__ = ["Address", "AddressForm", "AddressKind", "Use", "checked"]
+__all__ = ["Address", "AddressForm", "AddressKind", "checked"]
 
 AddressKind = Literal["pool", "wallet"]
 MAX_WALLET = 256
@@ -48,16 +48,6 @@ class AddressForm(Struct, frozen=True):
     coin: str
     urls: list[str] = []
     wallet: str = ""
-
-
-class Use(Struct, frozen=True):
-    """Somebody who uses an entry, for people: what it is, its name, and where its page is."""
-
-    kind: str
-    name: str
-    href: str
-    rigs: int = 0
-    """How many rigs run it."""
 
 
 def checked(form: AddressForm) -> AddressForm:

@@ -1,0 +1,107 @@
+"""Pinned files for rigs: streamed from the disk in small pieces, whole or from where a rig's download broke off."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from rigfarm.commander.mining_software.archives import ArchiveStore
+from rigfarm.commander.mining_software.book import SoftwareBook
+from rigfarm.commander.rigs.book import RigBook
+
+__all__ = ["MAX_STREAMS", "PIECE", "archive_routes"]
+
+PIECE = 64 << 10
+"""Bytes of a file in memory per rig that is fetching."""
+MAX_STREAMS = 1_000
+"""Rigs that may fetch at once; one more is asked to come back."""
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+@get("/software/archives/{sha256:str}", opt={"open": True}, include_in_schema=False)
+async def archive(
+    request: Request[Any, Any, Any],
+    sha256: FromPath[str],
+    book: NamedDependency[RigBook],
+    software: NamedDependency[SoftwareBook],
+) -> Response[Any]:
+    """A file by its hash, for a rig that shows its token. A range is answered with 206, a wrong one with 416."""
+    _check_token(request, book)
+    path = software.archives.path(sha256)
+    if path is None:
+        raise NotFoundException(f"The Commander has no file {sha256[:64]}: fetch the mining software again.")
+    if software.archives.readers >= MAX_STREAMS:
+        raise HTTPException(
+            "Too many rigs are fetching: try again soon.", status_code=503, headers={"Retry-After": "5"}
+        )
+    size = path.stat().st_size
+    headers = {"Accept-Ranges": "bytes", "ETag": f'"{sha256}"', "Cache-Control": "no-store"}
+    span = _span(request.headers, size, sha256)
+    if span is None:
+        headers["Content-Range"] = f"bytes */{size}"
+        raise HTTPException("There is no such range in this file.", status_code=416, headers=headers)
+    first, last = span
+    headers["Content-Length"] = str(last - first + 1)
+    whole = (first, last) == (0, size - 1)
+    if not whole:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    return Stream(
+        _pieces(software.archives, path, first, last - first + 1),
+        status_code=200 if whole else 206,
+        headers=headers,
+        media_type="application/octet-stream",
+    )
+
+
+def _check_token(request: Request[Any, Any, Any], book: RigBook) -> None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or book.by_token(token.strip()) is None:
+        raise NotAuthorizedException(
+            "A rig's token is needed: Authorization: Bearer rf_…", headers={"WWW-Authenticate": "Bearer"}
+        )
+
+
+def _span(headers: Any, size: int, sha256: str) -> tuple[int, int] | None:
+    """First and last byte that are asked for; None when there are no such bytes. What is no range is ignored."""
+    whole = (0, size - 1)
+    condition = headers.get("if-range")
+    found = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
+    if found is None or (condition is not None and condition != f'"{sha256}"'):
+        return whole
+    start, end = found.groups()
+    if start:
+        span = (int(start), min(int(end), size - 1) if end else size - 1)
+    elif end:
+        span = (max(size - int(end), 0), size - 1)
+    else:
+        return whole
+    return span if span[0] <= span[1] else None
+
+
+async def _pieces(store: ArchiveStore, path: Path, start: int, length: int) -> AsyncIterator[bytes]:
+    store.readers += 1
+    file = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while length > 0:
+            piece = await asyncio.to_thread(os.pread, file, min(PIECE, length), start)
+            if not piece:
+                return
+            yield piece
+            start += len(piece)
+            length -= len(piece)
+    finally:
+        os.close(file)
+        store.readers -= 1
+
+
+archive_routes = [archive]

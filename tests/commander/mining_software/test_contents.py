@@ -1,0 +1,134 @@
+"""A look into an archive: the format by its bytes, the program by its name, and nothing that hurts."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import struct
+import tarfile
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from rigfarm.commander.mining_software.contents import BadArchiveError, look_into
+
+PROGRAM = b"\x7fELF" + b"x" * 100
+
+
+def _tar(*members: tarfile.TarInfo, format: int = tarfile.GNU_FORMAT) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=format) as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO(b"x" * member.size))
+    return buffer.getvalue()
+
+
+def _file(name: str, size: int = 700) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info
+
+
+def _zip(*names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, b"x" * 100)
+    return buffer.getvalue()
+
+
+def _look(tmp_path: Path, body: bytes, executable: str = "miner") -> str:
+    path = tmp_path / "file"
+    path.write_bytes(body)
+    return look_into(path, executable).format
+
+
+@pytest.mark.parametrize(
+    ("format", "pack"), [("tar.gz", gzip.compress), ("tar.xz", lzma.compress), ("tar.bz2", bz2.compress)]
+)
+def test_it_works(tmp_path: Path, format: str, pack: type[bytes]) -> None:
+    assert _look(tmp_path, pack(_tar(_file("README"), _file("miner-1.0/miner")))) == format
+
+
+def test_zips_and_bare_programs(tmp_path: Path) -> None:
+    assert _look(tmp_path, _zip("readme.txt", "miner-1.0/", "miner-1.0/miner")) == "zip"
+    assert _look(tmp_path, PROGRAM) == "executable"
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_long_names_links_and_folders_between(tmp_path: Path, format: int) -> None:
+    link = tarfile.TarInfo("l" * 150)
+    link.type, link.linkname = tarfile.SYMTYPE, "t" * 150
+    folder = tarfile.TarInfo("folder")
+    folder.type = tarfile.DIRTYPE
+    body = _tar(_file("d" * 150 + "/README", 5000), link, folder, _file("a" * 120 + "/miner"), format=format)
+    assert _look(tmp_path, gzip.compress(body)) == "tar.gz"
+
+
+def test_what_is_in_it_is_said_when_the_program_is_not(tmp_path: Path) -> None:
+    with pytest.raises(BadArchiveError, match=r"no file named miner in the archive. It holds: pkg/othermin"):
+        _look(tmp_path, gzip.compress(_tar(_file("pkg/readme.txt"), _file("pkg/othermin"))))
+
+
+def test_a_link_named_like_the_program_is_not_the_program(tmp_path: Path) -> None:
+    link = tarfile.TarInfo("miner")
+    link.type, link.linkname = tarfile.SYMTYPE, "/bin/sh"
+    with pytest.raises(BadArchiveError):
+        _look(tmp_path, gzip.compress(_tar(link)))
+
+
+def test_names_of_strangers_are_shown_without_their_tricks(tmp_path: Path) -> None:
+    with pytest.raises(BadArchiveError) as error:
+        _look(tmp_path, _zip("\x1b[31mevil\u202egnp", "<script>alert(1)</script>" * 20))
+    assert "\x1b" not in str(error.value)
+    assert "\u202e" not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"<!DOCTYPE html><html>", b"  <html>", b"MZ\x90\x00", b"7z\xbc\xaf"])
+def test_what_is_no_archive_is_said(tmp_path: Path, body: bytes) -> None:
+    with pytest.raises(BadArchiveError, match="web page" if b"<" in body else "no tar.gz"):
+        _look(tmp_path, body)
+
+
+@pytest.mark.parametrize("cut", [9, 20, 60, 200, 400])
+def test_broken_ones_are_said(tmp_path: Path, cut: int) -> None:
+    noise = bytes(range(256)) * 20
+    tar = _tar(_file("a"), _file("b"))
+    tar = tar[:1024] + noise + tar[1024:]
+    for body in (gzip.compress(tar)[:-cut], lzma.compress(tar)[:-cut], bz2.compress(tar)[:-cut], _zip("a", "b")[:-cut]):
+        with pytest.raises(BadArchiveError):
+            _look(tmp_path, body)
+
+
+def test_a_bomb_is_not_set_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rigfarm.commander.mining_software.contents.MAX_UNPACKED", 4 << 20)
+    with pytest.raises(BadArchiveError, match="unpacks to more"):
+        _look(tmp_path, gzip.compress(_tar(_file("a", 8 << 20), _file("miner"))))
+
+
+def test_an_endless_name_is_not_read(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 64 << 20
+    body = gzip.compress(header.tobuf() + b"a" * (64 << 20), 1)
+    tracemalloc.start()
+    with pytest.raises(BadArchiveError, match="endless name"):
+        _look(tmp_path, body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_a_directory_of_a_million_members_is_not_read(tmp_path: Path) -> None:
+    body = _zip("a", "miner")
+    end = body.rfind(b"PK\x05\x06")
+    lying = body[: end + 8] + struct.pack("<HHI", 60_000, 60_000, 1 << 30) + body[end + 16 :]
+    with pytest.raises(BadArchiveError, match="too many"):
+        _look(tmp_path, lying)
+    monkey = gzip.compress(_tar(*(_file(f"m{n}", 0) for n in range(20_001))), 1)
+    with pytest.raises(BadArchiveError, match="more than 20,000"):
+        _look(tmp_path, monkey)
