@@ -1,0 +1,267 @@
+"""The Sentry: parts -> spool -> link, and the Commander's words back to the parts.
+
+Everything is told when it is started (`Agent(settings, parts)`), so a process can hold one Sentry or a farm of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+import structlog
+
+from rigfarm.sentry.clock import Anchor, Clock
+from rigfarm.sentry.folder import make_private, write_private
+from rigfarm.sentry.link import Link
+from rigfarm.sentry.link_connect import Timings
+from rigfarm.sentry.part_host import PartHost
+from rigfarm.sentry.parts import Part
+from rigfarm.sentry.reporter import AgentReporter
+from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.spool import Spool
+from rigfarm.wire.frames import Verdict
+from rigfarm.wire.orders import Order
+from rigfarm.wire.playbooks import PlaybookOrder
+
+__all__ = ["Agent", "TakesToken"]
+
+log = structlog.get_logger()
+
+PARTS_END_S = 3.0
+SPOOL_ENDS_S = 1.5
+"""Together less than the five seconds after which a Sentry that was told to end is gone."""
+SAVE_CLOCK_EVERY_S = 600.0
+
+
+@runtime_checkable
+class TakesToken(Part, Protocol):
+    """A part that an operator can give a token: this machine."""
+
+    def set_token(self, token: str) -> None:
+        """From now on speak for this one."""
+
+
+class Agent:
+    """One Sentry. `run` until `stop` is called or it is cancelled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Sequence[Part],
+        *,
+        clock: Clock | None = None,
+        timings: Timings | None = None,
+    ) -> None:
+        self.settings = settings
+        self.started_at = time.monotonic()
+        self.spool = Spool(settings.data_dir / "spool.db", settings.spool_mib << 20)
+        self.clock = clock or Clock(_load_anchor(settings.data_dir / "clock.json"))
+        self.link = Link(self.spool, self.clock, self, timings=timings)
+        self.reporter = AgentReporter(self.spool, self.link, self.clock, self.refresh_tokens)
+        self.parts = list(parts)
+        self.judgements: dict[str, Verdict] = {}
+        """The last verdict on every token that is not removed or given up."""
+        self._hosts = [PartHost(part) for part in parts]
+        self._owners: dict[str, PartHost] = {}
+        self._removed: set[str] = set()
+        self._held: set[str] = set()
+        self._stop = asyncio.Event()
+        self._save_clock = asyncio.Event()
+        self._chores: set[asyncio.Task[None]] = set()
+        ca_file = Path(settings.ca_file) if settings.ca_file else None
+        self.link.connect_to(settings.commander, ca_file)
+
+    # Life
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        for change in make_private(self.settings.data_dir):
+            log.warning("permissions mended", what=change)
+        self.refresh_tokens()
+        # Parts first: mining goes on although the disk is slow or the Commander away.
+        tasks = [asyncio.create_task(host.run(self.reporter), name=host.name) for host in self._hosts]
+        try:
+            await self.spool.open()
+            tasks += [
+                asyncio.create_task(self.link.run(), name="link"),
+                asyncio.create_task(self._keep_clock(), name="clock"),
+            ]
+            stopping = asyncio.create_task(self._stop.wait())
+            done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            for task in done - {stopping}:
+                task.result()
+        finally:
+            await self._end(tasks)
+
+    def stop(self) -> None:
+        """End `run` soon."""
+        self._stop.set()
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        tasks += self._chores
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=PARTS_END_S)
+            for task in late:
+                log.error("did not end in time", task=task.get_name())
+        try:
+            async with asyncio.timeout(SPOOL_ENDS_S):
+                await self.spool.close()
+                await self._write_clock()
+        except TimeoutError:
+            log.error("the disk hangs: the last logs may not be written")
+
+    # Tokens
+
+    def refresh_tokens(self) -> None:
+        """Ask the parts which tokens they speak for, and tell the link."""
+        speaking: list[str] = []
+        for host in self._hosts:
+            for token in host.part.tokens():
+                if token not in self._removed:
+                    self._owners[token] = host
+                    speaking.append(token)
+        gone = self.reporter.tokens - set(speaking)
+        self.reporter.tokens = frozenset(speaking)
+        self.link.speak_for(speaking)
+        for token in gone:
+            judgement = self.judgements.get(token)
+            if token not in self._removed and (judgement is None or judgement.kind != "unknown"):
+                # Not refused, not removed: its part has given it up, so nobody waits for its logs.
+                self._chore(self.forget(token))
+
+    async def forget(self, token: str) -> None:
+        """Delete what is kept of a token that nobody speaks for any more."""
+        self.judgements.pop(token, None)
+        self._owners.pop(token, None)
+        self._held.discard(token)
+        self.clock.forget(token)
+        self.reporter.forget(token)
+        await self.spool.forget(token)
+
+    @property
+    def rig(self) -> TakesToken | None:
+        """The part that is this machine, if this Sentry has one."""
+        return next((part for part in self.parts if isinstance(part, TakesToken)), None)
+
+    def adopt(self, token: str) -> None:
+        """The operator gave this machine a token; the one before is forgotten."""
+        rig = self.rig
+        if rig is None:
+            raise RuntimeError("this Sentry reports no machine of its own")
+        before = [one for one, host in self._owners.items() if host.part is rig and one != token]
+        self._removed.discard(token)
+        rig.set_token(token)
+        self.refresh_tokens()
+        for old in before:
+            if old in self._owners:
+                self._chore(self.forget(old))
+
+    # What the Commander says: link.LinkEvents
+
+    def on_verdict(self, token: str, verdict: Verdict) -> None:
+        """It judged a token. Only `removed` ever ends anything but the sending."""
+        before = self.judgements.get(token)
+        if before is None or before.kind != verdict.kind:
+            log.info("the Commander judged a token", verdict=verdict.kind, rig=verdict.name)
+        host = self._owners.get(token)
+        if host is None:
+            return
+        if verdict.kind == "removed":
+            self._removed.add(token)
+            host.judged(token, verdict, lambda: self._after_removal(token))
+            return
+        self.judgements[token] = verdict
+        host.judged(token, verdict, self._after_verdict)
+        self._set_aside_or_release(token, verdict)
+
+    async def _after_verdict(self) -> None:
+        self.refresh_tokens()
+
+    async def _after_removal(self, token: str) -> None:
+        """Its part has cleaned up: now nothing of it stays here either."""
+        self.refresh_tokens()
+        await self.forget(token)
+
+    def _set_aside_or_release(self, token: str, verdict: Verdict) -> None:
+        """Beside good tokens, the logs of a refused one would leave holes in what is sent: they wait aside."""
+        if verdict.kind == "ok":
+            self._held.discard(token)
+            if self.spool.holds:
+                self._chore(self.spool.release(token))
+            for other, judgement in self.judgements.items():
+                if judgement.kind == "unknown":
+                    self._hold(other)
+        elif any(judgement.kind == "ok" for judgement in self.judgements.values()):
+            self._hold(token)
+
+    def _hold(self, token: str) -> None:
+        if token not in self._held:
+            self._held.add(token)
+            self._chore(self.spool.hold(token))
+
+    def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+        """What shall run on a rig."""
+        if host := self._owners.get(token):
+            host.playbooks(token, revision, playbooks)
+
+    def on_order(self, token: str, command_id: str, order: Order) -> None:
+        """An operator's order."""
+        if host := self._owners.get(token):
+            host.order(token, order, partial(self.link.result, token, command_id))
+
+    def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
+        """Somebody looks at a console, or no longer."""
+        if host := self._owners.get(token):
+            host.console_watch(token, playbook, on)
+
+    def on_clock(self) -> None:
+        """It told the time."""
+        self._save_clock.set()
+
+    # Chores
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chore_done)
+
+    def _chore_done(self, task: asyncio.Task[None]) -> None:
+        self._chores.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a chore failed", error=repr(error))
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await self._write_clock()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_CLOCK_EVERY_S):
+                    await self._save_clock.wait()
+            self._save_clock.clear()
+
+    async def _write_clock(self) -> None:
+        data = msgspec.json.encode(self.clock.anchor())
+        try:
+            await asyncio.to_thread(write_private, self.settings.data_dir / "clock.json", data)
+        except OSError as error:
+            log.warning("the clock cannot be kept", error=str(error))
+
+
+def _load_anchor(path: Path) -> Anchor | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Anchor)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        log.warning(
+            "the kept clock cannot be read; the machine's own is used until the Commander tells", error=str(error)
+        )
+        return None

@@ -1,0 +1,124 @@
+"""The clock of the logs: the Commander's, carried on by one that nobody can set.
+
+A rig's wall clock may be wrong, jump, or begin in 1970 at every boot. So a log is stamped by the Commander's clock as
+the last Welcome told it, carried on by the kernel's boot-time clock, which counts suspended time and which no NTP
+steps. While the Commander's clock is unknown, stamps are estimated; the stretch of time they were made in (an *epoch*)
+is noted with each log, and the error of the whole stretch is corrected when the next Welcome tells it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["Anchor", "Clock", "boot_id", "boottime_ms", "wall_ms"]
+
+
+def boottime_ms() -> int:
+    """ms since boot, suspended time included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def wall_ms() -> int:
+    """The machine's own idea of UTC, ms."""
+    return time.time_ns() // 1_000_000
+
+
+def boot_id() -> str:
+    """Differs after every boot; empty where the kernel does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """What a restarted Sentry needs to know what time it is."""
+
+    boot: str
+    boottime_ms: int
+    now_ms: int
+    """What the clock said at `boottime_ms` of that boot."""
+    epoch: int = 0
+    """0: it was the Commander's time."""
+    ahead_ms: int = 0
+    """By how much the Commander's clock was ahead of the machine's."""
+    last_ms: int = 0
+    """The latest stamp given to any rig."""
+
+
+class Clock:
+    """Stamps for logs. Every source of time is a parameter, for tests."""
+
+    def __init__(
+        self,
+        anchor: Anchor | None = None,
+        *,
+        carrier: Callable[[], int] = boottime_ms,
+        wall: Callable[[], int] = wall_ms,
+        boot: str | None = None,
+    ) -> None:
+        self._carrier = carrier
+        self._wall = wall
+        self._boot = boot_id() if boot is None else boot
+        self._ahead = anchor.ahead_ms if anchor is not None else 0
+        self._floor = anchor.last_ms if anchor is not None else 0
+        """Nothing is stamped at or before this."""
+        self._latest: dict[str, int] = {}
+        self._first: int | None = None
+        """The first stamp of an epoch that is not known yet."""
+        if anchor is not None and anchor.boot == self._boot and self._boot:
+            self._base = anchor.now_ms - anchor.boottime_ms
+            self.epoch = anchor.epoch
+        else:
+            self._floor = max(self._floor, anchor.now_ms if anchor is not None else 0)
+            self._base = max(wall() + self._ahead, self._floor + 1) - carrier()
+            self.epoch = secrets.randbits(31) | 1
+
+    @property
+    def known(self) -> bool:
+        """Whether this is the Commander's time, not an estimate."""
+        return self.epoch == 0
+
+    @property
+    def time_ms(self) -> int:
+        """What the clock says now."""
+        return self._base + self._carrier()
+
+    def now_ms(self, token: str) -> int:
+        """A stamp for a log of this rig, later than its last one."""
+        stamp = max(self.time_ms, self._latest.get(token, self._floor) + 1)
+        self._latest[token] = stamp
+        if self._first is None:
+            self._first = stamp
+        return stamp
+
+    def forget(self, token: str) -> None:
+        """Nothing more will be stamped for this rig."""
+        self._latest.pop(token, None)
+
+    def told(self, commander_ms: int, *, age_ms: int = 0) -> tuple[int, int] | None:
+        """The Commander told its time, `age_ms` ago.
+
+        Returns (epoch, ms to add to all its stamps) when until now the time was an estimate.
+        """
+        base = commander_ms + age_ms - self._carrier()
+        self._ahead = commander_ms + age_ms - self._wall()
+        delta, self._base = base - self._base, base
+        if self.known:
+            return None
+        if self._first is not None:
+            delta = max(delta, self._floor + 1 - self._first)
+        self._latest = {token: stamp + delta for token, stamp in self._latest.items()}
+        epoch, self.epoch = self.epoch, 0
+        return epoch, delta
+
+    def anchor(self) -> Anchor:
+        """To be kept, and given to the next start."""
+        carrier = self._carrier()
+        last = max(self._latest.values(), default=self._floor)
+        return Anchor(self._boot, carrier, self._base + carrier, self.epoch, self._ahead, last)

@@ -1,0 +1,384 @@
+"""The link: keeps one WebSocket to the Commander open, and is down in words when it is down.
+
+States are named, errors are a tree (`link_errors`), when to try again is `reconnect`'s business, one connection is a
+`Session`, and what to send next is the `Lanes`' choice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections import deque
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import structlog
+from websockets.asyncio.client import ClientConnection
+
+from rigfarm.sentry.clock import Clock
+from rigfarm.sentry.lanes import FRAME_LOGS, Lanes
+from rigfarm.sentry.link_connect import Timings, open_socket
+from rigfarm.sentry.link_errors import LinkError, NoGoodTokenError, RejectedFrameError, closed
+from rigfarm.sentry.link_session import Session, say_hello
+from rigfarm.sentry.reconnect import Reconnect
+from rigfarm.sentry.spool import Spool
+from rigfarm.sentry.spool_record import Record
+from rigfarm.wire.frames import (
+    Command,
+    CommandResult,
+    Console,
+    ConsoleWatch,
+    DownFrame,
+    Playbooks,
+    ReportEvery,
+    RigBoards,
+    RigPlaybooks,
+    RigSpecs,
+    Verdict,
+    Welcome,
+)
+from rigfarm.wire.orders import Order, OrderState
+from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.specs import BoardDetail, Specs
+
+__all__ = ["Link", "LinkEvents", "LinkState", "LinkStatus"]
+
+log = structlog.get_logger()
+
+DEFAULT_INTERVAL_S = 5.0
+_SHORTEST_INTERVAL_S = 0.2
+_LONGEST_INTERVAL_S = 3600.0
+_EARLIEST_MS = 1_600_000_000_000
+_LATEST_MS = 32_503_680_000_000
+"""A Commander's clock outside 2020…3000 is nonsense, UTC ms."""
+_RESULTS = 200
+_SAME_LOG_REFUSED = 3
+
+
+class LinkState(Enum):
+    """What the link does at the moment."""
+
+    IDLE = "no token"
+    """Nothing to report for, or no Commander known."""
+    CONNECTING = "connecting"
+    GREETING = "greeting"
+    ONLINE = "online"
+    WAITING = "waiting"
+    """Before it tries again."""
+    STOPPED = "stopped"
+
+
+class LinkStatus(NamedTuple):
+    """For the Sentry's own page."""
+
+    state: LinkState
+    url: str | None
+    error: str | None
+    """The last one, in words; absent while all is well."""
+    since: float
+    """Loop time at which the state was last online, or ceased to be."""
+    retry_at: float | None
+    commander_version: str | None
+
+
+class LinkEvents(Protocol):
+    """What the Commander says. Called on the loop; must be quick and must not raise."""
+
+    def on_verdict(self, token: str, verdict: Verdict) -> None:
+        """What it thinks of a token."""
+
+    def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+        """What shall run on a rig."""
+
+    def on_order(self, token: str, command_id: str, order: Order) -> None:
+        """An operator's order; answered by `Link.result`."""
+
+    def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
+        """Somebody looks at a console, or no longer."""
+
+    def on_clock(self) -> None:
+        """The Commander told the time."""
+
+
+class Link:
+    """One per Sentry. `run` never ends by itself."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        clock: Clock,
+        events: LinkEvents,
+        *,
+        timings: Timings | None = None,
+    ) -> None:
+        self.interval_s = DEFAULT_INTERVAL_S
+        """How often the Commander wants to hear of each rig."""
+        self.state = LinkState.IDLE
+        self.error: LinkError | None = None
+        self._spool = spool
+        self._clock = clock
+        self._events = events
+        self._timings = timings or Timings()
+        self._reconnect = Reconnect(self._timings)
+        self._url: str | None = None
+        self._ca_file: Path | None = None
+        self._tokens: list[str] = []
+        self._session: Session | None = None
+        self._changed = asyncio.Event()
+        self._since = 0.0
+        self._retry_at: float | None = None
+        self._version: str | None = None
+        self._specs: dict[str, Specs] = {}
+        self._statuses: dict[str, list[PlaybookStatus]] = {}
+        self._results: deque[tuple[str, str, OrderState, str]] = deque(maxlen=_RESULTS)
+        self._one_frame_of: int | None = None
+        self._suspect: tuple[int, int] = (0, 0)
+        """Number of a log that the Commander may be unable to read, and how often it closed the link at it."""
+        spool.on_recorded = self._recorded
+        spool.on_renewed = self._start_over
+
+    # What the agent asks for
+
+    def connect_to(self, url: str | None, ca_file: Path | None = None) -> None:
+        """The Commander's address."""
+        if (url, ca_file) != (self._url, self._ca_file):
+            self._url, self._ca_file = url, ca_file
+            self._start_over()
+
+    def speak_for(self, tokens: list[str]) -> None:
+        """These tokens and no others."""
+        new = list(dict.fromkeys(tokens))
+        gone, added = set(self._tokens) - set(new), set(new) - set(self._tokens)
+        self._tokens = new
+        for token in gone:
+            self._specs.pop(token, None)
+            self._statuses.pop(token, None)
+        session = self._session
+        if session is None:
+            if gone or added:
+                self._changed.set()
+        elif not new or any(session.slot_of(token) is not None for token in gone):
+            self._start_over()
+        elif added:
+            session.ask([token for token in new if token in added])
+
+    def specs(self, token: str, specs: Specs) -> None:
+        """Tell them now if connected, and at each connect."""
+        self._specs[token] = specs
+        if (slot := self._slot(token)) is not None:
+            self._send(RigSpecs(slot, specs))
+
+    def playbooks(self, token: str, statuses: list[PlaybookStatus]) -> None:
+        """Tell them now if connected, and at each connect."""
+        self._statuses[token] = statuses
+        if (slot := self._slot(token)) is not None:
+            self._send(RigPlaybooks(slot, statuses))
+
+    def boards(self, token: str, boards: list[BoardDetail]) -> None:
+        """Tell them if connected."""
+        if (slot := self._slot(token)) is not None:
+            self._send(RigBoards(slot, boards))
+
+    def console(self, token: str, playbook: int, first: int, lines: list[str]) -> None:
+        """Tell them if connected."""
+        if (slot := self._slot(token)) is not None:
+            self._send(Console(slot, playbook, first, lines))
+
+    def result(self, token: str, command_id: str, state: OrderState, detail: str) -> None:
+        """Tell it now, or at the next connect."""
+        self._results.append((token, command_id, state, detail))
+        self._send_results()
+
+    def status(self) -> LinkStatus:
+        """For the Sentry's own page."""
+        error = str(self.error) if self.error is not None and self.state is not LinkState.ONLINE else None
+        return LinkStatus(self.state, self._url, error, self._since, self._retry_at, self._version)
+
+    def _slot(self, token: str) -> int | None:
+        return self._session.slot_of(token) if self._session is not None else None
+
+    def _send(self, frame: RigSpecs | RigPlaybooks | RigBoards | Console | CommandResult) -> None:
+        if self._session is not None:
+            self._session.send(frame)
+
+    def _send_results(self) -> None:
+        kept = [one for one in self._results if self._slot(one[0]) is None]
+        for token, command_id, state, detail in self._results:
+            if (slot := self._slot(token)) is not None:
+                self._send(CommandResult(command_id, slot, state, detail))
+        self._results = deque(kept, maxlen=_RESULTS)
+
+    def _recorded(self, records: list[Record]) -> None:
+        if self._session is not None:
+            self._session.lanes.recorded(records)
+            self._session.recorded()
+
+    def _start_over(self) -> None:
+        self._changed.set()
+        if self._session is not None:
+            self._session.leave()
+
+    # Connections, one after another
+
+    async def run(self) -> None:
+        """Keep connected until cancelled."""
+        self._become(LinkState.IDLE)
+        try:
+            while True:
+                self._changed.clear()
+                if not self._tokens or self._url is None:
+                    self._become(LinkState.IDLE)
+                    await self._changed.wait()
+                    continue
+                try:
+                    await self._connection(self._url)
+                except LinkError as error:
+                    await self._pause(error)
+        finally:
+            self._become(LinkState.STOPPED)
+
+    async def _connection(self, url: str) -> None:
+        """One connection from its beginning to its end. LinkError, unless it ended because something here changed."""
+        loop = asyncio.get_running_loop()
+        greeted: float | None = None
+        self._become(LinkState.CONNECTING)
+        try:
+            async with await open_socket(url, self._ca_file, self._timings) as socket:
+                self._become(LinkState.GREETING)
+                tokens, spool, next_seq = list(self._tokens), self._spool.id, self._spool.next_seq
+                welcome, seconds = await say_hello(socket, spool, tokens, self._timings)
+                if welcome.highest is not None and welcome.highest >= next_seq:
+                    await self._renew(spool)
+                    return
+                await self._tell_time(welcome, seconds)
+                greeted = loop.time()
+                await self._greeted(socket, spool, tokens, welcome)
+        finally:
+            if greeted is not None:
+                self._reconnect.stood(loop.time() - greeted)
+
+    async def _renew(self, spool: bytes) -> None:
+        log.warning("the Commander knows later numbers of this spool than the spool does: it takes a new identity")
+        await self._spool.renew()
+        if self._spool.id == spool:
+            raise LinkError("This disk was copied or restored, and the spool cannot be written to begin anew.")
+
+    async def _tell_time(self, welcome: Welcome, seconds: float) -> None:
+        if not _EARLIEST_MS < welcome.now_ms < _LATEST_MS:
+            log.warning("the Commander's clock is nonsense and is not used", now_ms=welcome.now_ms)
+            return
+        corrected = self._clock.told(welcome.now_ms, age_ms=int(seconds * 500))
+        if corrected is not None:
+            await self._spool.shift(*corrected)
+        self._events.on_clock()
+
+    async def _greeted(self, socket: ClientConnection, spool: bytes, tokens: list[str], welcome: Welcome) -> None:
+        loop = asyncio.get_running_loop()
+        lanes = Lanes(self._spool, loop.time, resend_s=self._timings.resend_s, one_frame_of=self._one_frame_of)
+        session = self._session = Session(socket, spool, lanes, tokens, self)
+        session.apply(list(enumerate(welcome.verdicts)))
+        self._version = _printable(welcome.version)
+        self._report_every(welcome.interval_s)
+        try:
+            for token, verdict in zip(tokens, welcome.verdicts, strict=True):
+                self.judged(token, verdict)
+            if not lanes.slots:
+                raise closed(NoGoodTokenError.CODE, "")
+            self._become(LinkState.ONLINE)
+            self._catch_up(session)
+            await session.run()
+        except RejectedFrameError:
+            await self._be_careful(lanes)
+            raise
+        finally:
+            self._session = None
+            if lanes.one_frame_of is None:
+                self._one_frame_of = None
+
+    def _catch_up(self, session: Session) -> None:
+        """Tokens may have changed while the Commander was being greeted."""
+        if set(session.tokens) - set(self._tokens):
+            session.leave()
+        elif missing := [token for token in self._tokens if token not in session.tokens]:
+            session.ask(missing)
+
+    async def _be_careful(self, lanes: Lanes) -> None:
+        """The Commander could not read a frame. Send smaller ones, one at a time, until the log it cannot read stands
+        alone; a log refused so a few times is given up, for else it would hold up all others for ever."""
+        air = lanes.in_the_air
+        if not air:
+            return
+        first, last = air[0]
+        if lanes.one_frame_of is None:
+            self._one_frame_of = FRAME_LOGS // 4
+        elif first < last or len(air) > 1:
+            self._one_frame_of = max(1, lanes.one_frame_of // 4)
+        else:
+            times = self._suspect[1] + 1 if self._suspect[0] == first else 1
+            self._suspect = (first, times)
+            if times >= _SAME_LOG_REFUSED:
+                log.error("the Commander cannot read a log; it is dropped", number=first)
+                await self._spool.refuse(first, first)
+
+    async def _pause(self, error: LinkError) -> None:
+        if type(error) is not type(self.error) or str(error) != str(self.error):
+            log.warning("no link to the Commander", reason=str(error))
+        self.error = error
+        delay = self._reconnect.delay(error)
+        self._retry_at = asyncio.get_running_loop().time() + delay
+        self._become(LinkState.WAITING)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._changed.wait()
+        self._retry_at = None
+
+    def _become(self, state: LinkState) -> None:
+        was, self.state = self.state, state
+        if (was is LinkState.ONLINE) != (state is LinkState.ONLINE) or not self._since:
+            self._since = asyncio.get_running_loop().time()
+        if state is LinkState.ONLINE:
+            if self.error is not None or was is not LinkState.ONLINE:
+                log.info("linked to the Commander", url=self._url, version=self._version)
+            self.error = None
+
+    # What a session says
+
+    def welcomed(self, welcome: Welcome, round_trip_s: float) -> None:
+        """A later Hello was answered."""
+        if _EARLIEST_MS < welcome.now_ms < _LATEST_MS:
+            self._clock.told(welcome.now_ms, age_ms=int(round_trip_s * 500))
+            self._events.on_clock()
+        self._report_every(welcome.interval_s)
+
+    def judged(self, token: str, verdict: Verdict) -> None:
+        """A verdict: what the Commander should know of a good rig is told at once."""
+        if verdict.kind == "ok":
+            if token in self._specs:
+                self.specs(token, self._specs[token])
+            if token in self._statuses:
+                self.playbooks(token, self._statuses[token])
+            self._send_results()
+        self._events.on_verdict(token, verdict)
+
+    def told(self, frame: DownFrame, token: str | None) -> None:
+        """Everything else."""
+        if isinstance(frame, ReportEvery):
+            self._report_every(frame.interval_s)
+        if token is None or self._slot(token) is None:
+            return
+        if isinstance(frame, Playbooks):
+            self._events.on_playbooks(token, frame.revision, frame.playbooks)
+        elif isinstance(frame, Command):
+            self._events.on_order(token, frame.id, frame.order)
+        elif isinstance(frame, ConsoleWatch):
+            self._events.on_console_watch(token, frame.playbook, frame.on)
+
+    def _report_every(self, seconds: float) -> None:
+        if math.isfinite(seconds):
+            self.interval_s = min(max(seconds, _SHORTEST_INTERVAL_S), _LONGEST_INTERVAL_S)
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text[:40] if c.isprintable())

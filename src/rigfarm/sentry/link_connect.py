@@ -1,0 +1,174 @@
+"""Open the WebSocket to a Commander, and put whatever goes wrong into words."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import ssl
+from pathlib import Path
+
+from msgspec import Struct
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidUpgrade,
+    ProxyError,
+)
+
+from rigfarm import __version__
+from rigfarm.sentry.commander_url import host_of, link_url
+from rigfarm.sentry.link_errors import (
+    HandshakeTimeoutError,
+    LinkError,
+    LostError,
+    NotACommanderError,
+    ProtocolError,
+    TlsError,
+    UnreachableError,
+    closed,
+)
+from rigfarm.wire.codec import MAX_FRAME_BYTES
+
+__all__ = ["Timings", "connection_lost", "open_socket"]
+
+_logger = logging.getLogger("rigfarm.sentry.websocket")
+# At DEBUG it would print frames, and the first one carries tokens.
+_logger.setLevel(logging.WARNING)
+
+
+class Timings(Struct, frozen=True):
+    """Times of the link, s."""
+
+    open_s: float = 15.0
+    welcome_s: float = 15.0
+    ping_every_s: float = 10.0
+    ping_timeout_s: float = 10.0
+    """A half-open socket is found after `ping_every_s + ping_timeout_s` at the latest."""
+    first_retry_s: float = 1.0
+    retry_cap_s: float = 20.0
+    stable_s: float = 10.0
+    """A link that stood so long begins anew with `first_retry_s`."""
+    resend_s: float = 30.0
+    """Logs that are not acknowledged after so long are sent again."""
+    refused_retry_s: float = 240.0
+    """A refused token is tried again after this, give or take half of it."""
+
+
+class _Connect(connect):
+    """Follows no redirect: the tokens go to the address the operator gave, and to no other."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+async def open_socket(url: str, ca_file: Path | None, timings: Timings) -> ClientConnection:
+    """A connected WebSocket, or LinkError."""
+    try:
+        tls = _tls(url, ca_file)
+        return await _Connect(
+            link_url(url),
+            ssl=tls,
+            compression=None,
+            user_agent_header=f"rigfarm-sentry/{__version__}",
+            open_timeout=timings.open_s,
+            ping_interval=timings.ping_every_s,
+            ping_timeout=timings.ping_timeout_s,
+            close_timeout=1.0,
+            max_size=MAX_FRAME_BYTES,
+            logger=_logger,
+            happy_eyeballs_delay=0.25,
+        )
+    except (OSError, InvalidHandshake, EOFError) as error:
+        raise _in_words(error, url) from error
+
+
+def _tls(url: str, ca_file: Path | None) -> ssl.SSLContext | None:
+    if not url.startswith("https:"):
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise TlsError(f"The certificate file {ca_file} cannot be used ({error}). Give a PEM file.") from error
+
+
+def _in_words(error: Exception, url: str) -> LinkError:
+    if isinstance(error, InvalidStatus):
+        return NotACommanderError(_status_in_words(error, url))
+    if isinstance(error, InvalidUpgrade):
+        return NotACommanderError(
+            f"{url} answers, but does not speak WebSocket. If a reverse proxy stands before the Commander, "
+            "make it pass WebSockets (the Upgrade header) on."
+        )
+    if isinstance(error, ProxyError):
+        return UnreachableError(f"The HTTP proxy of this machine's environment does not let {url} through ({error}).")
+    if isinstance(error, InvalidHandshake | EOFError):
+        other = "https" if url.startswith("http:") else "http"
+        told = "speaks another protocol" if isinstance(error, InvalidMessage) else "gives a strange answer"
+        return NotACommanderError(
+            f"{host_of(url)} {told}: it is no Commander, or its address begins with {other}:// instead."
+        )
+    if isinstance(error, OSError):
+        return _network_in_words(error, url)
+    raise error
+
+
+def _network_in_words(error: OSError, url: str) -> LinkError:
+    where = host_of(url)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TlsError(
+            f"The certificate of {where} is not trusted ({error.verify_message}). If it is the farm's own, join again "
+            "with --ca and the file of the authority that signed it; also check this machine's date."
+        )
+    if isinstance(error, ssl.SSLError):
+        return TlsError(f"{where} does not speak TLS ({error.reason}). Does its address begin with http:// instead?")
+    if isinstance(error, socket.gaierror):
+        return UnreachableError(f"The name of {where} cannot be resolved. Check it, or use the IP address.")
+    if isinstance(error, ConnectionRefusedError):
+        return UnreachableError(f"Nobody listens at {where}. Is the Commander running, and is the port right?")
+    if isinstance(error, TimeoutError):
+        return UnreachableError(f"{where} does not answer. Is it switched on, and does no firewall stand between?")
+    if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN):
+        return UnreachableError(f"There is no way to {where} ({error.strerror}). Is this machine's network up?")
+    if isinstance(error, ConnectionError):
+        return UnreachableError(f"{where} closed the connection at once. Is it a Commander, and is the port right?")
+    return UnreachableError(f"No connection to {where}: {error}.")
+
+
+def _status_in_words(error: InvalidStatus, url: str) -> str:
+    response = error.response
+    status = response.status_code
+    if 300 <= status < 400:
+        target = "".join(c for c in response.headers.get("Location", "")[:200] if c.isprintable())
+        return f"{url} sends visitors on to {target or 'another address'}. Join with the Commander's own address."
+    if status in (502, 503, 504):
+        return f"A proxy at {url} answers ({status}), but the Commander behind it does not. Is the Commander running?"
+    if status in (401, 403, 407):
+        return f"Something at {url} forbids the connection ({status}): a proxy or firewall, for a Commander never does."
+    if status == 404:
+        return f"There is a web server at {url}, but no Commander ({status}). Check the address, its path too."
+    if status == 429:
+        return f"{url} asks to be left alone for a while ({status}); trying again later."
+    kind = "an ordinary web page" if "html" in response.headers.get("Content-Type", "") else "something else"
+    return f"{url} answers with {kind} ({status}) where a Commander has its link. Check the address."
+
+
+def connection_lost(error: ConnectionClosed) -> LinkError:
+    """Why an open link ended."""
+    if error.rcvd is not None and (error.rcvd_then_sent or error.sent is None):
+        if error.rcvd.code in (1000, 1005):
+            return LostError("The Commander closed the link.")
+        return closed(error.rcvd.code, error.rcvd.reason)
+    if error.sent is not None and error.sent.code == 1011:
+        return LostError("The Commander has not answered pings: it hangs, or the network between is cut.")
+    if error.sent is not None and error.sent.code in (1002, 1007, 1009):
+        return ProtocolError(f"The Commander sent what is no frame of the link ({error.sent.reason}).")
+    return LostError("The connection to the Commander broke.")
+
+
+def no_welcome(url: str) -> LinkError:
+    """It let us in and then said nothing."""
+    return HandshakeTimeoutError(f"{url} accepts connections but does not answer the greeting. Is it a Commander?")

@@ -1,0 +1,254 @@
+"""One connection to the Commander, from the Hello to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import Protocol
+
+import structlog
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from rigfarm import __version__
+from rigfarm.sentry.lanes import Lanes
+from rigfarm.sentry.link_connect import Timings, connection_lost
+from rigfarm.sentry.link_errors import HandshakeTimeoutError, ProtocolError
+from rigfarm.sentry.spool_record import token_key
+from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode
+from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, UpFrame, Verdict, Verdicts, Welcome
+
+__all__ = ["Session", "SessionEvents", "say_hello"]
+
+log = structlog.get_logger()
+
+MAX_CONTROLS = 2_000
+"""Frames other than logs that may wait; the oldest is dropped for one more."""
+CAREFUL_START_S = 1.0
+RELAX_AFTER = 8
+_LATE_EVERY_S = 2.0
+
+
+class SessionEvents(Protocol):
+    """Who wants to know what the Commander says. Called on the loop; must be quick and must not raise."""
+
+    def welcomed(self, welcome: Welcome, round_trip_s: float) -> None:
+        """The Commander answered a Hello."""
+
+    def judged(self, token: str, verdict: Verdict) -> None:
+        """A verdict on one token, of a Welcome or later."""
+
+    def told(self, frame: DownFrame, token: str | None) -> None:
+        """Anything else, with the token of its slot where it has one."""
+
+
+async def say_hello(
+    socket: ClientConnection, spool: bytes, tokens: list[str], timings: Timings
+) -> tuple[Welcome, float]:
+    """Greet the Commander on a fresh connection; its answer, and how long that took. LinkError."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    try:
+        async with asyncio.timeout(timings.welcome_s):
+            await socket.send(encode(Hello(PROTOCOL, __version__, spool, tokens)))
+            frame = _decode(await socket.recv())
+            while frame is None:
+                frame = _decode(await socket.recv())
+    except TimeoutError:
+        raise HandshakeTimeoutError(
+            "The other side accepts connections but does not answer the greeting. Is it a Commander?"
+        ) from None
+    except ConnectionClosed as error:
+        raise connection_lost(error) from error
+    if not isinstance(frame, Welcome):
+        raise ProtocolError(f"The Commander answered the greeting with {type(frame).__name__}.")
+    check_welcome(frame, tokens)
+    return frame, loop.time() - started
+
+
+def _decode(data: str | bytes) -> DownFrame | None:
+    """A frame; None for one of a type that this version does not know."""
+    if isinstance(data, str):
+        raise ProtocolError("The Commander sent text where only binary frames are spoken.")
+    try:
+        return decode_down(data)
+    except UnknownFrameError as error:
+        log.debug("frame ignored", error=str(error))
+        return None
+    except FrameError as error:
+        raise ProtocolError(f"The Commander sent what is no frame of the link ({error}).") from error
+
+
+def check_welcome(welcome: Welcome, tokens: list[str]) -> None:
+    if len(welcome.verdicts) != len(tokens):
+        raise ProtocolError(f"The Commander judged {len(welcome.verdicts)} tokens where {len(tokens)} were named.")
+
+
+class Session:
+    """A greeted connection. `run` ends with the LinkError that ended it, or quietly after `leave`."""
+
+    def __init__(
+        self, socket: ClientConnection, spool: bytes, lanes: Lanes, tokens: list[str], events: SessionEvents
+    ) -> None:
+        self.tokens = tokens
+        """By slot. A slot keeps its token as long as the connection lasts, so that no frame, however late, is
+        taken for another rig's."""
+        self.lanes = lanes
+        self._socket = socket
+        self._events = events
+        self._spool = spool
+        self._controls: deque[bytes] = deque(maxlen=MAX_CONTROLS)
+        self._hello_sent: float | None = None
+        """When a Hello was sent that is not answered yet; there is one at most."""
+        self._hello_wanted = False
+        self._named = list(tokens)
+        self._wake = asyncio.Event()
+        self._leaving = False
+        self._warned = False
+        self._reading: asyncio.Task[None] | None = None
+
+    # What the link asks for
+
+    def send(self, frame: UpFrame) -> None:
+        """Send a frame before any log."""
+        self._controls.append(encode(frame))
+        self._wake.set()
+
+    def slot_of(self, token: str) -> int | None:
+        """The slot of a token whose logs the Commander takes."""
+        return self.lanes.slots.get(token_key(token))
+
+    def ask(self, tokens: list[str]) -> None:
+        """Name these tokens, new or refused before, to the Commander."""
+        self._named += [token for token in tokens if token not in self._named]
+        self._hello_wanted = True
+        self._wake.set()
+
+    def recorded(self) -> None:
+        """The lanes have something new."""
+        self._wake.set()
+
+    def leave(self) -> None:
+        """Close the connection; `run` returns."""
+        self._leaving = True
+        self._wake.set()
+
+    def apply(self, verdicts: list[tuple[int, Verdict]]) -> None:
+        """Slot and verdict: whose logs may be sent from now on."""
+        gained = False
+        for slot, verdict in verdicts:
+            key = token_key(self.tokens[slot])
+            if verdict.kind == "ok":
+                gained = gained or key not in self.lanes.slots
+                self.lanes.slots[key] = slot
+            else:
+                self.lanes.slots.pop(key, None)
+        if gained:
+            self.lanes.changed()
+
+    # The connection
+
+    async def run(self) -> None:
+        """Send and receive until the connection ends. LinkError says why, unless `leave` was called."""
+        receiving = asyncio.create_task(self._receive())
+        sending = asyncio.create_task(self._send())
+        try:
+            done, _ = await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
+            for task in sorted(done, key=lambda task: task is sending):
+                task.result()
+        finally:
+            for task in (receiving, sending, self._reading):
+                if task is not None:
+                    task.cancel()
+            await asyncio.gather(receiving, sending, return_exceptions=True)
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                frame = _decode(await self._socket.recv())
+                if frame is not None:
+                    self._take(frame)
+                elif not self._warned:
+                    self._warned = True
+                    log.warning("the Commander sends frames this version does not know; they are ignored")
+        except ConnectionClosed as error:
+            raise connection_lost(error) from error
+
+    def _take(self, frame: DownFrame) -> None:
+        if isinstance(frame, Acks):
+            for first, last in frame.ranges:
+                self.lanes.acked(first, last)
+            self._maybe_relax()
+            self._wake.set()
+        elif isinstance(frame, Welcome):
+            self._welcomed_again(frame)
+        elif isinstance(frame, Verdicts):
+            changes = [(slot, verdict) for slot, verdict in frame.changes if 0 <= slot < len(self.tokens)]
+            self.apply(changes)
+            for slot, verdict in changes:
+                self._events.judged(self.tokens[slot], verdict)
+            self._wake.set()
+        else:
+            slot = getattr(frame, "slot", None)
+            if slot is None:
+                self._events.told(frame, None)
+            elif 0 <= slot < len(self.tokens):
+                self._events.told(frame, self.tokens[slot])
+
+    def _welcomed_again(self, welcome: Welcome) -> None:
+        if self._hello_sent is None:
+            raise ProtocolError("The Commander answered a greeting that it was not given.")
+        check_welcome(welcome, self.tokens)
+        self.apply(list(enumerate(welcome.verdicts)))
+        self._events.welcomed(welcome, asyncio.get_running_loop().time() - self._hello_sent)
+        self._hello_sent = None
+        for token, verdict in zip(self.tokens, welcome.verdicts, strict=True):
+            self._events.judged(token, verdict)
+        self._wake.set()
+
+    def _maybe_relax(self) -> None:
+        careful = self.lanes.one_frame_of
+        if careful is not None and self.lanes.acknowledged >= RELAX_AFTER * careful:
+            self.lanes.relax()
+
+    async def _send(self) -> None:
+        if self.lanes.one_frame_of is not None:
+            await asyncio.sleep(CAREFUL_START_S)
+        while not self._leaving:
+            self._greet_again()
+            data = self._controls.popleft() if self._controls else self.lanes.next_frame()
+            if data is not None:
+                try:
+                    await self._socket.send(data)
+                except ConnectionClosed as error:
+                    raise connection_lost(error) from error
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """There is nothing to send until something happens, or an acknowledgement is late."""
+        if self.lanes.wants_reading and self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.lanes.look_again_in()):
+                await self._wake.wait()
+        self._wake.clear()
+        self.lanes.send_late_again()
+
+    async def _read(self) -> None:
+        """Beside the sending, so that the disk never delays a live log."""
+        try:
+            if not await self.lanes.read():
+                await asyncio.sleep(1.0)
+        finally:
+            self._reading = None
+            self._wake.set()
+
+    def _greet_again(self) -> None:
+        if not self._hello_wanted or self._hello_sent is not None:
+            return
+        self.tokens = list(self._named)
+        self._hello_wanted = False
+        self._hello_sent = asyncio.get_running_loop().time()
+        self.send(Hello(PROTOCOL, __version__, self._spool, self.tokens))

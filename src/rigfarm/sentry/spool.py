@@ -1,0 +1,456 @@
+"""The spool: every log is kept here until the Commander has it for good.
+
+Logs get their numbers on the event loop and are written by a thread of the spool's own, at once and at most four times
+a second: what kill -9 can take is what was recorded since the last commit began, a quarter of a second or the time a
+slow disk needs. A log is handed to the link once it is durable here, or when the disk has hung for SLOW_DISK_S.
+
+A disk that cannot be written (full, read-only, gone) stops nothing: logs are kept in memory, bounded, and sent from
+there; what does not fit is dropped oldest first and counted, and the disk is tried again every few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from rigfarm.sentry.ranges import RangeSet
+from rigfarm.sentry.spool_db import STORAGE_ERRORS, in_words
+from rigfarm.sentry.spool_file import SpoolFile
+from rigfarm.sentry.spool_meta import Meta
+from rigfarm.sentry.spool_record import LOG, Record, token_key
+from rigfarm.wire.codec import MAX_LOG_BYTES, decode_log, encode
+from rigfarm.wire.log import OperationalLog
+
+__all__ = ["COMMIT_EVERY_S", "MEMORY_BYTES", "Spool", "SpoolStats"]
+
+log = structlog.get_logger()
+
+_T = TypeVar("_T")
+
+COMMIT_EVERY_S = 0.25
+SLOW_DISK_S = 2.0
+RETRY_S = 2.0
+IDLE_FLUSH_S = 10.0
+"""Acknowledged logs are deleted with the next commit, or after so long without one: disks of rigs wear out."""
+FLUSH_LOGS = 1_000
+MEMORY_BYTES = 4 << 20
+"""Logs kept in memory while the disk cannot be written."""
+HURRY_BYTES = 1 << 20
+"""More than this in memory is written without a pause."""
+_RELEASE_LOGS = 200
+
+
+class SpoolStats(NamedTuple):
+    """What the spool holds at the moment."""
+
+    logs: int
+    """Not acknowledged yet."""
+    bytes_on_disk: int
+    limit_bytes: int
+    dropped: int
+    """Logs that will never arrive, since the spool was made."""
+    damaged: int
+    """How many of them the disk had damaged."""
+    problem: str | None
+    """Why logs are kept in memory, in words."""
+
+
+class _Facts(NamedTuple):
+    """What the loop knows of the file, as of the last thing the thread did."""
+
+    meta: Meta
+    lost: RangeSet
+    void: RangeSet
+    bytes_on_disk: int
+
+
+class Spool:
+    """Front of a SpoolFile on the event loop; nothing here blocks it. `path` None: kept in memory only."""
+
+    def __init__(self, path: Path | None, limit_bytes: int) -> None:
+        self.path = path
+        self.limit_bytes = limit_bytes
+        self.on_recorded: Callable[[list[Record]], None] = lambda _records: None
+        """Told of logs, in order, as soon as they may be sent."""
+        self.on_renewed: Callable[[], None] = lambda: None
+        """Told when the spool has a new identity."""
+        self.sending_through = 0
+        """Old logs up to this number are being sent: dropped last when the spool is full."""
+        self.problem: str | None = None
+        """Why logs are kept in memory, in words."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._file: SpoolFile | None = None
+        self._facts = _Facts(Meta(), RangeSet(), RangeSet(), 0)
+        self._verified = False
+        self._next_seq = 1
+        self._waiting: deque[tuple[bytes, int, bytes]] = deque()
+        """Key, epoch and bytes of logs that have no number yet."""
+        self._unwritten: deque[Record] = deque()
+        self._memory = 0
+        """Bytes of logs in the two above."""
+        self._unnumbered_drops = 0
+        self._lost = RangeSet()
+        self._void = RangeSet()
+        self._acked = RangeSet()
+        """The file does not know yet: dropped, unwanted, acknowledged."""
+        self._released: dict[int, int] = {}
+        """Held logs that are among the unwritten: new number -> id."""
+        self._shifts: dict[int, int] = {}
+        self._wake = asyncio.Event()
+        self._round = asyncio.Event()
+        """Replaced and set after every attempt to write."""
+        self._commit: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._retry_at = 0.0
+        self._closing = False
+
+    # Life
+
+    async def open(self) -> None:
+        """Open the file, or, when that is impossible, go on in memory; then begin to write."""
+        loop = asyncio.get_running_loop()
+        try:
+            file, facts = await loop.run_in_executor(self._thread, _opened, self.path, self.limit_bytes)
+        except STORAGE_ERRORS as error:
+            self._failed(error)
+            file, facts = await loop.run_in_executor(self._thread, _opened, None, MEMORY_BYTES)
+        self._file, self._facts = file, facts
+        self._next_seq = facts.meta.next_seq
+        self._shifts = dict(facts.meta.shifts)
+        self._give_up_numbers(self._unnumbered_drops)
+        self._unnumbered_drops = 0
+        self._writer = asyncio.create_task(self._write_loop(), name="spool")
+
+    async def close(self) -> None:
+        """Write what is left, and close the file."""
+        self._closing = True
+        self._wake.set()
+        if self._writer is not None:
+            await self._writer
+        if self._file is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
+        self._thread.shutdown(wait=False)
+
+    @property
+    def id(self) -> bytes:
+        """By which the Commander knows this spool."""
+        return self._facts.meta.id
+
+    @property
+    def next_seq(self) -> int:
+        """The next number to be given out."""
+        return self._next_seq
+
+    def stats(self) -> SpoolStats:
+        """What it holds now."""
+        meta = self._facts.meta
+        acked = self._acked.size - sum(
+            end - start + 1
+            for gaps in (self._facts.lost, self._facts.void, self._lost, self._void)
+            for first, last in gaps
+            for start, end in self._acked.within(first, last)
+        )
+        held = meta.held + len(self._unwritten) + len(self._waiting)
+        return SpoolStats(
+            max(0, meta.logs + held - acked),
+            self._facts.bytes_on_disk,
+            self.limit_bytes,
+            meta.dropped + self._lost.size + self._unnumbered_drops,
+            meta.dropped_damaged,
+            self.problem,
+        )
+
+    # Logs in
+
+    def append(self, token: str, operational_log: OperationalLog, epoch: int = 0) -> None:
+        """Record a log."""
+        body = encode(operational_log)
+        if len(body) > MAX_LOG_BYTES:
+            log.error("a log is too large to be sent, and is dropped", bytes=len(body), limit=MAX_LOG_BYTES)
+            return
+        self._waiting.append((token_key(token), epoch, body))
+        self._memory += len(body)
+        self._bound_memory()
+        self._wake.set()
+
+    def _bound_memory(self) -> None:
+        while self._memory > MEMORY_BYTES:
+            # A commit that is under way may still write its logs: only those after them can be dropped.
+            if self._unwritten and self._commit is None:
+                record = self._unwritten.popleft()
+                self._memory -= len(record.body)
+                self._lost.add(record.seq, record.seq)
+            elif self._waiting:
+                self._memory -= len(self._waiting.popleft()[2])
+                self._give_up_numbers(1)
+            else:
+                return
+
+    def _give_up_numbers(self, count: int) -> None:
+        """Logs that were dropped before they had a number get one, for the Commander to hear of."""
+        if self._file is None:
+            self._unnumbered_drops += count
+        elif count:
+            self._lost.add(self._next_seq, self._next_seq + count - 1)
+            self._next_seq += count
+
+    # Logs out
+
+    async def read(self, after: int, before: int, *, max_records: int, max_bytes: int) -> tuple[list[Record], int]:
+        """The oldest unacknowledged logs between two numbers, both exclusive, and the number up to which that is all.
+
+        Nothing is read while the disk cannot be read.
+        """
+        if not self._verified:
+            self._verified = True
+            await self._try(SpoolFile.verify)
+        # Taken before the file is read: what is written meanwhile is then in both, and not in neither.
+        unwritten = list(self._unwritten)
+        found = await self._try(lambda file: file.read(after, before, max_records=max_records, max_bytes=max_bytes))
+        if found is None:
+            return [], after
+        records, reached = found
+        have = {record.seq for record in records}
+        records += [one for one in unwritten if after < one.seq <= reached and one.seq not in have]
+        return [record for record in records if record.seq not in self._acked], reached
+
+    @property
+    def holds(self) -> bool:
+        """Whether logs are put aside."""
+        return self._facts.meta.held > 0
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether `gaps` may return something."""
+        return bool(len(self._facts.lost) or len(self._facts.void) or len(self._lost) or len(self._void))
+
+    def gaps(self) -> list[tuple[int, int, bool]]:
+        """Unacknowledged ranges of numbers that will never come: first, last, whether logs were lost."""
+        found = []
+        for parts, lost in (((self._facts.lost, self._lost), True), ((self._facts.void, self._void), False)):
+            ranges = RangeSet(one for part in parts for one in part)
+            for first, last in self._acked if len(ranges) else ():
+                ranges.discard(first, last)
+            found += [(first, last, lost) for first, last in ranges]
+        return found
+
+    def acked(self, first: int, last: int) -> None:
+        """The Commander has these for good, or knows that they will not come."""
+        self._acked.add(first, last)
+        if self._acked.size >= FLUSH_LOGS:
+            self._wake.set()
+
+    def body(self, record: Record) -> bytes:
+        """The log as it is sent: with its time corrected where that was an estimate."""
+        shift = self._shifts.get(record.epoch, 0) if record.epoch else 0
+        if not shift:
+            return record.body
+        operational_log = decode_log(record.body)
+        operational_log.t += shift
+        return encode(operational_log)
+
+    # Facts
+
+    async def shift(self, epoch: int, delta_ms: int) -> None:
+        """The logs of this stretch of time are `delta_ms` early."""
+        self._shifts[epoch] = delta_ms
+        await self._try(lambda file: file.shift(epoch, delta_ms))
+        self._shifts = {**self._facts.meta.shifts, epoch: delta_ms}
+
+    async def renew(self) -> None:
+        """Take a new identity: the Commander has seen numbers that this spool does not remember giving out."""
+        await self._try(SpoolFile.renew)
+
+    async def refuse(self, first: int, last: int) -> None:
+        """Give up logs that the Commander cannot read."""
+        await self._settled()
+        kept = deque(record for record in self._unwritten if not first <= record.seq <= last)
+        if len(kept) < len(self._unwritten):
+            self._replace_unwritten(kept)
+            self._lost.add(first, last)
+        await self._try(lambda file: file.refuse(first, last))
+
+    async def forget(self, token: str) -> None:
+        """Delete every log of a token; their numbers are void."""
+        key = token_key(token)
+        await self._settled()
+        self._memory -= sum(len(body) for other, _, body in self._waiting if other == key)
+        self._waiting = deque(one for one in self._waiting if one[0] != key)
+        for record in self._unwritten:
+            if record.key == key:
+                self._void.add(record.seq, record.seq)
+        self._replace_unwritten(deque(record for record in self._unwritten if record.key != key))
+        while await self._try(lambda file: file.forget(key)):
+            pass
+
+    async def hold(self, token: str) -> None:
+        """Put the logs of a refused token aside, so that those of others are not sent in a thousand pieces."""
+        key = token_key(token)
+        await self._settled()
+        while await self._try(lambda file: file.hold(key)):
+            pass
+
+    async def release(self, token: str) -> None:
+        """The token is good again: what was put aside gets new numbers, and is sent."""
+        key = token_key(token)
+        while held := await self._try(lambda file: file.held(key, _RELEASE_LOGS)):
+            fresh = []
+            for one, record in held:
+                self._released[self._next_seq] = one
+                fresh.append(record._replace(seq=self._next_seq))
+                self._next_seq += 1
+            self._unwritten.extend(fresh)
+            self._memory += sum(len(record.body) for record in fresh)
+            self._wake.set()
+            await self._settled()
+            if self.problem is not None:
+                return
+            self.on_recorded(fresh)
+
+    def _replace_unwritten(self, records: deque[Record]) -> None:
+        self._memory += sum(len(one.body) for one in records) - sum(len(one.body) for one in self._unwritten)
+        self._unwritten = records
+
+    # Writing
+
+    async def _write_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._closing:
+            await self._work()
+            started = loop.time()
+            fresh = self._number()
+            if self._commit is None and started >= self._retry_at:
+                self._commit = asyncio.create_task(self._write())
+            if self._commit is not None:
+                await asyncio.wait({self._commit}, timeout=SLOW_DISK_S)
+                if self._commit.done():
+                    self._commit.result()
+                    self._commit = None
+            self._round.set()
+            self._round = asyncio.Event()
+            if fresh:
+                self.on_recorded(fresh)
+            pause = started + COMMIT_EVERY_S - loop.time()
+            if pause > 0 and self._memory < HURRY_BYTES and not self._closing:
+                await asyncio.sleep(pause)
+        if self._commit is not None:
+            await self._commit
+        self._number()
+        await self._write()
+
+    async def _work(self) -> None:
+        """Wait until there is something to write, or time to try again."""
+        timeout = RETRY_S if self._unwritten or self.problem else IDLE_FLUSH_S if self._acked else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        self._wake.clear()
+
+    def _number(self) -> list[Record]:
+        """Give waiting logs their numbers."""
+        fresh = []
+        while self._waiting:
+            key, epoch, body = self._waiting.popleft()
+            fresh.append(Record(LOG, self._next_seq, epoch, key, body))
+            self._next_seq += 1
+        self._unwritten.extend(fresh)
+        return fresh
+
+    async def _write(self) -> None:
+        """One commit of everything the file does not know yet."""
+        count, released = len(self._unwritten), dict(self._released)
+        lost, void, acked = list(self._lost), list(self._void), list(self._acked)
+        work = partial(
+            SpoolFile.commit,
+            records=[record for record in self._unwritten if record.seq not in self._acked],
+            next_seq=self._next_seq,
+            acked=acked,
+            lost=lost,
+            void=void,
+            released=list(released.values()),
+            keep_through=self.sending_through,
+        )
+        try:
+            if count or lost or void or acked:
+                await self._in_thread(work)
+        except STORAGE_ERRORS as error:
+            self._failed(error)
+            return
+        for _ in range(count):
+            self._memory -= len(self._unwritten.popleft().body)
+        for known, parts in ((self._lost, lost), (self._void, void), (self._acked, acked)):
+            for first, last in parts:
+                known.discard(first, last)
+        for seq in released:
+            del self._released[seq]
+        if self.problem is not None:
+            await self._recover()
+
+    async def _recover(self) -> None:
+        """A commit succeeded: all is well again, unless it went to memory only because there was no file."""
+        if await self._try(self._out_of_memory) is None:
+            return
+        log.info("the spool is written to disk again")
+        self.problem = None
+
+    def _out_of_memory(self, file: SpoolFile) -> bool:
+        """In the thread: what could only begin in memory goes on in its file, as soon as it can."""
+        if file.path is None and self.path is not None:
+            if self.path.exists():
+                # It holds logs under another identity: they are sent after the next start.
+                raise OSError("it could not be read when the Sentry started")
+            file.move_to(self.path)
+        return True
+
+    async def _settled(self) -> None:
+        """Wait until nothing is being written."""
+        while self._commit is not None or (self._unwritten and self.problem is None):
+            self._wake.set()
+            await self._round.wait()
+
+    # The thread
+
+    async def _in_thread(self, work: Callable[[SpoolFile], _T]) -> _T:
+        assert self._file is not None, "open() first"
+        file = self._file
+        result, facts = await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: (work(file), _look(file))
+        )
+        renewed = facts.meta.id != self._facts.meta.id
+        self._facts = facts
+        if renewed:
+            self.on_renewed()
+        return result
+
+    async def _try(self, work: Callable[[SpoolFile], _T]) -> _T | None:
+        """None when the disk does not do it."""
+        try:
+            return await self._in_thread(work)
+        except STORAGE_ERRORS as error:
+            self._failed(error)
+            return None
+
+    def _failed(self, error: BaseException) -> None:
+        problem = in_words(error)
+        if problem != self.problem:
+            log.error("the spool cannot be written, the newest logs are kept in memory", reason=problem)
+        self.problem = problem
+        self._retry_at = asyncio.get_running_loop().time() + RETRY_S
+        self._bound_memory()
+
+
+def _look(file: SpoolFile) -> _Facts:
+    return _Facts(file.meta.copy(), RangeSet(file.gaps.lost), RangeSet(file.gaps.void), file.bytes_on_disk)
+
+
+def _opened(path: Path | None, limit_bytes: int) -> tuple[SpoolFile, _Facts]:
+    file = SpoolFile(path, limit_bytes)
+    return file, _look(file)

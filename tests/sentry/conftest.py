@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from toy_commander import ToyCommander, toy_commander
+
+from rigfarm.sentry.settings import Settings
+
+
+@pytest.fixture
+async def commander() -> AsyncIterator[ToyCommander]:
+    async with toy_commander() as one:
+        yield one
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "sentry", ui="off")
