@@ -1,0 +1,89 @@
+"""What is inside the compression, counted byte by byte: at no time is more than a chunk of it in memory."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from typing import BinaryIO, Protocol
+
+from rigfarm.sentry.playbooks.archives.limits import Meter, UnpackError
+from rigfarm.sentry.playbooks.archives.member import CHUNK
+
+__all__ = ["Stream", "decompressed"]
+
+_BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError)
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Stream:
+    """Reads exactly what is asked for, and counts it."""
+
+    def __init__(self, source: _Readable, meter: Meter) -> None:
+        self._source = source
+        self._meter = meter
+
+    def take(self, size: int) -> bytes:
+        """`size` bytes, fewer only at the end of the stream. `size` is at most CHUNK: no header may ask for more."""
+        if not 0 <= size <= CHUNK:
+            raise UnpackError("the archive has a header of an absurd size")
+        taken = bytearray()
+        while len(taken) < size:
+            try:
+                some = self._source.read(size - len(taken))
+            except _BROKEN as error:
+                raise UnpackError(f"the archive is damaged: {error}") from None
+            if not some:
+                break
+            taken += some
+        self._meter.bytes(len(taken))
+        return bytes(taken)
+
+
+def decompressed(file: BinaryIO, format: str, meter: Meter) -> Stream:
+    """The stream inside `tar.gz`, `tar.xz` or `tar.bz2`."""
+    if format == "tar.gz":
+        return Stream(gzip.GzipFile(fileobj=file, mode="rb"), meter)
+    if format == "tar.bz2":
+        return Stream(bz2.BZ2File(file, "rb"), meter)
+    return Stream(_Xz(file, meter.limits.memory_bytes), meter)
+
+
+class _Xz(io.RawIOBase):
+    """`lzma.LZMAFile` has no way to say how much memory a stream may ask for; this has."""
+
+    def __init__(self, file: BinaryIO, memory_bytes: int) -> None:
+        super().__init__()
+        self._file = file
+        self._memory = memory_bytes
+        self._inner = self._new()
+
+    def read(self, size: int = -1, /) -> bytes:
+        while True:
+            feed = self._file.read(64 << 10) if self._inner.needs_input else b""
+            if self._inner.needs_input and not feed:
+                raise EOFError("it ends in the middle")
+            out = self._inner.decompress(feed, size)
+            if out or not self._inner.eof:
+                if out:
+                    return out
+                continue
+            if not self._next_stream():
+                return b""
+
+    def _next_stream(self) -> bool:
+        """Whether another stream follows in the same file; padding of zeros between them is legal."""
+        rest = (self._inner.unused_data or self._file.read(64 << 10)).lstrip(b"\0")
+        if not rest:
+            return False
+        self._file.seek(-len(rest), io.SEEK_CUR)
+        self._inner = self._new()
+        return True
+
+    def _new(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=self._memory)

@@ -1,0 +1,111 @@
+"""What a playbook's program printed: the last lines in memory for whoever looks, all of them (bounded) on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from rigfarm.sentry.playbooks.logfile import LogFile
+from rigfarm.sentry.playbooks.plain_text import Lines
+
+__all__ = ["KEPT_LINES", "Console"]
+
+KEPT_LINES = 500
+FLUSH_S = 0.25
+_LINES_AT_ONCE = 100
+_UNWRITTEN_LINES = 5_000
+
+_log = structlog.get_logger(__name__)
+
+Viewer = Callable[[int, list[str]], None]
+"""Called with the number of the first line and lines; never with more than _LINES_AT_ONCE."""
+
+
+class Console:
+    """Lines are numbered from 0 on since the Sentry started, through every restart of the program."""
+
+    def __init__(self, log: LogFile, viewer: Viewer) -> None:
+        self._log = log
+        self._viewer = viewer
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._count = 0
+        self._shown = 0
+        self._watched = False
+        self._pieces = Lines()
+        self._unwritten: deque[str] = deque(maxlen=_UNWRITTEN_LINES)
+        self._flushing: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._disk_trouble = False
+
+    def feed(self, data: bytes) -> None:
+        """Bytes the program printed."""
+        self._add(self._pieces.feed(data))
+
+    def dropped(self, lines: int) -> None:
+        """The program printed faster than anybody reads."""
+        self._add([*self._pieces.flush(), f"… {lines:,} lines left out: the program prints too fast"])
+
+    def say(self, line: str) -> None:
+        """A line of the Sentry's own, between the program's."""
+        self._add([*self._pieces.flush(), f"── {line}"])
+
+    def watch(self, on: bool) -> None:
+        """Somebody looks (from the last lines on), or nobody does any more."""
+        self._watched = on
+        self._shown = max(0, self._count - len(self._lines))
+        self._show()
+
+    def tail(self, count: int) -> list[str]:
+        """The last lines that are not blank, oldest first; those of the Sentry left out."""
+        said = [line for line in self._lines if line and not line.startswith("── ")]
+        return said[-count:]
+
+    async def close(self) -> None:
+        """Write and show what is left, at once."""
+        self._add(self._pieces.flush())
+        self._closing.set()
+        if self._flushing is not None:
+            await self._flushing
+
+    def _add(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._lines.append(line)
+            self._unwritten.append(line)
+            self._count += 1
+        if self._unwritten and self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_soon())
+
+    async def _flush_soon(self) -> None:
+        while self._unwritten:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_S):
+                    await self._closing.wait()
+            await self._flush()
+        self._flushing = None
+
+    async def _flush(self) -> None:
+        self._show()
+        lines = list(self._unwritten)
+        self._unwritten.clear()
+        try:
+            await asyncio.to_thread(self._log.append, lines)
+        except OSError as error:  # the lines stay on the console; the program is worth more than its log
+            if not self._disk_trouble:
+                _log.warning("a program's output cannot be kept on disk", path=str(self._log.path), error=str(error))
+            self._disk_trouble = True
+        else:
+            self._disk_trouble = False
+
+    def _show(self) -> None:
+        """To the viewer, what is new since the last time and still there."""
+        if not self._watched:
+            return
+        first = max(self._shown, self._count - len(self._lines))
+        new = list(self._lines)[len(self._lines) - (self._count - first) :]
+        self._shown = self._count
+        for start in range(0, len(new), _LINES_AT_ONCE):
+            self._viewer(first + start, new[start : start + _LINES_AT_ONCE])

@@ -1,0 +1,52 @@
+"""The playbooks this rig was told to run, on its own disk: it mines on without its Commander, and after a restart.
+
+Private to the Sentry's user: they contain wallets and pool passwords.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from rigfarm.sentry.playbooks.disk import write_whole
+from rigfarm.wire.playbooks import PlaybookOrder
+
+__all__ = ["Orders", "OrdersFile"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Orders(Struct, frozen=True):
+    """`removing` is set before a removal begins, so that one that was interrupted is completed, not undone."""
+
+    revision: int = 0
+    playbooks: list[PlaybookOrder] = []
+    removing: bool = False
+
+
+class OrdersFile:
+    """One file, replaced whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> Orders:
+        """What is kept; nothing where there is nothing, or nothing legible: the Commander says it again."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Orders)
+        except FileNotFoundError:
+            return Orders()
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            _log.error("the playbooks on disk cannot be read; waiting for the Commander", error=str(error))
+            return Orders()
+
+    def keep(self, orders: Orders) -> None:
+        """Blocks; raises OSError, the old ones being kept."""
+        write_whole(self._path, msgspec.json.encode(orders))
+
+    def forget(self) -> None:
+        """As if there had never been any."""
+        self._path.unlink(missing_ok=True)

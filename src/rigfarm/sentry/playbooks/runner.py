@@ -1,0 +1,310 @@
+"""All playbooks of one rig: those and no others run, from the moment the Sentry starts until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import structlog
+
+from rigfarm.sentry.playbooks import cgroup
+from rigfarm.sentry.playbooks.disk import make_folder, remove_tree
+from rigfarm.sentry.playbooks.ledger import Ledger
+from rigfarm.sentry.playbooks.leftovers import end_marked, folder_id
+from rigfarm.sentry.playbooks.orders import Orders, OrdersFile
+from rigfarm.sentry.playbooks.playbook import Playbook
+from rigfarm.sentry.playbooks.settings import Settings
+from rigfarm.sentry.playbooks.software import Software
+from rigfarm.sentry.playbooks.surroundings import Read, Reboot, Surroundings
+from rigfarm.sentry.readings import WorkloadSource
+from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+
+__all__ = ["PlaybookRunner", "RunnerError"]
+
+_log = structlog.get_logger(__name__)
+
+Statuses = Callable[[list[PlaybookStatus]], None]
+ConsoleLines = Callable[[int, int, list[str]], None]
+
+
+class RunnerError(Exception):
+    """Playbooks cannot be run here; the text says why."""
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class PlaybookRunner:
+    """`start` it, then `apply` what the Commander says, and `close` it when the Sentry ends.
+
+    `on_statuses` is told all statuses whenever one changes, `on_console(playbook, first, lines)` what a watched program
+    prints; both are called from the event loop and must not block. `read` asks a stats API, `reboot` reboots the rig;
+    without `reboot` no playbook ever does.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        read: Read,
+        on_statuses: Statuses,
+        on_console: ConsoleLines,
+        reboot: Reboot | None = None,
+        now_ms: Callable[[], int] = _wall_ms,
+        settings: Settings | None = None,
+    ) -> None:
+        self.folder = data_dir / "playbooks"
+        self._data_dir = data_dir
+        self._read = read
+        self._reboot = reboot
+        self._now_ms = now_ms
+        self._settings = settings or Settings()
+        self._on_statuses = on_statuses
+        self._on_console = on_console
+        self._orders = OrdersFile(self.folder / "orders.json")
+        self._kept = True
+        self._revision = 0
+        self._playbooks: dict[int, Playbook] = {}
+        self._changing = asyncio.Lock()
+        self._telling: asyncio.Handle | None = None
+        self._housekeeping: asyncio.Task[None] | None = None
+        self._untidy = False
+        self._lock = -1
+        self._commander = ("", "")
+        self._rig: Surroundings | None = None
+
+    # From start to end
+
+    async def start(self) -> None:
+        """End what an earlier Sentry left, then mine by the playbooks on disk; no Commander is needed for it.
+
+        Raises RunnerError when another Sentry works on the same data folder, OSError when there is no data folder.
+        """
+        await asyncio.to_thread(make_folder, self.folder)
+        await self._lock_folder()
+        rig = self._rig = self._surroundings()
+        left = await asyncio.to_thread(self._end_leftovers, rig.mark)
+        if left:
+            _log.error("processes of an earlier run cannot be ended; reboot the rig", pids=left)
+        await rig.software.tidy()
+        kept = await asyncio.to_thread(self._orders.load)
+        self._revision = kept.revision
+        if kept.removing:
+            await self.remove_all()
+        for order in kept.playbooks:
+            self._add(order)
+        self._housekeeping = asyncio.create_task(self._keep_house())
+        self._changed()
+
+    async def close(self) -> None:
+        """The Sentry ends: so does all mining. What is on disk stays, and runs again at the next start."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            await asyncio.wait([self._housekeeping])
+            self._housekeeping = None
+        async with self._changing:
+            await self._end(self._playbooks.values())
+            if self._rig is not None:
+                await self._rig.ledger.save()
+                await asyncio.to_thread(self._end_leftovers, self._rig.mark)
+                self._tell()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def use_commander(self, url: str, token: str) -> None:
+        """Where archives come from, and the rig's token, which is sent nowhere else."""
+        self._commander = (url, token)
+        if self._rig is not None:
+            self._rig.commander = self._commander
+
+    # What the Commander and the operator want
+
+    async def apply(self, revision: int, orders: Iterable[PlaybookOrder]) -> None:
+        """Run these playbooks and no others. Those that stay as they are mine on; who waits for the Commander tries
+        again at once."""
+        wanted = {order.id: order for order in orders}
+        async with self._changing:
+            if self._rig is None:
+                raise RunnerError("the runner has not been started")
+            if revision != self._revision or list(wanted.values()) != self._current_orders():
+                self._revision = revision
+                await self._keep(list(wanted.values()))
+            gone = [playbook for id, playbook in self._playbooks.items() if id not in wanted]
+            await self._end(gone)
+            await self._clear(gone)
+            for order in wanted.values():
+                if order.id in self._playbooks:
+                    self._playbooks[order.id].change(order)
+                else:
+                    self._add(order)
+            self._untidy = True
+            self._changed()
+
+    async def restart(self, playbook: int | None = None) -> int:
+        """Start the programs anew, or one playbook's; how many there were to restart."""
+        async with self._changing:
+            chosen = [one for id, one in self._playbooks.items() if playbook in (None, id)]
+            running = [one for one in chosen if one.order.wanted == "running"]
+            for one in running:
+                one.restart()
+        return len(running)
+
+    async def console_watch(self, playbook: int, on: bool) -> None:
+        """Somebody looks at the program's output, from its last lines on; or nobody does any more."""
+        if playbook in self._playbooks:
+            self._playbooks[playbook].console.watch(on)
+
+    async def remove_all(self) -> None:
+        """The rig was removed: stop all, delete playbooks, programs and logs, leave no process. May be called again.
+
+        It is written down first, so that a removal that a crash interrupts is completed at the next start. Whatever
+        cannot be deleted is in the Sentry's log and tried again then.
+        """
+        async with self._changing:
+            rig = self._rig
+            if rig is None:
+                raise RunnerError("the runner has not been started")
+            await self._mark_removal()
+            await self._end(self._playbooks.values())
+            left = await asyncio.to_thread(self._end_leftovers, rig.mark)
+            if left:
+                _log.error("processes of the removed rig cannot be ended; reboot it", pids=left)
+            try:
+                await rig.software.remove_all()
+                for name in ("logs", "work"):
+                    await asyncio.to_thread(remove_tree, self.folder / name)
+                await rig.ledger.forget_playbooks()
+                await asyncio.to_thread(self._orders.forget)
+            except OSError as error:
+                _log.error("not all of the removed rig's files could be deleted", error=str(error))
+            self._playbooks.clear()
+            self._revision = 0
+            self._tell()
+
+    # What is told
+
+    def statuses(self) -> list[PlaybookStatus]:
+        """Of every playbook, in their order."""
+        return [playbook.status() for playbook in self._playbooks.values()]
+
+    def sources(self) -> list[WorkloadSource]:
+        """Where the programs that run now answer."""
+        return [source for playbook in self._playbooks.values() if (source := playbook.source()) is not None]
+
+    @property
+    def revision(self) -> int:
+        """Of the playbooks it runs; 0: none were ever given."""
+        return self._revision
+
+    def _changed(self) -> None:
+        """Tell, once per turn of the event loop."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self._on_statuses(self.statuses())
+
+    # How
+
+    def _surroundings(self) -> Surroundings:
+        settings = self._settings
+        return Surroundings(
+            folder=self.folder,
+            data_dir=self._data_dir,
+            mark=f"{folder_id(self.folder)}:",
+            software=Software(self.folder / "software", limits=settings.limits, pace=settings.pace),
+            ledger=Ledger(self.folder / "ledger.json"),
+            settings=settings,
+            read=self._read,
+            reboot=self._reboot,
+            now_ms=self._now_ms,
+            changed=self._changed,
+            show=self._on_console,
+            commander=self._commander,
+        )
+
+    def _add(self, order: PlaybookOrder) -> None:
+        assert self._rig is not None
+        playbook = self._playbooks[order.id] = Playbook(order, self._rig)
+        playbook.begin()
+
+    async def _end(self, playbooks: Iterable[Playbook]) -> None:
+        await asyncio.gather(*(playbook.end() for playbook in playbooks))
+
+    async def _clear(self, playbooks: Iterable[Playbook]) -> None:
+        """Forget ended playbooks and what their programs wrote."""
+        for playbook in playbooks:
+            del self._playbooks[playbook.order.id]
+            try:
+                await playbook.remove()
+            except OSError as error:
+                _log.warning("a removed playbook's files stay", playbook=playbook.order.id, error=str(error))
+
+    def _current_orders(self) -> list[PlaybookOrder]:
+        return [playbook.order for playbook in self._playbooks.values()]
+
+    async def _keep(self, orders: list[PlaybookOrder]) -> None:
+        """On disk. Where that fails mining goes on all the same, and it is tried again."""
+        try:
+            await asyncio.to_thread(self._orders.keep, Orders(self._revision, orders))
+        except OSError as error:
+            _log.warning("the playbooks are not on disk yet", error=str(error))
+            self._kept = False
+        else:
+            self._kept = True
+
+    async def _mark_removal(self) -> None:
+        try:
+            await asyncio.to_thread(self._orders.keep, Orders(removing=True))
+        except OSError:
+            await asyncio.to_thread(self._orders.forget)  # a full disk still lets go of what it has
+        self._kept = True
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.housekeeping_s)
+            async with self._changing:
+                await self._tidy_up()
+
+    async def _tidy_up(self) -> None:
+        assert self._rig is not None
+        await self._rig.ledger.save_now_and_then()
+        if not self._kept:
+            await self._keep(self._current_orders())
+        running = [plan.order.archive for playbook in self._playbooks.values() if (plan := playbook.running)]
+        if self._untidy:
+            try:
+                await self._rig.software.prune([*(order.archive for order in self._current_orders()), *running])
+                self._untidy = False
+            except OSError as error:
+                _log.warning("old mining software stays on disk", error=str(error))
+
+    @staticmethod
+    def _end_leftovers(mark: str) -> list[int]:
+        cgroup.end_all(f"{mark.rstrip(':')}-*")
+        return end_marked(mark)
+
+    async def _lock_folder(self) -> None:
+        """One Sentry per data folder; the lock goes with the process, however it ends."""
+        self._lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + self._settings.lock_s
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(self._lock)
+                    self._lock = -1
+                    raise RunnerError(f"another Sentry runs the playbooks in {self.folder}: stop it first") from None
+                await asyncio.sleep(0.05)
+            else:
+                return

@@ -1,0 +1,1 @@
+"""A fake mining program, the archives it comes in, honest and hostile, and the server that hands them out."""

@@ -1,0 +1,66 @@
+"""The fake mining program as an archive, in the shapes in which real ones are shipped."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rigfarm.wire.playbooks import Archive
+
+__all__ = ["ARCHIVE_FORMATS", "archive_for", "pack", "pack_files", "source"]
+
+ARCHIVE_FORMATS = ("tar.gz", "tar.xz", "tar.bz2", "zip", "executable")
+_TAR_MODES = {"tar.gz": "w:gz", "tar.xz": "w:xz", "tar.bz2": "w:bz2"}
+_LICENCE = b"This program mines nothing.\n"
+
+
+def source(python: str | None = None) -> bytes:
+    """The program's text, run by `python` (this interpreter unless said otherwise)."""
+    text = (Path(__file__).parent / "miner.py").read_bytes()
+    return f"#!{python or sys.executable}\n".encode() + text
+
+
+def pack(
+    format: str, name: str = "fakeminer", *, top: str | None = None, python: str | None = None, salt: str = ""
+) -> bytes:
+    """The program named `name` with a licence beside it, in the folder `top` or flat. Another `salt`: another hash."""
+    program = source(python) + f"# {salt}\n".encode()
+    if format == "executable":
+        return program
+    below = f"{top}/" if top else ""
+    return pack_files(format, {f"{below}{name}": program, f"{below}LICENSE": _LICENCE})
+
+
+def pack_files(format: str, files: Mapping[str, bytes]) -> bytes:
+    """Plain files as an archive; none of them has its run bit, as in many a zip file."""
+    out = io.BytesIO()
+    if format == "zip":
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return out.getvalue()
+    with tarfile.open(fileobj=out, mode=_TAR_MODES[format]) as tar:  # type: ignore[call-overload]
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def archive_for(content: bytes, format: str, executable: str = "fakeminer", *, version: str = "1.0") -> Archive:
+    """What a Commander would say of this archive; it is served below `/archives/`."""
+    digest = hashlib.sha256(content).hexdigest()
+    return Archive(
+        software="fakeminer",
+        version=version,
+        sha256=digest,
+        size=len(content),
+        path=f"/archives/{digest}",
+        format=format,  # type: ignore[arg-type]
+        executable=executable,
+    )

@@ -1,0 +1,153 @@
+"""A playbook from its order to its removal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rigfarm.sentry.playbooks import RunnerError
+from rigfarm.sentry.readings import WorkloadSource
+from rigfarm.simulate.program.depot import Depot
+from rigfarm.simulate.program.rig import IMPATIENT, Rig, ask_program, order_for
+from rigfarm.wire.playbooks import Archive
+
+MakeRig = Callable[..., Rig]
+
+
+async def test_it_works(rig: MakeRig, archive: Archive, depot: Depot) -> None:
+    async with rig() as one:
+        await one.runner.apply(4, [order_for(archive)])
+        status = await one.until("mining")
+        (source,) = one.runner.sources()
+        reading = await ask_program(source)
+    assert one.states()[:6] == ["queued", "downloading", "verifying", "unpacking", "starting", "mining"]
+    assert status.pid is not None
+    assert (status.id, status.revision, status.restarts) == (1, 1, 0)
+    assert source == WorkloadSource(
+        "xmrig", source.port, "127.0.0.1", ["XMR"], "fakeminer", "1.0", "WALLET", "rig-07", 1
+    )
+    assert reading is not None
+    assert reading.workloads[0].hashrate == 12_000.0
+    assert [request.headers["Authorization"] for request in depot.requests] == [f"Bearer {depot.token}"]
+    assert one.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("format", "top"), [("tar.gz", None), ("tar.xz", "fake/bin"), ("tar.bz2", None), ("zip", "a"), ("executable", None)]
+)
+async def test_every_shape_of_archive_is_mined_with(
+    rig: MakeRig, serving: Callable[..., Archive], format: str, top: str | None
+) -> None:
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(serving(format, top=top))])
+        await one.until("mining")
+
+
+async def test_progress_is_told_while_it_downloads(rig: MakeRig, archive: Archive, depot: Depot) -> None:
+    depot.bytes_per_s = archive.size * 4
+    depot.put(os.urandom(200_000), "/big")
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive)])
+        await one.until("mining")
+    told = [s.progress for statuses in one.history for s in statuses if s.state == "downloading"]
+    assert told[0] == 0.0
+    assert told[-1] == 1.0
+    assert told == sorted(told, key=lambda progress: progress or 0)
+
+
+async def test_a_restarted_sentry_mines_without_its_commander(rig: MakeRig, archive: Archive, depot: Depot) -> None:
+    async with rig() as one:
+        await one.runner.apply(7, [order_for(archive), order_for(archive, 2, wanted="stopped")])
+        await one.until("mining")
+    depot.status = 503
+    depot.requests.clear()
+    async with rig() as one:
+        assert one.runner.revision == 7
+        await one.until("mining")
+        await one.until("stopped", 2)
+        assert depot.requests == []
+
+
+async def test_two_playbooks_run_side_by_side_on_two_ports(rig: MakeRig, archive: Archive, depot: Depot) -> None:
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive), order_for(archive, 2)])
+        await one.until("mining", 1)
+        await one.until("mining", 2)
+        first, second = one.runner.sources()
+        assert first.port != second.port
+        assert len(depot.requests) == 1, "one download serves both"
+        await one.runner.apply(2, [order_for(archive, 2)])
+        assert [status.id for status in one.runner.statuses()] == [2]
+        assert [source.playbook for source in one.runner.sources()] == [2]
+
+
+async def test_a_program_that_ends_is_started_again(rig: MakeRig, archive: Archive) -> None:
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive)])
+        first = await one.until("mining")
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGSEGV)
+        backing_off = await one.until("backing-off")
+        again = await one.when(lambda status: status.state == "mining" and status.pid != first.pid)
+    assert "killed by SIGSEGV" in backing_off.detail
+    assert "restart 1 of at most 12 within an hour, in 2 s" in backing_off.detail
+    assert "its last words:  * ABOUT        XMRig/6.22.2 fake" in backing_off.detail
+    assert again.restarts == 1
+
+
+async def test_operators_restart_it(rig: MakeRig, archive: Archive) -> None:
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive), order_for(archive, 2, wanted="stopped")])
+        first = await one.until("mining")
+        assert await one.runner.restart(99) == 0
+        assert await one.runner.restart(None) == 1
+        again = await one.when(lambda status: status.state == "mining" and status.pid != first.pid)
+    assert again.restarts == 0, "only its own restarts count"
+
+
+async def test_removal_leaves_nothing_and_may_be_repeated(rig: MakeRig, archive: Archive, tmp_path: Path) -> None:
+    async with rig() as one:
+        await one.runner.apply(3, [order_for(archive), order_for(archive, 2, wanted="stopped")])
+        await one.until("mining")
+        await one.runner.remove_all()
+        assert (one.runner.statuses(), one.runner.sources(), one.processes()) == ([], [], [])
+        assert one.history[-1] == [], "told before the removal returns"
+        await one.runner.remove_all()
+        left = sorted(path.name for path in (tmp_path / "sentry").rglob("*"))
+        assert left == ["ledger.json", "playbooks"], "the budgets are the rig's, nothing else is left"
+        await one.runner.apply(1, [order_for(archive)])
+        await one.until("mining")
+
+
+async def test_a_removal_that_was_interrupted_is_completed_at_the_next_start(
+    rig: MakeRig, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig() as one:
+        await one.runner.apply(3, [order_for(archive)])
+        await one.until("mining")
+        with monkeypatch.context() as patch:
+            patch.setattr("rigfarm.sentry.playbooks.software.remove_tree", _fail)
+            await one.runner.remove_all()
+    assert (tmp_path / "sentry/playbooks/software").exists()
+    async with rig() as one:
+        assert one.runner.statuses() == []
+    assert not (tmp_path / "sentry/playbooks/software").exists()
+
+
+def _fail(_: Path) -> None:
+    raise OSError("the disk is busy")
+
+
+async def test_two_sentries_on_one_folder_do_not_both_mine(rig: MakeRig, archive: Archive) -> None:
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive)])
+        await one.until("mining")
+        other = rig(settings=msgspec.structs.replace(IMPATIENT, lock_s=0.1))
+        with pytest.raises(RunnerError, match="another Sentry runs the playbooks"):
+            await other.runner.start()
+        await one.until("mining")
