@@ -1,0 +1,66 @@
+"""The settings page of enrolment keys."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import structlog
+from litestar import Request, get, post
+from litestar.params import URLEncodedBody
+from litestar.response import Redirect, Template
+from msgspec import Struct
+
+from rigfarm.commander.auth.connection import address_of
+from rigfarm.commander.enrolment.keys import EnrolmentKeys
+from rigfarm.commander.refusals import Refusal
+from rigfarm.commander.web.render import render
+
+__all__ = ["enrolment_routes"]
+
+log = structlog.get_logger()
+
+WebRequest: TypeAlias = Request[Any, Any, Any]
+
+
+class KeyForm(Struct):
+    """What the form sends."""
+
+    name: str = ""
+    hours: str = "24"
+
+
+@get("/settings/enrolment", include_in_schema=False)
+async def enrolment_page(request: WebRequest, enrolment: EnrolmentKeys) -> Template:
+    """All keys, and a form for one more."""
+    return _page(request, enrolment)
+
+
+@post("/settings/enrolment", status_code=200, include_in_schema=False)
+async def create_key(request: WebRequest, enrolment: EnrolmentKeys, data: URLEncodedBody[KeyForm]) -> Template:
+    """Make a key and show it, this once."""
+    try:
+        hours = float(data.hours)
+    except ValueError:
+        hours = 0.0
+    try:
+        key, secret = await enrolment.create(data.name, hours)
+    except Refusal as refusal:
+        return _page(request, enrolment, status=refusal.status, name=data.name, hours=data.hours, errors=refusal.fields)
+    log.info("enrolment key made", name=key.name, address=address_of(request.scope))
+    return _page(request, enrolment, made=key, secret=secret)
+
+
+@post("/settings/enrolment/{key_id:int}/revoke", status_code=200, include_in_schema=False)
+async def revoke_key(request: WebRequest, enrolment: EnrolmentKeys, key_id: int) -> Redirect:
+    """Refuse a key from now on."""
+    key = await enrolment.revoke(key_id)
+    log.info("enrolment key revoked", name=key.name, address=address_of(request.scope))
+    return Redirect("/settings/enrolment", status_code=303)
+
+
+enrolment_routes = [enrolment_page, create_key, revoke_key]
+
+
+def _page(request: WebRequest, enrolment: EnrolmentKeys, *, status: int = 200, **context: object) -> Template:
+    shown: dict[str, object] = {"made": None, "secret": None, "name": "", "hours": "24", "errors": {}}
+    return render(request, "enrolment.html", status=status, keys=enrolment.all(), **(shown | context))
