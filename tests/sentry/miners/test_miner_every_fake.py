@@ -11,10 +11,8 @@ from rigfarm.sentry.readings import MinerReading, WorkloadSource
 from rigfarm.simulate.miners import Algorithm, Cpu, FakeMiner, Model, gpus, programs
 
 NAMES = sorted(adapters())
-DUAL = sorted(set(NAMES) - {"xmrig", "cpuminer", "wildrig"})
-"""The programs that can mine two algorithms at once."""
-CPU_ONLY = {"cpuminer"}
-TELLS_PCI = sorted(set(NAMES) - {"cpuminer", "teamredminer", "ttminer"})
+DUAL = sorted(name for name, program in programs().items() if program.dual)
+CPU_ONLY = {name for name, program in programs().items() if not program.pci and not program.example.gpus}
 
 STEADY = Model(
     algorithms=(Algorithm("etchash", "ETC"), Algorithm("kaspa", "KAS")),
@@ -58,7 +56,7 @@ async def test_it_works(name):
     assert len(reading.devices) == (1 if name in CPU_ONLY else 12)
     for device in reading.devices:
         assert device.hashrates == pytest.approx([now.first.rate / len(reading.devices)], rel=1e-3)
-    if name in TELLS_PCI:
+    if programs()[name].pci:
         assert [device.id for device in reading.devices] == [gpu.pci for gpu in now.gpus]  # bus 10 is 0a
 
 

@@ -92,4 +92,5 @@ PROGRAM = FakeProgram(
         version="23.0.2",
         warmup_s=10.0,
     ),
+    dual=True,
 )

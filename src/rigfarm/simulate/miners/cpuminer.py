@@ -58,4 +58,5 @@ PROGRAM = FakeProgram(
         version="24.5",
         warmup_s=8.0,
     ),
+    pci=False,
 )

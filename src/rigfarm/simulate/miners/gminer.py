@@ -74,4 +74,5 @@ PROGRAM = FakeProgram(
         version="3.44",
         warmup_s=15.0,
     ),
+    dual=True,
 )

@@ -80,4 +80,5 @@ PROGRAM = FakeProgram(
         version="1.98a",
         warmup_s=20.0,
     ),
+    dual=True,
 )

@@ -64,4 +64,5 @@ PROGRAM = FakeProgram(
         version="3.9.2",
         warmup_s=30.0,
     ),
+    dual=True,
 )

@@ -70,4 +70,5 @@ PROGRAM = FakeProgram(
         version="1.8.0",
         warmup_s=10.0,
     ),
+    dual=True,
 )

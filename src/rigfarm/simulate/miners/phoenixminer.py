@@ -23,4 +23,5 @@ PROGRAM = FakeProgram(
         version="6.2c",
         warmup_s=30.0,
     ),
+    dual=True,
 )

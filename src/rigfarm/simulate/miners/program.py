@@ -30,6 +30,10 @@ class FakeProgram:
     not know. What it returns for TCP is sent as it is, and the connection closed."""
     example: Model
     """A rig such as this program is used on."""
+    dual: bool = False
+    """Whether the program can mine two algorithms at once."""
+    pci: bool = True
+    """Whether it tells its cards' PCI addresses."""
 
 
 @cache

@@ -89,4 +89,5 @@ PROGRAM = FakeProgram(
         version="1.21.0",
         warmup_s=25.0,
     ),
+    dual=True,
 )

@@ -77,4 +77,5 @@ PROGRAM = FakeProgram(
         version="3.6.1",
         warmup_s=25.0,
     ),
+    dual=True,
 )

@@ -115,4 +115,6 @@ PROGRAM = FakeProgram(
         version="0.10.21",
         warmup_s=30.0,
     ),
+    dual=True,
+    pci=False,
 )

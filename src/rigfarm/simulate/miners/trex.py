@@ -96,4 +96,5 @@ PROGRAM = FakeProgram(
         version="0.26.8",
         warmup_s=35.0,
     ),
+    dual=True,
 )

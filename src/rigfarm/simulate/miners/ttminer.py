@@ -23,4 +23,6 @@ PROGRAM = FakeProgram(
         version="2024.1.6",
         warmup_s=20.0,
     ),
+    dual=True,
+    pci=False,
 )
