@@ -1,0 +1,191 @@
+"""A rig's row on the index, ready for its template: all numbers formatted, all words chosen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from rigfarm.commander.channels import Kind
+from rigfarm.commander.rigs.condition import reject_ratio
+from rigfarm.commander.rigs.marks import REJECTS, SHORTFALL
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.view.coin_units import CoinUnits
+from rigfarm.commander.rigs.view.state import StateView, state_view
+from rigfarm.commander.rigs.view.strip import strip
+from rigfarm.commander.stats import RigStats
+from rigfarm.units import UNKNOWN, count, duration, energy_per_hash, format_in, percent, watts
+from rigfarm.wire.log import OperationalLog
+
+__all__ = ["LEVELS", "Line", "RigRow", "href", "iso", "row"]
+
+LEVELS = ("", "warn", "bad")
+MAX_LINES = 3
+PATHS: dict[Kind, str] = {"cpu-gpu": "/rigs", "asic": "/asics"}
+
+
+class Line(Struct, frozen=True, gc=False):
+    """One workload of a row: what it mines and how fast. `level` colours a hashrate under its normal."""
+
+    coin: str
+    algorithm: str
+    hashrate: str
+    unit: str
+    level: str
+    share: str
+    """Of the normal or expected hashrate, `97 %`; empty when nothing is normal yet."""
+
+
+class RigRow(Struct, frozen=True):
+    """One rig. Times are UTC ms; `faded`: the values are old, and drawn so."""
+
+    id: int
+    name: str
+    kind: Kind
+    href: str
+    state: StateView
+    lines: tuple[Line, ...]
+    more: int
+    shares: str
+    rejects: str
+    rejects_level: str
+    strip: Markup
+    power: str
+    power_unit: str
+    uptime: str
+    uptime_iso: str
+    seen: str
+    seen_iso: str
+    faded: bool
+    # ASICs
+    model: str = ""
+    firmware: str = ""
+    chips: str = ""
+    fans: str = ""
+    cost: str = ""
+    cost_unit: str = ""
+    pool: str = ""
+    pool_state: str = ""
+
+
+def href(kind: Kind, rig_id: int) -> str:
+    """Where the rig's page is."""
+    return f"{PATHS[kind]}/{rig_id}"
+
+
+def iso(ms: int | None) -> str:
+    """UTC ms for a `datetime` attribute."""
+    return "" if ms is None else _iso(ms // 1000)
+
+
+@lru_cache(512)
+def _iso(seconds: int) -> str:
+    """Many rigs report in the same second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int) -> RigRow:
+    """The row of a rig as it is now."""
+    log = stats.log
+    live = stats.counted and log is not None
+    lines, more = _lines(log, stats, units) if live and log is not None else ((), 0)
+    ratio = reject_ratio(log.workloads) if live and log is not None else None
+    drawn = watts(log.power_w if live and log is not None else None)
+    up = _sane(log.uptime_s) if live and log is not None else None
+    asic = _asic(rig, log, live) if rig.kind == "asic" else {}
+    return RigRow(
+        id=rig.id,
+        name=rig.name,
+        kind=rig.kind,
+        href=f"{PATHS[rig.kind]}/{rig.id}",
+        state=state_view(stats.condition, stats.since_ms),
+        lines=lines if lines or log is None else _names_only(log),
+        more=more,
+        shares=_accepted(log) if live and log is not None else UNKNOWN,
+        rejects=percent(ratio).number if ratio is not None else "",
+        rejects_level=LEVELS[REJECTS.level(ratio)],
+        strip=strip(log),
+        power=drawn.number,
+        power_unit=drawn.unit,
+        uptime=duration(up),
+        uptime_iso="" if up is None else f"PT{up:.0f}S",
+        seen=UNKNOWN if stats.heard_ms is None else duration((now_ms - stats.heard_ms) / 1000),
+        seen_iso=iso(stats.heard_ms),
+        faded=not live,
+        **asic,
+    )
+
+
+def _sane(seconds: float | None) -> float | None:
+    return seconds if seconds is not None and 0 <= seconds < 1e10 else None
+
+
+def _lines(log: OperationalLog, stats: RigStats, units: CoinUnits) -> tuple[tuple[Line, ...], int]:
+    lines = []
+    for workload in log.workloads[:MAX_LINES]:
+        coin = workload.coin or workload.algorithm or "?"
+        rate = workload.hashrate
+        if rate is not None and not 0.0 <= rate < 1e24:
+            rate = None
+        unit = units.of(coin, rate)
+        level = share = ""
+        normal = workload.expected_hashrate or stats.expected(coin)
+        if normal and rate is not None:
+            level = LEVELS[SHORTFALL.level(1.0 - rate / normal)]
+            share = f"{rate / normal * 100:.0f} %" if rate < 100 * normal else ""
+        known = rate is not None
+        lines.append(
+            Line(
+                workload.coin or "",
+                workload.algorithm or "",
+                format_in(unit, rate),
+                unit.symbol if known else "",
+                level,
+                share,
+            )
+        )
+    return tuple(lines), max(len(log.workloads) - MAX_LINES, 0)
+
+
+def _names_only(log: OperationalLog) -> tuple[Line, ...]:
+    """What a rig that is away mined last, without the numbers that are no more."""
+    return tuple(Line(w.coin or "", w.algorithm or "", UNKNOWN, "", "", "") for w in log.workloads[:MAX_LINES])
+
+
+def _accepted(log: OperationalLog) -> str:
+    known = [w.accepted for w in log.workloads if w.accepted is not None and w.accepted >= 0]
+    return count(sum(known)) if known else UNKNOWN
+
+
+def _asic(rig: Rig, log: OperationalLog | None, live: bool) -> dict[str, str]:
+    specs = rig.specs
+    found: dict[str, str] = {}
+    if specs is not None:
+        found["model"] = " ".join(part for part in (specs.make, specs.model, specs.variant) if part)
+        found["firmware"] = " ".join(part for part in (specs.firmware, specs.firmware_version) if part)
+    if log is None or not live:
+        return found
+    rate = sum(w.hashrate or 0.0 for w in log.workloads)
+    cost = energy_per_hash(rate / log.power_w if log.power_w else None)
+    fans = [rpm for rpm in log.fans if rpm is not None and 0 <= rpm < 1e5]
+    pool = next((one for one in log.pools if one.active), log.pools[0] if log.pools else None)
+    found |= {
+        "chips": _chips(log),
+        "fans": count(round(max(fans))) if fans else UNKNOWN,
+        "cost": cost.number,
+        "cost_unit": cost.unit,
+        "pool": pool.url.partition("://")[2] or pool.url if pool is not None else "",
+        "pool_state": "" if pool is None or pool.alive is not False else "down",
+    }
+    return found
+
+
+def _chips(log: OperationalLog) -> str:
+    devices = log.devices
+    if len(devices.chips) != len(devices.kinds):
+        return ""
+    alive = sum(chips or 0 for chips in devices.chips)
+    expected = sum(chips or 0 for chips in devices.chips_expected)
+    return f"{count(alive)} / {count(expected)}" if expected else count(alive)

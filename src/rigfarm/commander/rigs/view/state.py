@@ -1,0 +1,48 @@
+"""A rig's state as it is drawn: colour, shape and word, from one place."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rigfarm.commander.rigs.condition import Condition
+
+__all__ = ["SHAPES", "StateView", "state_view", "word_of"]
+
+SHAPES = {
+    "waiting": "ring",
+    "online": "dot",
+    "degraded": "down",
+    "hot": "up",
+    "slow": "down",
+    "rejecting": "diamond",
+    "no answer": "bars",
+    "idle": "bars",
+    "offline": "cross",
+    "removed": "cross",
+}
+"""The icon of a word: each word keeps its own, so that nobody has to tell two colours apart."""
+_TONES = ("calm", "warn", "bad")
+
+
+class StateView(Struct, frozen=True, gc=False):
+    """A state badge. `tone` is calm, warn or bad."""
+
+    state: str
+    word: str
+    shape: str
+    tone: str
+    reason: str
+    since_ms: int | None
+
+
+def word_of(condition: Condition) -> str:
+    """What the badge says: the state, or the more telling word for what is wrong."""
+    return condition.word or condition.state
+
+
+def state_view(condition: Condition, since_ms: int | None) -> StateView:
+    """How a condition is drawn. `since_ms` is UTC ms."""
+    word = condition.word or condition.state
+    return StateView(
+        condition.state, word, SHAPES.get(word, "down"), _TONES[condition.severity], condition.reason, since_ms
+    )
