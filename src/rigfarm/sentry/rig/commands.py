@@ -1,0 +1,38 @@
+"""Run a command of this machine, such as `systemctl reboot`: an argument list, never a shell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from rigfarm.sentry.parts import OrderOutcome
+
+__all__ = ["RunCommand", "run_command"]
+
+RunCommand = Callable[[list[str]], Awaitable[OrderOutcome]]
+
+_TIMEOUT_S = 20.0
+
+
+async def run_command(argv: list[str]) -> OrderOutcome:
+    """`done` if it succeeded, else `failed` with what it said."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    except OSError as error:
+        return "failed", f"{argv[0]} cannot be run: {error.strerror}."
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return "failed", f"`{' '.join(argv)}` did not end within {_TIMEOUT_S:.0f} s."
+    if process.returncode == 0:
+        return "done", ""
+    said = output.decode("utf-8", "replace").strip()[-300:] or f"exit status {process.returncode}"
+    return "failed", f"`{' '.join(argv)}` failed: {said}"
