@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from gated import Served, served
 
 
-@pytest.fixture
-def farm(tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path, login_attempts_per_address=1000, login_attempts=10_000) as one:
+@pytest.fixture(scope="session")
+def shared_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("farm")) as one:
         yield one
+
+
+@pytest.fixture
+def farm(shared_farm: Served) -> Served:
+    """A Commander in which nothing has happened yet; starting one for every test would take too long."""
+    shared_farm.reset()
+    return shared_farm

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import argon2
 import httpx
 import uvicorn
 from litestar import Litestar, Request, WebSocket, delete, get, patch, post, put, websocket
@@ -22,12 +23,15 @@ from msgspec import Struct
 
 import rigfarm.commander.auth
 from rigfarm.commander.auth import Auth, harden, routes
+from rigfarm.commander.auth.limits import LoginLimits, RateLimit
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.commander.web.render import render
 
 PASSWORD = "correct horse battery staple"
+CHEAP_HASH = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+"""The same password, quick to check: most tests are not about how slow that is."""
 TEMPLATES = [Path(__file__).parent / "templates", Path(rigfarm.commander.auth.__file__).parent / "templates"]
 
 
@@ -51,8 +55,8 @@ async def new_rig(data: URLEncodedBody[RigForm]) -> str:
 
 
 @post("/upload")
-async def upload(data: MultipartBody[dict[str, str]]) -> str:
-    return data["name"]
+async def upload(data: MultipartBody[dict[str, Any]]) -> str:
+    return str(data["name"])
 
 
 @put("/rigs/{rig_id:int}")
@@ -102,8 +106,13 @@ async def live(socket: WebSocket[Any, Any, Any], auth: NamedDependency[Auth]) ->
     auth.sessions.on_end(lambda id_hash: ended.set() if id_hash == own else None)
     await socket.accept()
     await socket.send_text("live")
-    await ended.wait()
-    await socket.close(code=4401)
+    gone, dead = asyncio.create_task(socket.receive_text()), asyncio.create_task(ended.wait())
+    await asyncio.wait([gone, dead], return_when=asyncio.FIRST_COMPLETED)
+    if ended.is_set():
+        await socket.close(code=4401)
+    gone.cancel()
+    dead.cancel()
+    await asyncio.gather(gone, dead, return_exceptions=True)
 
 
 @websocket("/link", opt={"open": True})
@@ -127,6 +136,18 @@ class Served:
         self.auth = auth
         self.url = url
         self.host = url.removeprefix("http://")
+
+    def reset(self) -> None:
+        """As if it had just been started."""
+
+        async def clear() -> None:
+            await self.auth.sessions.end_all()
+            for key in self.auth.keys.all():
+                await self.auth.keys.revoke(key.id)
+            self.auth.login_limits = LoginLimits(1000, 10_000)
+            self.auth.bad_keys = RateLimit(1000)
+
+        asyncio.run_coroutine_threadsafe(clear(), self.app.state.loop).result(10)
 
     def client(self, **options: Any) -> httpx.AsyncClient:
         """A program, or a browser that keeps cookies and says where its requests come from."""
@@ -153,7 +174,8 @@ def make_app(settings: Settings, announce: Any = None) -> tuple[Litestar, Auth]:
     auth = Auth(settings, announce)
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        app.state.loop = asyncio.get_running_loop()
         storage = await Storage.open(settings.database)
         try:
             async with auth.running(storage):
@@ -178,7 +200,13 @@ def make_app(settings: Settings, announce: Any = None) -> tuple[Litestar, Auth]:
 def listening(app: Any) -> Iterator[str]:
     """Serve an application in a thread; yields its URL."""
     config = uvicorn.Config(
-        app, http="httptools", ws="websockets-sansio", lifespan="on", log_config=None, proxy_headers=False
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="on",
+        log_config=None,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -197,7 +225,7 @@ def listening(app: Any) -> Iterator[str]:
 @contextmanager
 def served(tmp_path: Path, **settings: Any) -> Iterator[Served]:
     """The small application with a database of its own."""
-    app, auth = make_app(Settings(data_dir=tmp_path, **({"password": PASSWORD} | settings)))
+    app, auth = make_app(Settings(data_dir=tmp_path, **({"password_hash": CHEAP_HASH} | settings)))
     with listening(app) as url:
         yield Served(app, auth, url)
 

@@ -132,7 +132,7 @@ async def test_changing_the_password_ends_every_session(tmp_path: Path, form: st
         return {form: password if form == "password" else hash_password(password)}
 
     first = setting(PASSWORD)
-    with served(tmp_path, **({"password": None} | first)) as farm:
+    with served(tmp_path, **({"password_hash": None} | first)) as farm:
         browser = await farm.logged_in()
         cookies = {name.rpartition("-")[0]: value for name, value in browser.cookies.items()}
     for now, living in ((first, 1), (setting("another"), 0), (first, 0)):
@@ -158,7 +158,7 @@ async def test_odd_passwords(tmp_path: Path) -> None:
 
 
 async def test_no_secret_is_on_the_disk(tmp_path: Path) -> None:
-    with served(tmp_path) as farm:
+    with served(tmp_path, password=PASSWORD, password_hash=None) as farm:
         browser = await farm.logged_in()
         answer = await browser.post("/settings/api-keys", data={"name": "canary"})
         key = answer.text.partition('id="new-key-secret">')[2].partition("<")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
 
 from rigfarm.commander.auth.auth import Auth
@@ -26,7 +26,7 @@ def own_session(request: WebRequest) -> Session:
 
 def go(target: str) -> Page:
     """On to another page, by GET."""
-    return Response(None, status_code=303, headers={"Location": target})
+    return Response(b"", status_code=303, headers={"Location": target}, media_type=MediaType.TEXT)
 
 
 def signed_out(request: WebRequest, auth: Auth) -> Page:

@@ -41,7 +41,7 @@ class Gate(ASGIMiddleware):
         if scope["type"] == ScopeType.WEBSOCKET:
             refused = self._judge_socket(scope)
             if refused is not None:
-                await _refuse_socket(scope, receive, send, *refused)
+                await _refuse_socket(receive, send, *refused)
                 return
         elif not await self._admit(scope, receive, send):
             return
@@ -154,12 +154,7 @@ async def _check_csrf(scope: Scope, receive: Receive, viewer: Viewer) -> None:
         )
 
 
-async def _refuse_socket(scope: Scope, receive: Receive, send: Send, status: int, reason: str) -> None:
+async def _refuse_socket(receive: Receive, send: Send, status: int, reason: str) -> None:
+    """Closed before it is accepted: the browser's handshake is answered 403."""
     await receive()
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": 4000 + status, "reason": reason[:120]})
-        return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-    start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
-    await send(cast("Any", start))
-    await send(cast("Any", {"type": "websocket.http.response.body", "body": reason.encode()}))
+    await send({"type": "websocket.close", "code": 4000 + status, "reason": reason[:120]})

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 import structlog
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
@@ -62,9 +62,10 @@ def problem_response(
     elif request.headers.get("hx-request") == "true":
         # Nothing is swapped: what the person sees and typed stays, and a notice says why.
         notice = json.dumps({"notice": {"kind": "error", "text": detail}})  # a header takes ASCII only
-        answer = Response(None, status_code=status, headers={"HX-Reswap": "none", "HX-Trigger": notice})
+        headers_only = {"HX-Reswap": "none", "HX-Trigger": notice}
+        answer = Response(b"", status_code=status, headers=headers_only, media_type=MediaType.TEXT)
     else:
-        answer = render(request, "problem.html", status=status, title=title, detail=detail)
+        answer = render(request, "problem.html", status=status, code=status, title=title, detail=detail)
     answer.headers.update(headers or {})
     return answer
 

@@ -1,0 +1,116 @@
+"""Keys for programs: shown once, open the API and nothing else, refused from the moment they are revoked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from gated import Served, served
+
+
+async def _make(browser: httpx.AsyncClient, name: str) -> str:
+    answer = await browser.post("/settings/api-keys", data={"name": name})
+    assert answer.status_code == 200, answer.text
+    secret = answer.text.partition('id="new-key-secret">')[2].partition("<")[0]
+    assert re.fullmatch(r"rk_[A-Za-z0-9_-]{43}", secret)
+    return secret
+
+
+async def _status(farm: Served, secret: str, path: str = "/api/rigs") -> int:
+    async with httpx.AsyncClient(base_url=farm.url, headers={"Authorization": f"Bearer {secret}"}) as program:
+        return (await program.get(path)).status_code
+
+
+async def test_it_works(farm: Served) -> None:
+    browser = await farm.logged_in()
+    assert "grafana</td>" not in (await browser.get("/settings")).text
+    secret = await _make(browser, " grafana ")
+    page = (await browser.get("/settings")).text
+    assert "<td>grafana</td>" in page
+    assert ">never<" in page
+    assert secret not in page
+
+    async with httpx.AsyncClient(base_url=farm.url, headers={"Authorization": f"bearer  {secret}"}) as program:
+        assert (await program.get("/api/rigs")).json() == ["grafana"]
+        assert (await program.get("/api/session")).json() == {"kind": "api-key", "name": "grafana"}
+    assert ">never<" not in (await browser.get("/settings")).text
+
+
+async def test_a_revoked_key_is_refused_at_once(farm: Served) -> None:
+    browser = await farm.logged_in()
+    kept, secret = await _make(browser, "kept"), await _make(browser, "grafana")
+    key = next(key for key in farm.auth.keys.all() if key.name == "grafana")
+    done = await browser.post(f"/settings/api-keys/{key.id}/revoke")
+    assert (done.status_code, done.headers["location"]) == (303, "/settings")
+    assert await _status(farm, secret) == 401
+    assert await _status(farm, kept) == 200
+    again = await browser.post(f"/settings/api-keys/{key.id}/revoke")
+    assert again.status_code == 404
+    assert "There is no API key" in again.text
+
+
+async def test_a_key_opens_no_page_and_makes_no_keys(farm: Served) -> None:
+    secret = await _make(await farm.logged_in(), "grafana")
+    for path in ("/", "/settings", "/settings/sessions", "/page"):
+        assert await _status(farm, secret, path) == 303
+    headers = {"Authorization": f"Bearer {secret}", "Origin": farm.url}
+    async with httpx.AsyncClient(base_url=farm.url, headers=headers) as program:
+        assert (await program.post("/settings/api-keys", data={"name": "more"})).headers["location"] == "/login"
+        assert (await program.post("/settings/sessions/end-all")).headers["location"] == "/login"
+    assert len(farm.auth.keys.all()) == 1
+    assert len(farm.auth.sessions) == 1
+    assert await _status(farm, secret, "/metrics") == 200, "a route may say that it takes keys"
+
+
+@pytest.mark.parametrize("wrong", ["x", "rk_", "rk_" + "x" * 43, "Basic cm9vdDpyb290", "x" * 5000, "é"])
+async def test_a_wrong_key_is_refused_even_with_a_login(farm: Served, wrong: str) -> None:
+    browser = await farm.logged_in()
+    refused = await browser.get("/api/rigs", headers={"Authorization": f"Bearer {wrong}".encode()})
+    assert refused.status_code == 401
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "words"),
+    [
+        ("", 422, "needs a name"),
+        ("x" * 65, 422, "at most 64"),
+        ("a\x00b", 422, "control"),
+        ("GRAFANA", 409, "There is an API key named GRAFANA already"),
+    ],
+)
+async def test_a_name_that_cannot_be_is_refused_beside_the_field(
+    farm: Served, name: str, status: int, words: str
+) -> None:
+    browser = await farm.logged_in()
+    await _make(browser, "grafana")
+    refused = await browser.post("/settings/api-keys", data={"name": name})
+    assert refused.status_code == status
+    assert words in refused.text
+    assert 'aria-describedby="name-error"' in refused.text
+    if name.isprintable() and name:
+        assert f'value="{name}"' in refused.text
+    assert [key.name for key in farm.auth.keys.all()] == ["grafana"]
+
+
+async def test_a_hostile_name_is_text(farm: Served) -> None:
+    browser = await farm.logged_in()
+    name = '"><script>alert(1)</script>'
+    await _make(browser, name)
+    for page in (await browser.get("/settings"), await browser.post("/settings/api-keys", data={"name": name})):
+        assert "<script>" not in page.text
+        assert "&lt;script&gt;alert(1)" in page.text
+
+
+async def test_keys_outlive_a_restart_and_revoked_ones_do_not_come_back(tmp_path: Path) -> None:
+    with served(tmp_path) as farm:
+        browser = await farm.logged_in()
+        kept, revoked = await _make(browser, "kept"), await _make(browser, "revoked")
+        assert await _status(farm, kept) == 200
+        await browser.post(f"/settings/api-keys/{farm.auth.keys.all()[1].id}/revoke")
+    with served(tmp_path) as farm:
+        assert farm.auth.keys.all()[0].last_used_at is not None
+        assert await _status(farm, kept) == 200
+        assert await _status(farm, revoked) == 401
