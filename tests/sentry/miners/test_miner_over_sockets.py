@@ -18,9 +18,8 @@ HTTP, CGMINER = "xmrig", "teamredminer"
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """The limits, a tenth of what they are, so that the tests need not wait."""
-    monkeypatch.setattr(miners, "TIMEOUT_S", 0.2)
-    monkeypatch.setattr(miners, "OPTIONAL_S", 0.07)
+    """A short limit where no answer is expected, so that the tests need not wait."""
+    monkeypatch.setattr(miners, "TIMEOUT_S", 0.06)
 
 
 def source_of(fake: FakeMiner, **more: object) -> WorkloadSource:
@@ -63,7 +62,9 @@ async def test_nothing_listens():
     assert "nothing listens" in reading.problems[0]
 
 
-async def test_an_optional_page_that_hangs_costs_its_own_values_only(impatient):
+async def test_an_optional_page_that_hangs_costs_its_own_values_only(monkeypatch):
+    monkeypatch.setattr(miners, "OPTIONAL_S", 0.05)
+
     async def serve(reader, writer):
         request = await reader.readuntil(b"\r\n\r\n")
         if b"/2/summary" in request:
@@ -158,11 +159,22 @@ async def test_the_limit_is_two_seconds_for_everything():
     assert "2 s" in reading.problems[0]
 
 
-async def test_readings_of_a_broken_program_leave_no_connection_behind(impatient):
-    async with FakeMiner(HTTP, fault="half") as fake:
+@pytest.mark.parametrize("name", [HTTP, CGMINER])
+async def test_an_answer_without_end_is_cut_off_at_a_megabyte(name):
+    async with FakeMiner(name, fault="huge") as fake:
+        reading = await read(source_of(fake), adapters()[name])
+
+    assert "longer than 1 MiB" in reading.problems[0]
+
+
+@pytest.mark.parametrize("name", [HTTP, CGMINER])
+@pytest.mark.parametrize("fault", ["half", "hang"])
+async def test_readings_of_a_broken_program_leave_no_connection_behind(name, fault, monkeypatch):
+    monkeypatch.setattr(miners, "TIMEOUT_S", 0.02)
+    async with FakeMiner(name, fault=fault) as fake:
         before = len(os.listdir("/proc/self/fd"))
-        for _ in range(300):
-            await read(source_of(fake), adapters()[HTTP])
+        for _ in range(30):
+            await read(source_of(fake), adapters()[name])
         deadline = time.monotonic() + 10
         while (open_now := len(os.listdir("/proc/self/fd"))) > before and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
