@@ -131,7 +131,8 @@ HANDLERS = [
 class Served:
     """An application and where it listens."""
 
-    def __init__(self, app: Litestar, auth: Auth, url: str) -> None:
+    def __init__(self, app: Litestar, auth: Auth, url: str, data_dir: Path) -> None:
+        self.data_dir = data_dir
         self.app = app
         self.auth = auth
         self.url = url
@@ -227,7 +228,7 @@ def served(tmp_path: Path, **settings: Any) -> Iterator[Served]:
     """The small application with a database of its own."""
     app, auth = make_app(Settings(data_dir=tmp_path, **({"password_hash": CHEAP_HASH} | settings)))
     with listening(app) as url:
-        yield Served(app, auth, url)
+        yield Served(app, auth, url, tmp_path)
 
 
 __all__ = ["PASSWORD", "Served", "csrf", "listening", "make_app", "served"]

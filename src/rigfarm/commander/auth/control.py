@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,25 @@ from msgspec import Struct
 from rigfarm.commander.auth.keys import ApiKeys
 from rigfarm.commander.auth.model import ApiKey
 from rigfarm.commander.refusals import Refusal
+from rigfarm.commander.settings import Settings
+from rigfarm.commander.storage import Storage, StorageInUseError
 
-__all__ = ["Answer", "CreateKey", "ListKeys", "NotRunningError", "RevokeKey", "ask", "carry_out", "serve_control"]
+__all__ = [
+    "Answer",
+    "CreateKey",
+    "ListKeys",
+    "NotRunningError",
+    "Question",
+    "RevokeKey",
+    "ask",
+    "ask_or_do",
+    "carry_out",
+    "serve_control",
+]
 
 SOCKET = "commander.sock"
 _LINE = 64 << 10
+STARTING_S = 20.0
 
 
 class CreateKey(Struct, tag="create-key"):
@@ -80,7 +95,7 @@ async def serve_control(folder: Path, keys: ApiKeys) -> AsyncIterator[None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             answer = await carry_out(keys, _questions.decode(await reader.readline()))
-        except (msgspec.DecodeError, ValueError) as error:
+        except ValueError as error:
             answer = Answer(refusal=f"This Commander does not understand the question: {error}")
         writer.write(msgspec.json.encode(answer) + b"\n")
         await writer.drain()
@@ -109,6 +124,30 @@ def ask(folder: Path, question: Question, timeout_s: float = 30.0) -> Answer:
         connection.sendall(msgspec.json.encode(question) + b"\n")
         with connection.makefile("rb") as lines:
             return _answers.decode(lines.readline())
+
+
+def ask_or_do(settings: Settings, question: Question) -> Answer:
+    """Ask the running Commander, or do it here when none runs. Blocking; StorageError when neither is possible."""
+    give_up = time.monotonic() + STARTING_S
+    while True:
+        with suppress(NotRunningError):
+            return ask(settings.data_dir, question)
+        try:
+            return asyncio.run(_do(settings.database, question))
+        except StorageInUseError:  # a Commander that is starting, or another such command
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
+
+
+async def _do(database: str, question: Question) -> Answer:
+    storage = await Storage.open(database)
+    try:
+        keys = ApiKeys()
+        await keys.load(storage)
+        return await carry_out(keys, question)
+    finally:
+        await storage.close()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Runs after routing, once per connection: cookie or key → viewer → (for what 
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlsplit
 
@@ -19,7 +18,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from rigfarm.commander.auth.connection import address_of, cookie_name, header, is_htmx, is_https, safe_next
-from rigfarm.commander.auth.model import Viewer, csrf_token
+from rigfarm.commander.auth.model import Viewer, csrf_matches
 
 if TYPE_CHECKING:
     from rigfarm.commander.auth.auth import Auth
@@ -54,7 +53,7 @@ class Gate(ASGIMiddleware):
         if not secret:
             return None
         session = self._auth.sessions.find(secret, address_of(scope))
-        return None if session is None else Viewer(session=session, csrf=csrf_token(secret))
+        return None if session is None else Viewer(session=session, secret=secret)
 
     # HTTP
 
@@ -148,7 +147,7 @@ async def _check_csrf(scope: Scope, receive: Receive, viewer: Viewer) -> None:
     if not given and header(scope, b"content-type").partition(";")[0].strip().lower() in _FORMS:
         field = (await Request[Any, Any, Any](scope, receive).form()).get("csrf")
         given = field if isinstance(field, str) else ""
-    if not hmac.compare_digest(given.encode(), viewer.csrf.encode()):
+    if not csrf_matches(given, viewer.secret):
         raise PermissionDeniedException(
             "This request was refused: its form belongs to no login, or to an older one. Load the page again."
         )

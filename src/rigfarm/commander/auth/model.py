@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from msgspec import Struct
 
-__all__ = ["ApiKey", "Session", "Viewer", "csrf_token"]
+__all__ = ["ApiKey", "Session", "Viewer", "csrf_matches", "csrf_token"]
 
 
 class Session(Struct):
@@ -63,13 +65,43 @@ class Viewer(Struct, frozen=True):
 
     session: Session | None = None
     key: ApiKey | None = None
-    csrf: str = ""
-    """What forms of this session must send back (field `csrf`, or header X-CSRF-Token)."""
+    secret: str = ""
+    """Of the session, as its cookie has it; stays out of templates and logs."""
+
+    @property
+    def csrf(self) -> str:
+        """What forms of this session must send back (field `csrf`, or header X-CSRF-Token)."""
+        return csrf_token(self.secret) if self.secret else ""
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Viewer({self.key.name if self.key else self.session and self.session.label!r})"
 
 
 def csrf_token(secret: str) -> str:
-    """Derived from the session's secret, which no other site can read; gives nothing of it away."""
-    return sha256(b"csrf:" + secret.encode()).hexdigest()
+    """Derived from the session's secret, which no other site can read; gives nothing of it away.
+
+    Masked anew for every page: pages are compressed, and what never repeats cannot be found out by its compression.
+    """
+    mask = secrets.token_bytes(32)
+    return mask.hex() + _xor(mask, _csrf(secret)).hex()
+
+
+def csrf_matches(token: str, secret: str) -> bool:
+    """Whether the token was made for the session of this secret."""
+    try:
+        given = bytes.fromhex(token)
+    except ValueError:
+        return False
+    return len(given) == 64 and hmac.compare_digest(_xor(given[:32], given[32:]), _csrf(secret))
+
+
+def _csrf(secret: str) -> bytes:
+    return sha256(b"csrf:" + secret.encode()).digest()
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
 def _time(ms: int) -> datetime:

@@ -15,17 +15,15 @@ __all__ = ["FileLock"]
 class FileLock:
     """An exclusive lock that ends with its holder, kill -9 included."""
 
-    def __init__(self, path: Path) -> None:
-        """Take it now, or StorageInUseError with the holder's process id."""
+    def __init__(self, path: Path, what: str) -> None:
+        """Take it now, or StorageInUseError with the holder's process id; `what` it keeps others from, for people."""
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(self._fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
-            raise StorageInUseError(
-                f"{path.with_suffix('')} is in use by another process of Rigfarm (process {holder})."
-            ) from None
+            raise StorageInUseError(f"{what} is in use by another process of Rigfarm (process {holder}).") from None
         os.ftruncate(self._fd, 0)
         os.write(self._fd, str(os.getpid()).encode())
 

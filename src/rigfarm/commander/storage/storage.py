@@ -43,7 +43,7 @@ class Storage:
     async def _open_sqlite(cls, url: URL) -> Storage:
         path = sqlite_file(url)
         assert path is not None
-        lock = FileLock(path.with_name(path.name + ".lock"))
+        lock = FileLock(path.with_name(path.name + ".lock"), f"The database {path}")
         try:
             sqlite.create_file(path)
             migrating = sqlite.migrating_engine(url)

@@ -1,0 +1,149 @@
+"""`rigfarm commander`: run the web service, make a password's hash, manage API keys. Nothing heavy is imported before
+it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from rigfarm.commander.auth.control import Answer, Question
+    from rigfarm.commander.settings import Settings
+
+__all__ = ["commander"]
+
+
+@click.group(invoke_without_command=True)
+@click.option("--config", type=click.Path(path_type=Path), help="Settings as TOML; else RIGFARM_CONFIG names the file.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--data-dir", help="Folder of the database and the journal.")
+@click.pass_context
+def commander(
+    context: click.Context, config: Path | None, host: str | None, port: int | None, data_dir: str | None
+) -> None:
+    """Run the Commander: the web service that watches and steers the farm.
+
+    Settings are documented in docs/settings.md.
+    """
+    os.umask(0o077)
+    context.obj = (config, {"host": host, "port": port, "data_dir": data_dir})
+    if context.invoked_subcommand is None:
+        _run(_settings(context))
+
+
+@commander.command("hash-password")
+def hash_password() -> None:
+    """Ask for a password (or read a line from standard input) and print its hash, for the setting password_hash."""
+    from rigfarm.commander.auth import hashing
+    from rigfarm.commander.settings import MAX_PASSWORD
+
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not 1 <= len(password.encode("utf-8", "surrogatepass")) <= MAX_PASSWORD:
+        raise click.ClickException(f"A password has 1 to {MAX_PASSWORD} bytes.")
+    click.echo(hashing.hash_password(password))
+
+
+@commander.group("api-key")
+def api_key() -> None:
+    """Manage the keys with which programs use the JSON API, while the Commander runs or not."""
+
+
+@api_key.command("create")
+@click.argument("name")
+@click.pass_context
+def create(context: click.Context, name: str) -> None:
+    """Make a key. The last word printed is the key; it is not shown again."""
+    from rigfarm.commander.auth.control import CreateKey
+
+    answer = _ask(_settings(context), CreateKey(name))
+    click.echo(f"API key {answer.keys[0].name}: {answer.secret}")
+
+
+@api_key.command("list")
+@click.pass_context
+def list_keys(context: click.Context) -> None:
+    """Name the keys there are, when they were made and last used (UTC)."""
+    from rigfarm.commander.auth.control import ListKeys
+
+    for key in _ask(_settings(context), ListKeys()).keys:
+        used = f"{key.last_used:%Y-%m-%d %H:%M}" if key.last_used else "never"
+        click.echo(f"{key.name}\tmade {key.created:%Y-%m-%d %H:%M}\tused {used}")
+
+
+@api_key.command("revoke")
+@click.argument("name")
+@click.pass_context
+def revoke(context: click.Context, name: str) -> None:
+    """Refuse a key from now on."""
+    from rigfarm.commander.auth.control import RevokeKey
+
+    answer = _ask(_settings(context), RevokeKey(name))
+    click.echo(f"API key {answer.keys[0].name} is refused from now on.")
+
+
+def _settings(context: click.Context) -> Settings:
+    from rigfarm.commander.settings import SettingsError, load_settings, make_private_folder, unknown_variables
+
+    config, options = context.find_root().obj if context.obj is None else context.obj
+    try:
+        settings = load_settings(config, options=options)
+        make_private_folder(settings.data_dir)
+    except SettingsError as error:
+        _fail(error)
+    for hint in unknown_variables():
+        click.echo(hint, err=True)
+    # What this process starts later has no business with them.
+    for name in ("RIGFARM_PASSWORD", "RIGFARM_PASSWORD_HASH", "RIGFARM_DATABASE_URL"):
+        os.environ.pop(name, None)
+    return settings
+
+
+def _run(settings: Settings) -> None:
+    from rigfarm import __version__
+    from rigfarm.commander.app import create_app
+    from rigfarm.commander.log_output import configure_log
+    from rigfarm.commander.serve import listen, serve
+    from rigfarm.commander.settings import SettingsError
+    from rigfarm.commander.storage import FileLock, StorageError
+
+    configure_log(settings.log_level, settings.log_format)
+    try:
+        lock = FileLock(settings.data_dir / "commander.lock", f"The data folder {settings.data_dir}")
+        listener = listen(settings)
+        host, port = listener.getsockname()[:2]
+        url = f"http://{'127.0.0.1' if host == '0.0.0.0' else f'[{host}]' if ':' in host else host}:{port}"  # noqa: S104
+        shown = f"{url}, for people at {settings.public_url}" if settings.public_url else url
+        serve(
+            lambda: create_app(settings),
+            listener,
+            lambda: click.echo(f"Rigfarm Commander {__version__} runs at {shown}"),
+        )
+        lock.release()
+    except (SettingsError, StorageError) as error:
+        _fail(error)
+
+
+def _ask(settings: Settings, question: Question) -> Answer:
+    """Have the running Commander do it; do it here when none runs."""
+    from rigfarm.commander.auth.control import ask_or_do
+    from rigfarm.commander.storage import StorageError
+
+    try:
+        answer = ask_or_do(settings, question)
+    except StorageError as error:
+        _fail(error)
+    if answer.refusal is not None:
+        raise click.ClickException(answer.refusal)
+    return answer
+
+
+def _fail(error: Exception) -> NoReturn:
+    raise click.ClickException(str(error)) from None

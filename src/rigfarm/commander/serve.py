@@ -1,0 +1,96 @@
+"""Runs the Commander's application on uvicorn, in this process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+from litestar import Litestar
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from rigfarm.commander.settings import Settings, SettingsError
+
+__all__ = ["listen", "serve"]
+
+MAX_FRAME = 1 << 20
+GRACE_S = 3
+"""For requests under way at the end; with the closing of the journal the whole takes less than five seconds."""
+PING_S = 20.0
+LINK = "/link"
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Compresses pages, and not the link: its logs are small, and compressed in the journal."""
+
+    def handle_connect(self, event: Request) -> None:
+        if event.path.partition("?")[0] == LINK:
+            self.conn.available_extensions = None
+        super().handle_connect(event)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the loop: uvicorn would raise them again after serving, before the journal is closed."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Take the port; SettingsError in words when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=4096)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}. "
+            "Choose another with --host and --port, or stop what uses it."
+        ) from None
+
+
+def serve(make_app: Callable[[], Litestar], listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Run the application until SIGINT or SIGTERM; what goes wrong at the start is raised. `ready` is called when it
+    takes requests."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(make_app, listener, ready))
+
+
+async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready: Callable[[], None]) -> None:
+    app = make_app()
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws=_WebSocket,
+        ws_max_size=MAX_FRAME,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    async with app.lifespan():
+        await _Server(config, ready).serve(sockets=[listener])
