@@ -15,6 +15,7 @@ from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.condition import Condition, condition
 from rigfarm.commander.stats import broadcasts
 from rigfarm.commander.stats.contribution import contribution_of
+from rigfarm.commander.stats.day import Day
 from rigfarm.commander.stats.normal import Normal
 from rigfarm.commander.stats.rig_stats import Happening, RigStats
 from rigfarm.commander.stats.totals import Totals
@@ -27,6 +28,7 @@ LINK_GRACE_S = 4.0
 START_GRACE_S = 30.0
 """After a start every Sentry is on its way back."""
 TICK_S = 0.5
+SAMPLE_EVERY_S = 10.0
 FUTURE_MS = 60_000
 """A stamp further ahead than this came from a wrong clock, and does not keep later logs out."""
 SILENT_INTERVALS = 3
@@ -39,6 +41,8 @@ class OperationalStats:
     def __init__(self, hub: Hub, interval_s: float) -> None:
         self.rigs: dict[int, RigStats] = {}
         self.totals: dict[Kind, Totals] = {"cpu-gpu": Totals(), "asic": Totals()}
+        self.days: dict[Kind, Day] = {"cpu-gpu": Day(), "asic": Day()}
+        """The last 24 hours, for the sparklines."""
         self.interval_s = interval_s
         self._hub = hub
         self._leaving: dict[int, float] = {}
@@ -123,9 +127,15 @@ class OperationalStats:
 
     async def run(self) -> None:
         """Let time pass until cancelled."""
+        sample_at = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
-            self.tick(time.monotonic())
+            now = time.monotonic()
+            self.tick(now)
+            if now >= sample_at:
+                sample_at = now + SAMPLE_EVERY_S
+                for kind, totals in self.totals.items():
+                    self.days[kind].sample(totals, time.time())
 
     def tick(self, now: float) -> None:
         """Judge anew whoever left or fell silent."""

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec import Struct
 
+from rigfarm.commander.channels import Kind
 from rigfarm.commander.logs.rows import Row
+from rigfarm.commander.stats.day import Day
 from rigfarm.commander.stats.normal import Normal
 from rigfarm.commander.stats.operational import OperationalStats
 from rigfarm.wire.log import OperationalLog
@@ -26,7 +28,13 @@ class _RigMemory(Struct, array_like=True, gc=False):
     normal: dict[str, Normal]
 
 
-_parts = msgspec.msgpack.Decoder(list[bytes])
+class _Memory(Struct, array_like=True):
+    parts: list[bytes]
+    """Encoded lists of _RigMemory."""
+    days: bytes
+
+
+_memory = msgspec.msgpack.Decoder(_Memory)
 _decoder = msgspec.msgpack.Decoder(list[_RigMemory])
 
 
@@ -38,9 +46,12 @@ def remember(stats: OperationalStats) -> Callable[[], bytes]:
         if rig.log is not None
     ]
 
+    days = msgspec.msgpack.encode(stats.days)
+
     def encode() -> bytes:
         steps = range(0, len(memories), ENCODE_AT_ONCE)
-        return msgspec.msgpack.encode([msgspec.msgpack.encode(memories[i : i + ENCODE_AT_ONCE]) for i in steps])
+        parts = [msgspec.msgpack.encode(memories[i : i + ENCODE_AT_ONCE]) for i in steps]
+        return msgspec.msgpack.encode(_Memory(parts, days))
 
     return encode
 
@@ -51,9 +62,11 @@ def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row
     `tail` yields (t_ms, row) in order. Blocking: called before serving.
     """
     newest: dict[int, _RigMemory] = {}
-    for part in _parts.decode(state) if state else []:
-        for memory in _decoder.decode(part):
-            newest[memory.rig_id] = memory
+    if state:
+        memory = _memory.decode(state)
+        stats.days.update(msgspec.msgpack.decode(memory.days, type=dict[Kind, Day]))
+        for part in memory.parts:
+            newest |= {one.rig_id: one for one in _decoder.decode(part)}
     for t_ms, row in tail:
         latest: dict[int, memoryview] = dict(row.raw_logs())
         for rig_id, raw in latest.items():
@@ -63,10 +76,9 @@ def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row
                 newest[rig_id] = _RigMemory(rig_id, log, t_ms, None, {})
             elif log.t > known.log.t:
                 known.log, known.heard_ms = log, t_ms
-    for memory in newest.values():
-        rig = stats.rigs.get(memory.rig_id)
+    for one in newest.values():
+        rig = stats.rigs.get(one.rig_id)
         if rig is not None:
-            rig.normal = memory.normal
-            stats.restore(memory.rig_id, memory.log, memory.heard_ms)
-            rig.since_ms = memory.since_ms or rig.since_ms
-
+            rig.normal = one.normal
+            stats.restore(one.rig_id, one.log, one.heard_ms)
+            rig.since_ms = one.since_ms or rig.since_ms
