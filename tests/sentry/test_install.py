@@ -1,0 +1,182 @@
+"""The service is written, enabled and hardened, and taken away without a trace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rigfarm.sentry.install import DATA_DIR, UNIT, InstallError, command, install, service, uninstall, unit_text
+
+ARGV = ["/opt/rigfarm/bin/rigfarm", "sentry", "run"]
+UNIT_PATH = f"etc/systemd/system/{UNIT}"
+
+
+class Systemctl:
+    """Remembers what it is asked; fails at one verb, if told to."""
+
+    def __init__(self, fails: str | None = None) -> None:
+        self.calls: list[list[str]] = []
+        self.fails = fails
+
+    def __call__(self, arguments: Sequence[str]) -> None:
+        self.calls.append(list(arguments))
+        if arguments[0] == self.fails:
+            raise InstallError(f"`systemctl {arguments[0]}` failed: no")
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir())
+
+
+def test_it_works(tmp_path: Path) -> None:
+    run = Systemctl()
+    said = install(ARGV, root=tmp_path, run=run)
+    assert files(tmp_path) == [UNIT_PATH]
+    assert (tmp_path / UNIT_PATH).read_text() == unit_text(ARGV)
+    assert (tmp_path / UNIT_PATH).stat().st_mode & 0o777 == 0o644
+    assert run.calls == [["daemon-reload"], ["enable", UNIT], ["restart", UNIT]]
+    assert "Wrote" in said[0]
+    assert "journalctl" in said[-1]
+
+
+def test_a_second_time_changes_nothing_and_does_not_interrupt_mining(tmp_path: Path) -> None:
+    install(ARGV, root=tmp_path, run=Systemctl())
+    run = Systemctl()
+    said = install(ARGV, root=tmp_path, run=run)
+    assert ["restart", UNIT] not in run.calls
+    assert ["start", UNIT] in run.calls
+    assert "Kept" in said[0]
+
+
+def test_uninstall_leaves_nothing(tmp_path: Path) -> None:
+    install(ARGV, root=tmp_path, run=Systemctl())
+    addition = tmp_path / f"{UNIT_PATH}.d/override.conf"
+    addition.parent.mkdir()
+    addition.write_text("[Service]\nNice=5\n")
+    data = tmp_path / DATA_DIR.relative_to("/")
+    (data / "playbooks/software").mkdir(parents=True)
+    (data / "tokens.json").write_text("{}")
+    run = Systemctl()
+    said = uninstall(root=tmp_path, run=run)
+    assert files(tmp_path) == []
+    assert not data.exists()
+    assert run.calls == [["disable", "--now", UNIT], ["daemon-reload"]]
+    assert len(said) == 3
+    assert uninstall(root=tmp_path, run=run) == ["There is nothing to remove."]
+
+
+def test_data_may_be_kept(tmp_path: Path) -> None:
+    data = tmp_path / DATA_DIR.relative_to("/")
+    data.mkdir(parents=True)
+    uninstall(root=tmp_path, run=Systemctl(), keep_data=True)
+    assert data.is_dir()
+
+
+def test_a_folder_the_operator_chose_is_named_and_left(tmp_path: Path) -> None:
+    chosen = Path("/srv/my rigs/100% $mine")
+    install(ARGV, data_dir=chosen, root=tmp_path, run=Systemctl())
+    (tmp_path / chosen.relative_to("/")).mkdir(parents=True)
+    said = uninstall(root=tmp_path, run=Systemctl())
+    assert (tmp_path / chosen.relative_to("/")).is_dir()
+    assert str(chosen) in said[-1]
+
+
+def test_a_service_that_cannot_be_stopped_is_not_half_removed(tmp_path: Path) -> None:
+    install(ARGV, root=tmp_path, run=Systemctl())
+    with pytest.raises(InstallError):
+        uninstall(root=tmp_path, run=Systemctl(fails="disable"))
+    assert (tmp_path / UNIT_PATH).is_file()
+
+
+def test_on_this_machine_it_takes_root_and_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for action in (lambda: install(ARGV, run=Systemctl()), lambda: uninstall(run=Systemctl())):
+        with pytest.raises(InstallError, match="sudo"):
+            action()
+
+
+def test_this_very_sentry_is_what_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert command()[-2:] == ["sentry", "run"]
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert command() == [str(tmp_path / "python"), "-m", "rigfarm.cli", "sentry", "run"]
+    (tmp_path / "rigfarm").touch()
+    assert command() == [str(tmp_path / "rigfarm"), "sentry", "run"]
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", "/usr/local/bin/rigfarm")
+    assert command() == ["/usr/local/bin/rigfarm", "sentry", "run"]
+
+
+def test_the_words_of_the_command_stay_words() -> None:
+    text = unit_text(["/opt/rig farm/rigfarm", "sentry", 'a "b"', "100%i", "$HOME", "c:\\d", ";", "--x=1"])
+    [line] = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    assert line == 'ExecStart="/opt/rig farm/rigfarm" sentry "a \\"b\\"" "100%%i" "$$HOME" "c:\\\\d" ";" --x=1'
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["rigfarm", "sentry", "run"], "full path"),
+        (["/opt/$x/rigfarm"], "full path"),
+        (["/tmp/rigfarm", "sentry", "run"], "temporary folder"),
+        (["/opt/rigfarm", "a\nExecStartPre=/bin/evil"], "control characters"),
+    ],
+)
+def test_what_systemd_could_not_run_is_refused(argv: list[str], says: str) -> None:
+    with pytest.raises(InstallError, match=says):
+        unit_text(argv)
+
+
+def test_a_data_folder_with_a_newline_is_refused() -> None:
+    with pytest.raises(InstallError):
+        unit_text(ARGV, Path("/var/lib/x\nUser=evil"))
+
+
+def test_its_own_folder_is_made_by_systemd_and_another_is_opened() -> None:
+    assert "\nStateDirectory=rigfarm-sentry\n" in unit_text(ARGV)
+    assert "\nReadWritePaths=/srv/rig\n" in unit_text(ARGV, Path("/srv/rig"))
+    assert "StateDirectory" not in unit_text(ARGV, Path("/srv/rig"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Restart=always",
+        "KillMode=control-group",
+        "Delegate=yes",
+        "OOMPolicy=continue",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "DevicePolicy=closed",
+        "DeviceAllow=char-nvidia* rwm",
+        "DeviceAllow=char-drm rw",
+        "StartLimitIntervalSec=0",
+        "WantedBy=multi-user.target",
+    ],
+)
+def test_what_the_unit_promises(line: str) -> None:
+    assert line in unit_text(ARGV).splitlines()
+
+
+@pytest.mark.parametrize("line", ["MemoryDenyWriteExecute", "PrivateDevices", "ProtectKernelTunables"])
+def test_what_would_stop_mining_is_not_in_it(line: str) -> None:
+    assert not any(text.startswith(line) for text in unit_text(ARGV).splitlines())
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("data_dir", [DATA_DIR, Path("/srv/rig data")])
+def test_systemd_finds_no_fault_in_it(tmp_path: Path, data_dir: Path) -> None:
+    unit = tmp_path / UNIT
+    unit.write_text(unit_text(["/bin/true", "sentry", "100%", 'a "b"'], data_dir))
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_systemctl_says_why() -> None:
+    with pytest.raises(InstallError, match="systemctl"):
+        service.systemctl(["no-such-verb-of-systemctl"])
