@@ -9,7 +9,6 @@ from hypothesis import settings
 
 from rigfarm.simulate.sysfs import SysfsTree
 
-
 # No example of a property test fails for being slow: this machine may be busy.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

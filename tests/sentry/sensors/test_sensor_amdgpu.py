@@ -29,7 +29,7 @@ def test_it_works(tree: SysfsTree, card: SimGpu) -> None:
     [device] = amd.read().devices
     assert (device.kind, device.id, device.name) == ("gpu", "0000:03:00.0", RX6800)
     assert (device.core_c, device.chip_c) == (57.0, 66.0)
-    assert device.memory_c == pytest.approx(card.memory_c, abs=0.001)
+    assert device.memory_c == pytest.approx(card.memory_c, abs=0.05)
     assert (device.core_mhz, device.memory_mhz) == (1305.0, 1070.0)
     assert (device.fan_percent, device.fan_rpm) == (60.0, 1980.0)
     assert (device.power_w, device.power_limit_w) == (118.4, 144.0)

@@ -42,7 +42,7 @@ def test_it_works() -> None:
     assert (card.core_c, card.memory_c) == (63.0, 86.0)
     assert (card.core_mhz, card.memory_mhz) == (1665.0, 9251.0)
     assert (card.fan_percent, card.fan_rpm) == (71.0, 2450.0)
-    assert (card.power_w, card.power_limit_w) == (229.417, 240.0)  # mW
+    assert (card.power_w, card.power_limit_w) == (229.4, 240.0)  # 229,417 mW
     [specs] = nvml.gpu_specs()
     assert (specs.id, specs.vendor, specs.driver, specs.vbios) == (
         "0000:0a:00.0",

@@ -118,4 +118,4 @@ class AmdCard(Struct, frozen=True):
     def _fan_percent(self) -> float | None:
         value = self._value("pwm1")
         full = self._value("pwm1_max") or 255
-        return None if value is None else sane.percent(round(value * 100 / full, 1))
+        return None if value is None else sane.percent(value * 100 / full)

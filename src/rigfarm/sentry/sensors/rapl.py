@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rigfarm.sentry.sensors import sane
 from rigfarm.sentry.sensors.files import read_int, read_text
 from rigfarm.sentry.sensors.periodic import Periodic
 from rigfarm.sentry.sensors.processors import processors
@@ -110,7 +111,7 @@ def power(risen_uj: int, seconds: float, wraps_at_uj: int | None) -> float | Non
 
 def _total(watts: list[float | None]) -> float | None:
     known = [value for value in watts if value is not None]
-    return sum(known) if len(known) == len(watts) else None
+    return sane.watts(sum(known)) if len(known) == len(watts) else None
 
 
 def _energy(counter: Path) -> int | None:

@@ -1,16 +1,19 @@
-"""Which numbers can be true. A dead card says 511 °C, a sleeping one 0xFFFF rpm, a driver -1: that is *unknown*."""
+"""Which numbers can be true. A dead card says 511 °C, a sleeping one 0xFFFF rpm, a driver -1: that is *unknown*.
+
+What is true is rounded to what a sensor can tell: digits of noise cost space in every log that is kept.
+"""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["celsius", "count", "hashrate", "megahertz", "memory_celsius", "percent", "rpm", "watts"]
+__all__ = ["celsius", "count", "megahertz", "memory_celsius", "percent", "rpm", "watts"]
 
 
-def _within(value: float | None, low: float, high: float) -> float | None:
+def _within(value: float | None, low: float, high: float, digits: int = 1) -> float | None:
     if value is None or not math.isfinite(value) or not low <= value <= high:
         return None
-    return float(value)
+    return round(float(value), digits)
 
 
 def celsius(value: float | None) -> float | None:
@@ -30,7 +33,7 @@ def watts(value: float | None) -> float | None:
 
 def megahertz(value: float | None) -> float | None:
     """MHz. A sleeping clock may say 0."""
-    return _within(value, 0.0, 100_000.0)
+    return _within(value, 0.0, 100_000.0, 0)
 
 
 def percent(value: float | None) -> float | None:
@@ -40,12 +43,7 @@ def percent(value: float | None) -> float | None:
 
 def rpm(value: float | None) -> float | None:
     """Fan speed in rpm. 65535 is a register that was never written."""
-    return _within(value, 0.0, 60_000.0)
-
-
-def hashrate(value: float | None) -> float | None:
-    """H/s: anything finite and not negative, below what all of Bitcoin makes."""
-    return _within(value, 0.0, 1e22)
+    return _within(value, 0.0, 60_000.0, 0)
 
 
 def count(value: int | None) -> int | None:
