@@ -25,6 +25,7 @@ from rigfarm.sentry.parts import Part
 from rigfarm.sentry.reporter import AgentReporter
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.spool import Spool
+from rigfarm.sentry.watch import follow_files
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.orders import Order
 from rigfarm.wire.playbooks import PlaybookOrder
@@ -33,8 +34,8 @@ __all__ = ["Agent", "TakesToken"]
 
 log = structlog.get_logger()
 
-PARTS_END_S = 3.0
-SPOOL_ENDS_S = 1.5
+PARTS_END_S = 4.0
+SPOOL_ENDS_S = 0.8
 """Together less than the five seconds after which a Sentry that was told to end is gone."""
 SAVE_CLOCK_EVERY_S = 600.0
 
@@ -47,6 +48,14 @@ class TakesToken(Part, Protocol):
         """From now on speak for this one."""
 
 
+@runtime_checkable
+class FollowsCommander(Part, Protocol):
+    """A part that itself fetches something from the Commander."""
+
+    def commander_changed(self, url: str) -> None:
+        """It is there now."""
+
+
 class Agent:
     """One Sentry. `run` until `stop` is called or it is cancelled."""
 
@@ -57,6 +66,7 @@ class Agent:
         *,
         clock: Clock | None = None,
         timings: Timings | None = None,
+        watch_files: bool = False,
     ) -> None:
         self.settings = settings
         self.started_at = time.monotonic()
@@ -71,11 +81,12 @@ class Agent:
         self._owners: dict[str, PartHost] = {}
         self._removed: set[str] = set()
         self._held: set[str] = set()
+        self._watch_files = watch_files
+        """Whether to notice what `rigfarm sentry join` writes."""
         self._stop = asyncio.Event()
         self._save_clock = asyncio.Event()
         self._chores: set[asyncio.Task[None]] = set()
-        ca_file = Path(settings.ca_file) if settings.ca_file else None
-        self.link.connect_to(settings.commander, ca_file)
+        self.link.connect_to(settings.commander, _path(settings.ca_file))
 
     # Life
 
@@ -92,6 +103,8 @@ class Agent:
                 asyncio.create_task(self.link.run(), name="link"),
                 asyncio.create_task(self._keep_clock(), name="clock"),
             ]
+            if self._watch_files:
+                tasks.append(asyncio.create_task(follow_files(self.settings.data_dir, self.take_over), name="files"))
             stopping = asyncio.create_task(self._stop.wait())
             done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -103,6 +116,11 @@ class Agent:
     def stop(self) -> None:
         """End `run` soon."""
         self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stop.is_set()
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         tasks += self._chores
@@ -164,6 +182,19 @@ class Agent:
         for old in before:
             if old in self._owners:
                 self._chore(self.forget(old))
+
+    def take_over(self, commander: str | None, ca_file: str | None, token: str | None) -> None:
+        """Go on with another Commander, or another token."""
+        rig = self.rig
+        if (commander, ca_file) != (self.settings.commander, self.settings.ca_file):
+            log.info("another Commander", url=commander)
+            self.settings = msgspec.structs.replace(self.settings, commander=commander, ca_file=ca_file)
+            for part in self.parts:
+                if isinstance(part, FollowsCommander):
+                    part.commander_changed(commander or "")
+            self.link.connect_to(commander, _path(ca_file))
+        if rig is not None and token is not None and token not in rig.tokens():
+            self.adopt(token)
 
     # What the Commander says: link.LinkEvents
 
@@ -253,6 +284,10 @@ class Agent:
             await asyncio.to_thread(write_private, self.settings.data_dir / "clock.json", data)
         except OSError as error:
             log.warning("the clock cannot be kept", error=str(error))
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def _load_anchor(path: Path) -> Anchor | None:

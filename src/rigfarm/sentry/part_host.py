@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from rigfarm.sentry.mailbox import Mailbox
-from rigfarm.sentry.parts import Part, Reporter
+from rigfarm.sentry.parts import Closes, Loads, Part, Reporter
 from rigfarm.sentry.supervise import Supervised
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.orders import Order, OrderState
@@ -33,6 +33,7 @@ class PartHost:
         self._verdicts = Mailbox(self.name)
         self._mail = Mailbox(self.name)
         self._orders: set[asyncio.Task[None]] = set()
+        self._loaded = False
 
     @property
     def problem(self) -> str | None:
@@ -41,7 +42,7 @@ class PartHost:
 
     async def run(self, reporter: Reporter) -> None:
         """Until cancelled."""
-        self.supervised = Supervised(self.name, lambda: self.part.run(reporter))
+        self.supervised = Supervised(self.name, lambda: self._work(reporter))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.supervised.run(), name=self.name)
@@ -51,6 +52,15 @@ class PartHost:
             for order in self._orders:
                 order.cancel()
             await asyncio.gather(*self._orders, return_exceptions=True)
+            if isinstance(self.part, Closes):
+                await self.part.close()
+
+    async def _work(self, reporter: Reporter) -> None:
+        if isinstance(self.part, Loads) and not self._loaded:
+            await self.part.load()
+            self._loaded = True
+            reporter.tokens_changed()
+        await self.part.run(reporter)
 
     def judged(self, token: str, verdict: Verdict, afterwards: Callable[[], Awaitable[None]]) -> None:
         """Hand a verdict over; `afterwards` is awaited when the part has dealt with it."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.log import OperationalLog
@@ -11,7 +11,7 @@ from rigfarm.wire.orders import Order, OrderState
 from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
 from rigfarm.wire.specs import BoardDetail, Specs
 
-__all__ = ["OrderOutcome", "Part", "Reporter"]
+__all__ = ["Closes", "Loads", "OrderOutcome", "Part", "Reporter"]
 
 OrderOutcome = tuple[OrderState, str]
 """State (done, refused, failed) and a sentence for the operator."""
@@ -67,3 +67,19 @@ class Part(Protocol):
 
     async def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
         """Somebody began or stopped to look at a console."""
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """A part that has something to do once, before its tokens are asked for. Tried again until it succeeds."""
+
+    async def load(self) -> None:
+        """Be ready to `run`."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A part that has something to do when the Sentry ends."""
+
+    async def close(self) -> None:
+        """Leave everything tidy, within three seconds or so."""

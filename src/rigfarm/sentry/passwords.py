@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import secrets
 
-__all__ = ["MAX_PASSWORD_BYTES", "hash_password", "is_hash", "matches"]
+__all__ = ["MAX_PASSWORD", "MIN_PASSWORD", "hash_password", "is_hash", "matches"]
 
-MAX_PASSWORD_BYTES = 1024
+MIN_PASSWORD = 8
+MAX_PASSWORD = 1024
 _PREFIX = "scrypt:"
 _N, _R, _P = 1 << 14, 8, 1
 """16 MiB and some 40 ms a try."""
@@ -33,7 +34,7 @@ def is_hash(text: str) -> bool:
 def matches(password: str, hashed: str) -> bool:
     """Whether the password is the right one. Takes its time: not on the event loop."""
     salt, expected = _parse(hashed)
-    return hmac.compare_digest(_derive(password[:MAX_PASSWORD_BYTES], salt), expected)
+    return hmac.compare_digest(_derive(password[:MAX_PASSWORD], salt), expected)
 
 
 def _derive(password: str, salt: bytes) -> bytes:

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from rigfarm.sentry.commander_url import commander_url
 from rigfarm.sentry.folder import write_private
-from rigfarm.sentry.passwords import hash_password, is_hash
+from rigfarm.sentry.passwords import MIN_PASSWORD, hash_password, is_hash
 from rigfarm.sentry.readings import WorkloadSource
 
 __all__ = ["Settings", "SettingsError", "Workload", "listen_address", "load_settings", "save_commander"]
@@ -88,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_power: Annotated[
         bool, Meta(description="Whether the Commander may reboot this machine and switch it off.")
     ] = False
+    asics: Annotated[bool, Meta(description="Whether this Sentry reads the ASICs of its LAN.")] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least important lines that are written.")
     ] = "info"
@@ -229,8 +230,8 @@ def _password(text: str) -> str:
         if not is_hash(text):
             raise ValueError("Expected what `rigfarm sentry hash-password` prints, as a whole, or plain text.")
         return text
-    if len(text) < 8:
-        raise ValueError("Expected eight characters or more.")
+    if len(text) < MIN_PASSWORD:
+        raise ValueError(f"Expected {MIN_PASSWORD} characters or more.")
     return hash_password(text)
 
 

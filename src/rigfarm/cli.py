@@ -1,0 +1,75 @@
+"""`rigfarm`: one command for both sides. Each side is imported only when it is asked for: a rig has no web stack."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from rigfarm import __version__
+
+__all__ = ["main"]
+
+_SIDES = {
+    "commander": "The web service that watches and steers the farm.",
+    "sentry": "The agent on a rig, or beside the ASICs of a LAN.",
+}
+
+
+class _Sides(click.Group):
+    """Knows the two sides by name, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*_SIDES, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _SIDES:
+            return super().get_command(ctx, cmd_name)
+        try:
+            side = getattr(importlib.import_module(f"rigfarm.{cmd_name}.cli"), cmd_name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("rigfarm"):
+                raise
+            raise click.ClickException(
+                f"`rigfarm {cmd_name}` needs more than this installation has ({error.name}): "
+                f"pip install 'rigfarm[{cmd_name}]'."
+            ) from None
+        assert isinstance(side, click.Command)
+        return side
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(list((_SIDES | own).items()))
+
+
+@click.group(cls=_Sides, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rigfarm")
+def main() -> None:
+    """Rigfarm watches and steers a crypto-mining farm."""
+
+
+@main.command()
+@click.option("--port", type=int, help="Port of the demo's Commander.")
+@click.option("--rigs", type=click.IntRange(1, 1000), default=12, show_default=True, help="How many simulated rigs.")
+def demo(port: int | None, rigs: int) -> None:
+    """A living farm on this machine, to look at."""
+    from rigfarm.simulate.demo import main as run
+
+    run(port, rigs)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Measure the figures we publish (in a checkout)."""
+    if not Path("bench", "__main__.py").is_file():
+        raise click.ClickException("The benchmarks are part of the source: run this in a checkout of Rigfarm.")
+    sys.exit(subprocess.run([sys.executable, "-m", "bench", *arguments], check=False).returncode)
+
+
+if __name__ == "__main__":
+    main(prog_name="rigfarm")

@@ -1,0 +1,212 @@
+"""`rigfarm sentry`: join a Commander, run, and look after the installation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rigfarm.sentry.agent import Agent
+    from rigfarm.sentry.settings import Settings
+
+__all__ = ["sentry"]
+
+ENDS_WITHIN_S = 5.0
+_FOLDER = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where it keeps its configuration, token and logs; else RIGFARM_DATA_DIR.",
+)
+
+
+@click.group()
+def sentry() -> None:
+    """The agent on a rig, or beside the ASICs of a LAN."""
+
+
+def _prepared(data_dir: Path | None) -> Path:
+    from rigfarm.sentry.folder import FolderError, data_folder, make_private
+
+    folder = data_folder(data_dir)
+    try:
+        make_private(folder)
+    except FolderError as error:
+        raise click.ClickException(str(error)) from None
+    return folder
+
+
+def _settings(folder: Path) -> Settings:
+    from rigfarm.sentry.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(folder)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@sentry.command()
+@click.argument("url")
+@click.argument("token", required=False)
+@click.option("--ca", "ca_file", type=click.Path(path_type=Path), help="PEM file of the authority behind its https.")
+@_FOLDER
+def join(url: str, token: str | None, ca_file: Path | None, data_dir: Path | None) -> None:
+    """Make this machine a rig of the Commander at URL.
+
+    TOKEN is what the Commander shows for the rig. Every user of this machine can see a command's arguments, so it may
+    be given as RIGFARM_TOKEN or on standard input instead.
+    """
+    from rigfarm.sentry.join import JoinError
+    from rigfarm.sentry.join import join as join_commander
+
+    folder = _prepared(data_dir)
+    try:
+        rig = asyncio.run(join_commander(folder, url, token or _token(), ca_file))
+    except JoinError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"This machine is {rig} now.")
+    if _is_running(folder):
+        click.echo("The Sentry that is running here takes over within seconds.")
+    else:
+        option = f" --data-dir {data_dir}" if data_dir is not None else ""
+        click.echo(f"Start it with:  rigfarm sentry run{option}")
+        click.echo("Or, to have it run at every start of this machine:  sudo rigfarm sentry install")
+
+
+def _token() -> str:
+    if named := os.environ.get("RIGFARM_TOKEN"):
+        return named
+    if sys.stdin.isatty():
+        return str(click.prompt("Token", hide_input=True, err=True))
+    return sys.stdin.readline()
+
+
+def _is_running(folder: Path) -> bool:
+    from rigfarm.sentry.folder import FolderError, locked
+
+    try:
+        with locked(folder):
+            return False
+    except FolderError:
+        return True
+
+
+@sentry.command()
+@_FOLDER
+def run(data_dir: Path | None) -> None:
+    """Run until told to end: report, mine what the Commander says, show the Sentry's own page."""
+    from rigfarm.sentry import logging
+    from rigfarm.sentry.folder import FolderError, locked
+    from rigfarm.sentry.settings import SettingsError
+
+    folder = _prepared(data_dir)
+    settings = _settings(folder)
+    logging.configure(settings.log_level)
+    try:
+        with locked(folder):
+            asyncio.run(_run(settings))
+    except (FolderError, SettingsError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _run(settings: Settings) -> None:
+    from rigfarm.sentry.agent import Agent
+    from rigfarm.sentry.compose import parts_of
+
+    agent = Agent(settings, parts_of(settings), watch_files=True)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _end, agent)
+    await agent.run()
+
+
+def _end(agent: Agent) -> None:
+    """The first signal ends it tidily; if that takes too long, or at the second, it ends anyway."""
+    if agent.stopping:
+        os._exit(1)
+    agent.stop()
+    # A thread that hangs on a broken disk would keep the process for ever.
+    last_resort = threading.Timer(ENDS_WITHIN_S, os._exit, (1,))
+    last_resort.daemon = True
+    last_resort.start()
+
+
+@sentry.command()
+@_FOLDER
+def status(data_dir: Path | None) -> None:
+    """Say how the Sentry that runs on this machine does. Exit status 1 when none runs."""
+    from rigfarm.sentry.folder import data_folder
+    from rigfarm.sentry.ui.ask import NotRunningError, ask_status
+
+    try:
+        lines = asyncio.run(ask_status(data_folder(data_dir)))
+    except NotRunningError as error:
+        raise click.ClickException(str(error)) from None
+    for line in lines:
+        click.echo(line)
+
+
+@sentry.command()
+@_FOLDER
+def doctor(data_dir: Path | None) -> None:
+    """Say what it can read on this machine, what not and why, and what to do about it."""
+    from rigfarm.sentry.doctor import diagnose, exit_code, render
+    from rigfarm.sentry.folder import data_folder
+
+    folder = data_folder(data_dir)
+    sources = _settings(folder).sources if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK) else []
+    findings = asyncio.run(diagnose(folder, sources))
+    click.echo(render(findings))
+    sys.exit(exit_code(findings))
+
+
+@sentry.command()
+@click.option("--print", "only_print", is_flag=True, help="Only show the unit that would be written.")
+@_FOLDER
+def install(only_print: bool, data_dir: Path | None) -> None:
+    """Have it run at every start of this machine, as a systemd service."""
+    from rigfarm.sentry.install import DATA_DIR, InstallError, command, unit_text
+    from rigfarm.sentry.install import install as install_service
+
+    folder = data_dir.absolute() if data_dir is not None else DATA_DIR
+    try:
+        lines = [unit_text(command(), folder)] if only_print else install_service(data_dir=folder)
+    except InstallError as error:
+        raise click.ClickException(str(error)) from None
+    for line in lines:
+        click.echo(line)
+
+
+@sentry.command()
+@click.option("--keep-data", is_flag=True, help="Keep its token, logs and mining software.")
+def uninstall(keep_data: bool) -> None:
+    """Stop the service and remove everything it put on this machine."""
+    from rigfarm.sentry.install import InstallError
+    from rigfarm.sentry.install import uninstall as uninstall_service
+
+    try:
+        lines = uninstall_service(keep_data=keep_data)
+    except InstallError as error:
+        raise click.ClickException(str(error)) from None
+    for line in lines:
+        click.echo(line)
+
+
+@sentry.command("hash-password")
+def hash_password() -> None:
+    """Ask for a password (or read a line from standard input) and print its hash, for the setting ui_password."""
+    from rigfarm.sentry.passwords import MIN_PASSWORD, hash_password
+
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if len(password) < MIN_PASSWORD:
+        raise click.ClickException(f"A password has {MIN_PASSWORD} characters or more.")
+    click.echo(hash_password(password))

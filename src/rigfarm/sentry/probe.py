@@ -1,0 +1,45 @@
+"""Ask a Commander about a token, once: for `join` and for the token page, so that what is wrong is said at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from rigfarm.sentry.commander_url import host_of
+from rigfarm.sentry.link_connect import Timings, open_socket
+from rigfarm.sentry.link_errors import LinkError
+from rigfarm.sentry.link_session import say_hello
+from rigfarm.wire.frames import Verdict
+
+__all__ = ["TokenRefusedError", "check_token"]
+
+_TIMINGS = Timings(open_s=8.0, welcome_s=8.0)
+_ALL_S = 20.0
+
+
+class TokenRefusedError(LinkError):
+    """The Commander is well, and does not take this token."""
+
+
+async def check_token(url: str, token: str, ca_file: Path | None = None) -> Verdict:
+    """The rig behind a token. LinkError says what is wrong, and what to do."""
+    try:
+        async with asyncio.timeout(_ALL_S):
+            async with await open_socket(url, ca_file, _TIMINGS) as socket:
+                # A spool of its own, for this connection only: nothing is sent.
+                welcome, _ = await say_hello(socket, os.urandom(16), [token], _TIMINGS)
+    except TimeoutError:
+        raise LinkError(f"{host_of(url)} takes too long to answer. Try again when it is less busy.") from None
+    verdict = welcome.verdicts[0]
+    if verdict.kind == "ok":
+        return verdict
+    name = f" ({verdict.name})" if verdict.name else ""
+    if verdict.kind == "removed":
+        raise TokenRefusedError(
+            f"The rig of this token{name} was removed from the Commander. Create a new rig there and use its token."
+        )
+    raise TokenRefusedError(
+        f"The Commander at {host_of(url)} does not know this token. Copy it once more, as a whole; if it is not at hand "
+        "any more, make a new one on the rig's page (Rotate token)."
+    )

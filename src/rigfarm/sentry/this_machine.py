@@ -1,0 +1,125 @@
+"""This machine as a rig, with everything real: its sensors, its mining programs, its playbooks, its token on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from rigfarm.sentry.miners import MinerAdapter, adapters, read
+from rigfarm.sentry.parts import Reporter
+from rigfarm.sentry.playbooks import PlaybookRunner, RunnerError
+from rigfarm.sentry.readings import MinerReading, WorkloadSource
+from rigfarm.sentry.rig.commands import run_command
+from rigfarm.sentry.rig.part import RigPart
+from rigfarm.sentry.sensors import Sensors
+from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.tokens import TokenStore
+from rigfarm.wire.playbooks import PlaybookOrder
+
+__all__ = ["ThisMachine"]
+
+log = structlog.get_logger()
+
+_RUNNER_AGAIN_S = 10.0
+
+
+class ThisMachine(RigPart):
+    """A `Part`; it owns its sensors and the runner of its playbooks."""
+
+    def __init__(self, settings: Settings) -> None:
+        known = adapters([settings.data_dir / "adapters"])
+        self._own_sensors = Sensors(known_path=settings.data_dir / "gpus.json")
+        self._playbooks = PlaybookRunner(
+            settings.data_dir,
+            read=_reader_for_runner(known),
+            on_statuses=self.tell_statuses,
+            on_console=self.tell_console,
+            reboot=_reboot if settings.allow_power else None,
+        )
+        self._playbooks_run = asyncio.Event()
+        self._commander_url = settings.commander or ""
+        store = TokenStore(settings.data_dir)
+        super().__init__(
+            store.load(),
+            store.save,
+            self._own_sensors,
+            lambda: [*settings.sources, *self._playbooks.sources()],
+            _reader(known),
+            runner=self._playbooks,
+            allow_power=settings.allow_power,
+        )
+        self.commander_changed(self._commander_url)
+
+    def set_token(self, token: str) -> None:
+        """See `RigPart`. Mining software is fetched with the new one."""
+        super().set_token(token)
+        self.commander_changed(self._commander_url)
+
+    def commander_changed(self, url: str) -> None:
+        """Mining software is fetched from there."""
+        self._commander_url = url
+        self._playbooks.use_commander(url, self.standing.token or "")
+
+    async def run(self, reporter: Reporter) -> None:
+        """Report, and mine by the playbooks on disk; one does not wait for the other."""
+        starting = asyncio.create_task(self._run_playbooks())
+        try:
+            await super().run(reporter)
+        finally:
+            starting.cancel()
+
+    async def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+        """See `RigPart`; not before those on disk run."""
+        await self._playbooks_run.wait()
+        await super().on_playbooks(token, revision, playbooks)
+
+    async def close(self) -> None:
+        """End all mining that this Sentry started."""
+        try:
+            if self._playbooks_run.is_set():
+                await self._playbooks.close()
+        finally:
+            self._own_sensors.close()
+
+    async def _run_playbooks(self) -> None:
+        problem = ""
+        while not self._playbooks_run.is_set():
+            try:
+                await self._playbooks.start()
+                self._playbooks_run.set()
+            except (RunnerError, OSError) as error:
+                if str(error) != problem:
+                    problem = str(error)
+                    log.error("playbooks cannot be run", reason=problem)
+                await asyncio.sleep(_RUNNER_AGAIN_S)
+
+
+def _reader(known: Mapping[str, MinerAdapter]) -> Callable[[WorkloadSource], Awaitable[MinerReading]]:
+    async def ask(source: WorkloadSource) -> MinerReading:
+        adapter = known.get(source.adapter)
+        if adapter is None:
+            return MinerReading(
+                problems=[f"There is no adapter {source.adapter!r}; known: {', '.join(sorted(known))}."]
+            )
+        return await read(source, adapter)
+
+    return ask
+
+
+def _reader_for_runner(
+    known: Mapping[str, MinerAdapter],
+) -> Callable[[WorkloadSource], Awaitable[MinerReading | None]]:
+    async def ask(source: WorkloadSource) -> MinerReading | None:
+        adapter = known.get(source.adapter)
+        return None if adapter is None else await read(source, adapter)
+
+    return ask
+
+
+async def _reboot(reason: str) -> None:
+    log.warning("rebooting this machine", reason=reason)
+    state, detail = await run_command(["systemctl", "reboot"])
+    if state != "done":
+        raise OSError(detail)
