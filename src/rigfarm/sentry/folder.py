@@ -34,7 +34,7 @@ def data_folder(option: Path | None, environ: Mapping[str, str] = os.environ) ->
 def make_private(folder: Path) -> list[str]:
     """Make the folder, and take from others what they may do with it and with the files in it.
 
-    Passing through it may stay open, for a playbook's own user reaches its program that way. Returns what had to be
+    Where only passing through it is open that stays, for a playbook's own user reaches its program so. Returns what had to be
     changed, in words. FolderError when it cannot be had.
     """
     changed = []
@@ -47,7 +47,7 @@ def make_private(folder: Path) -> list[str]:
                 "of its own with --data-dir."
             )
         if stat.S_IMODE(found.st_mode) & 0o066:
-            folder.chmod(stat.S_IMODE(found.st_mode) & ~0o066 | FOLDER_MODE)
+            folder.chmod(FOLDER_MODE)
             changed.append(f"{folder} was open to other users")
         for path in sorted(folder.iterdir()):
             mode = path.lstat().st_mode

@@ -40,6 +40,6 @@ async def check_token(url: str, token: str, ca_file: Path | None = None) -> Verd
             f"The rig of this token{name} was removed from the Commander. Create a new rig there and use its token."
         )
     raise TokenRefusedError(
-        f"The Commander at {host_of(url)} does not know this token. Copy it once more, as a whole; if it is not at hand "
-        "any more, make a new one on the rig's page (Rotate token)."
+        f"The Commander at {host_of(url)} does not know this token. Copy it once more, as a whole; if it is not at "
+        "hand any more, make a new one on the rig's page (Rotate token)."
     )

@@ -43,7 +43,7 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True):
     adapter: Annotated[str, Meta(min_length=1, description="Which mining program it is, for example `xmrig`.")]
     port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of its stats API.")]
     host: Annotated[str, Meta(min_length=1, description="Where it runs; usually this machine.")] = "127.0.0.1"
-    coin: Annotated[str | None, Meta(min_length=1, description="What it mines.")] = None
+    coin: Annotated[str | None, Meta(description="What it mines.")] = None
     coins: Annotated[list[str] | None, Meta(description="What it mines, when it mines several coins at once.")] = None
     software: Annotated[str | None, Meta(description="Its name, where it does not tell.")] = None
     version: Annotated[str | None, Meta(description="Its version, where it does not tell.")] = None
