@@ -15,6 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from rigfarm.commander.settings import Settings, SettingsError
+from rigfarm.commander.storage import StorageError
 
 __all__ = ["listen", "serve"]
 
@@ -72,8 +73,16 @@ def listen(settings: Settings) -> socket.socket:
 def serve(make_app: Callable[[], Litestar], listener: socket.socket, ready: Callable[[], None]) -> None:
     """Run the application until SIGINT or SIGTERM; what goes wrong at the start is raised. `ready` is called when it
     takes requests."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(make_app, listener, ready))
+    wrong: BaseException | None = None
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(make_app, listener, ready))
+    except* (SettingsError, StorageError) as group:  # an application's start raises in groups
+        wrong = group
+    while isinstance(wrong, BaseExceptionGroup):
+        wrong = wrong.exceptions[0]
+    if wrong is not None:
+        raise wrong
 
 
 async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready: Callable[[], None]) -> None:
