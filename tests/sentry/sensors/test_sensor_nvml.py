@@ -77,6 +77,13 @@ def test_an_older_library_without_a_function_costs_that_value_only() -> None:
     assert device.fan_percent == 71.0
 
 
+def test_a_newer_library_without_the_old_temperature_call() -> None:
+    module = FakeNvml(healthy("00000000:01:00.0")).module()
+    module.nvmlDeviceGetTemperatureV = module.nvmlDeviceGetTemperature
+    del module.nvmlDeviceGetTemperature
+    assert Nvml(NO_CARDS, lambda: module).read().devices[0].core_c == 63.0
+
+
 def test_names_may_be_bytes() -> None:
     card = healthy("00000000:01:00.0")
     card.name = b"NVIDIA P106-100"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_sensors_apart import Says, gpu
 
 from rigfarm.sentry.sensors import Problem, Sensors, SourceFailed, SourceReading
-from rigfarm.sentry.sensors.known import KnownGpu, load, remember, save
+from rigfarm.sentry.sensors.known import KnownGpu, forget, load, remember, save
 from rigfarm.sentry.sensors.merge import merge
 from rigfarm.sentry.sensors.source import Outcome
 from rigfarm.wire.specs import GpuSpecs
@@ -74,9 +74,11 @@ async def test_cards_are_forgotten_on_request_only(tmp_path: Path) -> None:
     source.answer = cards(TWO)
     for _ in range(10):
         assert places(await sensors.read()) == [(0, ONE, True), (1, TWO, False)]
-    await sensors.forget()
+    assert forget(tmp_path / "gpus.json")
     assert places(await sensors.read()) == [(0, TWO, False)]
     assert [gpu.id for gpu in load(tmp_path / "gpus.json")] == [TWO]
+    assert forget(tmp_path / "gpus.json")
+    assert not forget(tmp_path / "gpus.json")
 
 
 async def test_specs_of_a_missing_card_are_kept() -> None:

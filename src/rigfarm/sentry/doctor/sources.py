@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from rigfarm.sentry.doctor.finding import Finding
-from rigfarm.sentry.sensors import Outcome, Problem, Sensors, SourceReading
-from rigfarm.sentry.sensors.known import load, remember
-from rigfarm.sentry.sensors.merge import merge
+from rigfarm.sentry.sensors import Outcome, Sensors, SourceReading
+from rigfarm.sentry.sensors.known import FILE_NAME, load, remember
+from rigfarm.sentry.sensors.merge import fell_off, merge
 from rigfarm.wire.log import Device
 
 __all__ = ["check_sources"]
@@ -35,18 +35,9 @@ def _findings(outcome: Outcome) -> list[Finding]:
 
 
 def _missing(outcomes: list[Outcome], data_dir: Path | None) -> list[Finding]:
-    known = remember(load(data_dir / "gpus.json"), outcomes) if data_dir else ()
-    return [_gone(device) for device in merge(outcomes, known).devices if device.missing]
-
-
-def _gone(device: Device) -> Finding:
-    problem = Problem(
-        f"GPU {device.index} ({device.name or 'unknown'}, {device.id})",
-        "it was here before and is gone from the PCI bus",
-        "Check its riser, its power cables and its overclock, then reboot. If it was taken out for good, let the "
-        "Sentry forget it.",
-    )
-    return Finding("problem", problem.what, problem.why, problem.fix)
+    known = remember(load(data_dir / FILE_NAME), outcomes) if data_dir else ()
+    gone = (fell_off(device) for device in merge(outcomes, known).devices if device.missing)
+    return [Finding("problem", problem.what, problem.why, problem.fix) for problem in gone]
 
 
 def _said(reading: SourceReading) -> list[str]:

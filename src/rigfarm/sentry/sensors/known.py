@@ -1,6 +1,7 @@
 """The GPUs this machine has ever had, in the order they were first seen: their indexes for good.
 
-A card that falls off the bus keeps its place, so the others keep theirs. It is forgotten on request only.
+A card that falls off the bus keeps its place, so the others keep theirs. It is forgotten on request only: when the file
+in which they are kept is taken away.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from msgspec import Struct
 from rigfarm.sentry.sensors.source import Outcome
 from rigfarm.wire.log import Device
 
-__all__ = ["Known", "KnownGpu", "load", "remember", "save"]
+__all__ = ["FILE_NAME", "Known", "KnownGpu", "forget", "load", "remember", "save"]
 
 _log = structlog.get_logger(__name__)
+
+FILE_NAME = "gpus.json"
+"""In the Sentry's data folder."""
 
 _MAX = 256
 """Cards of one machine over all its life. What comes after them is shown, and not remembered."""
@@ -72,3 +76,13 @@ def save(path: Path, known: Known) -> None:
     draft.touch(mode=0o600)
     draft.write_bytes(msgspec.json.encode(list(known)))
     draft.replace(path)
+
+
+def forget(path: Path) -> bool:
+    """Forget all cards, in the file and in a Sentry that runs: it gives places anew, to those it sees. Whether there
+    were any. Raises OSError."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

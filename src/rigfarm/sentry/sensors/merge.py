@@ -11,7 +11,7 @@ from rigfarm.sentry.sensors.known import Known, KnownGpu
 from rigfarm.sentry.sensors.source import Outcome, Problem
 from rigfarm.wire.log import Device
 
-__all__ = ["merge", "overlay"]
+__all__ = ["fell_off", "merge", "overlay"]
 
 _VALUES = tuple(
     name for name in Device.__struct_fields__ if name not in {"kind", "index", "id", "missing", "hashrates"}
@@ -36,7 +36,7 @@ def merge(outcomes: Iterable[Outcome], known: Known) -> SensorReading:
         power_w=next((reading.power_w for reading in readings if reading.power_w is not None), None),
         fans=[fan for reading in readings for fan in reading.fans],
         problems=[str(problem) for outcome in outcomes for problem in outcome.problems]
-        + [str(_fell_off(gpu)) for gpu in gpus if gpu.missing],
+        + [str(fell_off(gpu)) for gpu in gpus if gpu.missing],
     )
 
 
@@ -77,9 +77,11 @@ def _devices(outcomes: list[Outcome]) -> list[Device]:
     return [device for outcome in outcomes if outcome.reading for device in outcome.reading.devices]
 
 
-def _fell_off(gpu: Device) -> Problem:
+def fell_off(gpu: Device) -> Problem:
+    """What there is to say of a card that is missing."""
     return Problem(
         f"GPU {gpu.index} ({gpu.name or 'unknown'}, {gpu.id})",
         "it is gone from the PCI bus",
-        "Check its riser, its power cables and its overclock, then reboot. If it was taken out, forget it.",
+        "Check its riser, its power cables and its overclock, then reboot. If it was taken out for good, run "
+        "`rigfarm sentry forget-gpus`.",
     )

@@ -22,8 +22,6 @@ __all__ = ["Nvml", "open_source"]
 
 _CORE, _MEMORY = 0, 2
 """Clock domains (NVML_CLOCK_GRAPHICS, NVML_CLOCK_MEM)."""
-_DIE = 0
-"""The sensor of the GPU itself (NVML_TEMPERATURE_GPU)."""
 
 
 def open_source(root: Path) -> Source:
@@ -110,7 +108,7 @@ def _device(library: Library, card: _Card) -> Device | None:
             index=0,
             id=card.id,
             name=card.name,
-            core_c=sane.celsius(ask("nvmlDeviceGetTemperature", handle, _DIE)),
+            core_c=sane.celsius(library.core_celsius(handle)),
             memory_c=sane.memory_celsius(library.memory_celsius(handle)),
             core_mhz=sane.megahertz(ask("nvmlDeviceGetClockInfo", handle, _CORE)),
             memory_mhz=sane.megahertz(ask("nvmlDeviceGetClockInfo", handle, _MEMORY)),

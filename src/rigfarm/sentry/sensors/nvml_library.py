@@ -17,6 +17,7 @@ _GPU_IS_LOST = 15
 _VERSION_MISMATCH = 18
 _GONE = (_UNINITIALIZED, _DRIVER_NOT_LOADED, _VERSION_MISMATCH)
 
+_SENSOR_GPU = 0
 _FIELD_MEMORY_TEMPERATURE = 82
 _UNSIGNED_INT = 1
 
@@ -75,6 +76,11 @@ class Library:
     def text(self, function: str, *arguments: object) -> str | None:
         """A call that answers a text. Raises CardLost, DriverGone."""
         return _text(self._call(function, *arguments))
+
+    def core_celsius(self, handle: object) -> float | None:
+        """°C of the GPU itself. NVML's old call is understood by every driver, and due to be removed with CUDA 14."""
+        old, new = "nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV"
+        return self.number(old if hasattr(self._pynvml, old) else new, handle, _SENSOR_GPU)
 
     def memory_celsius(self, handle: object) -> float | None:
         """°C of the memory, of the cards that tell it (HBM; no GeForce)."""

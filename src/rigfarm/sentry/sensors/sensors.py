@@ -27,7 +27,8 @@ _T = TypeVar("_T")
 class Sensors:
     """Every source in a thread of its own, none waiting for another; the GPUs in the places they first had.
 
-    `sources` replaces those found for `sysfs_root`. With `known_path` the places outlive the process.
+    `sources` replaces those found for `sysfs_root`. With `known_path` the places outlive the process; they are given up
+    when somebody takes that file away (`known.forget`).
     """
 
     def __init__(
@@ -42,12 +43,16 @@ class Sensors:
         self._timeout_s = timeout_s
         self._known_path = known_path
         self._known: Known = load(known_path) if known_path else ()
+        self._on_disk = bool(self._known)
         self._specs: dict[str, GpuSpecs] = {}
         self._complaints: dict[str, str] = {}
 
     async def read(self) -> SensorReading:
         """One look at everything, without the sources that take longer than `timeout_s`. Never raises for a sensor."""
         outcomes = await self.examine()
+        if self._on_disk and self._known_path and not self._known_path.exists():
+            self._known, self._on_disk = (), False
+            self._specs.clear()
         known = remember(self._known, outcomes)
         if known != self._known:
             self._known = known
@@ -67,12 +72,6 @@ class Sensors:
         places = {gpu.id: place for place, gpu in enumerate(self._known)}
         specs = {gpu.id: GpuSpecs(id=gpu.id, name=gpu.name) for gpu in self._known} | self._specs
         return sorted(specs.values(), key=lambda gpu: (places.get(gpu.id, len(places)), gpu.id))
-
-    async def forget(self) -> None:
-        """Give the places of all cards up; those that are there take theirs at the next look."""
-        self._known = ()
-        self._specs.clear()
-        await self._keep()
 
     def close(self) -> None:
         """Let the sources go. Does not wait for one that hangs."""
@@ -112,6 +111,8 @@ class Sensors:
             await asyncio.to_thread(save, self._known_path, self._known)
         except OSError as error:
             _log.warning("known-gpus-not-saved", path=str(self._known_path), error=str(error))
+        else:
+            self._on_disk = True
 
 
 def _hangs(source: Source) -> Problem:
