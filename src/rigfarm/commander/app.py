@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,25 @@ from litestar.config.compression import CompressionConfig
 from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.template import TemplateConfig
 
 from rigfarm import __version__
 from rigfarm.commander import auth
+from rigfarm.commander.api_docs import api_docs_routes
 from rigfarm.commander.commander import Commander
+from rigfarm.commander.enrolment.api import enrol
+from rigfarm.commander.enrolment.pages import enrolment_routes
 from rigfarm.commander.health import health_routes
 from rigfarm.commander.link.socket import link_socket
 from rigfarm.commander.live.socket import live_socket
 from rigfarm.commander.rigs.api import api_routes
-from rigfarm.commander.rigs.pages import page_routes, register_live_pages
+from rigfarm.commander.rigs.model import KINDS
+from rigfarm.commander.rigs.pages import page_routes
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.web import assets
 from rigfarm.commander.web.problems import problem_handlers
+from rigfarm.commander.web.shell import NavItem, Shell
 
 __all__ = ["create_app"]
 
@@ -36,12 +42,13 @@ MAX_BODY = 1 << 20
 
 def create_app(settings: Settings) -> Litestar:
     """The Commander as an ASGI application; it opens its data folder when it is started."""
-    commander = Commander(settings)
+    templates = _templates()
+    commander = Commander(settings, templates)
+    templates.globals["shell"] = partial(_shell, commander)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with commander.running():
-            register_live_pages(commander.pages, commander)
             yield
 
     app = Litestar(
@@ -50,6 +57,9 @@ def create_app(settings: Settings) -> Litestar:
             *health_routes,
             *page_routes,
             *assets.static_routes,
+            *enrolment_routes,
+            *api_docs_routes,
+            enrol,
             api_routes,
             link_socket,
             live_socket,
@@ -58,15 +68,15 @@ def create_app(settings: Settings) -> Litestar:
         middleware=[commander.auth.gate],
         dependencies={**commander.auth.dependencies(), **_dependencies(commander)},
         exception_handlers=problem_handlers(),
-        template_config=TemplateConfig(instance=_templates()),
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates)),
         compression_config=CompressionConfig(backend="gzip", minimum_size=1000, exclude=["/software/", "/static/"]),
         request_max_body_size=MAX_BODY,
         openapi_config=OpenAPIConfig(
             title="Rigfarm",
             version=__version__,
-            path="/api/docs",
+            path="/api/schema",
             description="Authenticate with `Authorization: Bearer rk_…`; keys are made on the settings page.",
-            render_plugins=[SwaggerRenderPlugin()],
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,
         state=None,
@@ -95,10 +105,28 @@ def _dependencies(commander: Commander) -> dict[str, Provide]:
         "book": of(lambda: commander.book),
         "rig_list": of(lambda: commander.rig_list),
         "links": of(lambda: commander.links),
+        "shown": of(lambda: commander.shown),
+        "enrolment": of(lambda: commander.enrolment),
     }
 
 
-def _templates() -> JinjaTemplateEngine:
+def _shell(commander: Commander) -> Shell:
+    """The frame of every page: what there is, and how many rigs need somebody."""
+    totals = commander.stats.totals
+    ill = {kind: sum(totals[kind].states[word] for word in ("degraded", "idle", "offline")) for kind in KINDS}
+    return Shell(
+        nav=(
+            NavItem("overview", "Overview", "/", go="o"),
+            NavItem("rigs", "Rigs", "/rigs", ill["cpu-gpu"], go="r"),
+            NavItem("asics", "ASICs", "/asics", ill["asic"], go="a"),
+        ),
+        version=__version__,
+        search="/rigs",
+        new="/rigs/new",
+    )
+
+
+def _templates() -> jinja2.Environment:
     """Every noun keeps its templates in a folder of its own; names are distinct across them."""
     folders = sorted(_HERE.glob("*/templates"))
     environment = jinja2.Environment(
@@ -110,4 +138,4 @@ def _templates() -> JinjaTemplateEngine:
         auto_reload=False,
     )
     assets.add_helpers(environment)
-    return JinjaTemplateEngine.from_environment(environment)
+    return environment

@@ -9,17 +9,23 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from jinja2 import Environment
 
 from rigfarm.commander import channels
 from rigfarm.commander.auth import Auth
+from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.health import Health, calm_garbage_collector
+from rigfarm.commander.lan import lan_address
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.live import Hub, LiveSessions
 from rigfarm.commander.live.routes import PageRoutes
 from rigfarm.commander.logs import Journal, RecentRows
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.live import register_live_pages
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import RigList
+from rigfarm.commander.rigs.regions import Regions
+from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.stats import OperationalStats, remembered
 from rigfarm.commander.storage import Storage
@@ -32,8 +38,9 @@ log = structlog.get_logger()
 class Commander:
     """Everything one process holds. Usable within `running()`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, templates: Environment) -> None:
         self.settings = settings
+        self.templates = templates
         self.auth = Auth(settings)
         self.hub = Hub()
         self.live = LiveSessions()
@@ -45,8 +52,10 @@ class Commander:
         self.storage: Storage
         self.book: RigBook
         self.rig_list: RigList
+        self.shown: Shown
+        self.enrolment: EnrolmentKeys
         self.links: Links
-        self.auth.sessions.on_end(lambda id_hash: self.live.end(id_hash) and None)
+        self.auth.sessions.on_end(self._session_ended)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -60,9 +69,13 @@ class Commander:
             self.links = Links(
                 self.book, self.stats, self.journal, self.hub, interval_s=self.settings.report_interval_s
             )
-            self.book.on_added.append(lambda rig: self.stats.add(rig.id, rig.kind) and None)
+            self.enrolment = EnrolmentKeys(self.storage, self.book)
+            self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.public_url)
+            register_live_pages(self.pages, self.shown, Regions(self.templates))
+            self.book.on_added.append(self._rig_added)
             self.book.on_removed.append(self._rig_removed)
             await self.book.load()
+            await self.enrolment.load()
             self._remember()
             self.journal.start()
             stack.push_async_callback(self.journal.close)
@@ -83,7 +96,18 @@ class Commander:
         after = snapshot.journal_id if snapshot is not None else 0
         remembered.restore(self.stats, snapshot.state if snapshot is not None else b"", self.journal.rows_after(after))
 
+    def public_url(self) -> str:
+        """How rigs and people reach this Commander."""
+        return self.settings.public_url or f"http://{lan_address()}:{self.settings.port}"
+
+    def _session_ended(self, id_hash: bytes) -> None:
+        self.live.end(id_hash)
+
+    def _rig_added(self, rig: Rig) -> None:
+        self.stats.add(rig.id, rig.kind)
+
     def _rig_removed(self, rig: Rig) -> None:
+        self.shown.forget(rig.id)
         self.recent.forget(rig.id)
         self.rig_list.forget(rig.id)
         self.hub.publish(channels.operation_stats_index(rig.kind), "deleted", None, key=rig.id)

@@ -129,12 +129,12 @@ async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
     now = time.time_ns() // 1_000_000
     await put(journal, 1, [a_log(now - 4_000_000), a_log(now - 10_000, 5.0), a_log(now - 5_000, 6.0)])
     await put(journal, 4, [a_log(now - 5_000, 99.0)], rig=8)
-    chart = await recent.last_hour(7)
-    assert chart.t == [now - 10_000, now - 5_000]
-    assert chart.hashrates == {"XMR": [5.0, 6.0]}
+    logs = await recent.last_hour(7)
+    assert [log.t for log in logs] == [now - 10_000, now - 5_000]
+    assert [log.workloads[0].hashrate for log in logs] == [5.0, 6.0]
     fresh = RecentRows(journal)
     await fresh.rebuild()
-    assert await fresh.last_hour(7) == chart
+    assert await fresh.last_hour(7) == logs
     recent.close()
     fresh.close()
     await journal.close()

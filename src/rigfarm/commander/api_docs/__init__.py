@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from rigfarm.commander.web.render import render
 
-__all__ = ["api_docs_page"]
+__all__ = ["api_docs_routes"]
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -42,6 +42,16 @@ async def api_docs_page(request: Request[Any, Any, Any]) -> Template:
         if method in ("get", "post", "put", "patch", "delete")
     ]
     return render(request, "api_docs.html", operations=operations, version=schema["info"]["version"])
+
+
+@get("/api/docs/openapi.json", include_in_schema=False, sync_to_thread=False)
+def openapi_json(request: Request[Any, Any, Any]) -> JsonObject:
+    """The same for programs: OpenAPI 3.1."""
+    schema: JsonObject = request.app.openapi_schema.to_schema()
+    return schema
+
+
+api_docs_routes = [api_docs_page, openapi_json]
 
 
 def _operation(method: str, path: str, operation: JsonObject, components: JsonObject) -> Operation:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import structlog
 from litestar import Request, get, post
-from litestar.params import URLEncodedBody
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
@@ -45,13 +45,20 @@ async def create_key(request: WebRequest, enrolment: EnrolmentKeys, data: URLEnc
     try:
         key, secret = await enrolment.create(data.name, hours)
     except Refusal as refusal:
-        return _page(request, enrolment, status=refusal.status, name=data.name, hours=data.hours, errors=refusal.fields)
+        return _page(
+            request,
+            enrolment,
+            status=refusal.status,
+            name=data.name,
+            hours=data.hours,
+            errors={"name": "", "hours": ""} | refusal.fields,
+        )
     log.info("enrolment key made", name=key.name, address=address_of(request.scope))
     return _page(request, enrolment, made=key, secret=secret)
 
 
 @post("/settings/enrolment/{key_id:int}/revoke", status_code=200, include_in_schema=False)
-async def revoke_key(request: WebRequest, enrolment: EnrolmentKeys, key_id: int) -> Redirect:
+async def revoke_key(request: WebRequest, enrolment: EnrolmentKeys, key_id: FromPath[int]) -> Redirect:
     """Refuse a key from now on."""
     key = await enrolment.revoke(key_id)
     log.info("enrolment key revoked", name=key.name, address=address_of(request.scope))
@@ -62,5 +69,11 @@ enrolment_routes = [enrolment_page, create_key, revoke_key]
 
 
 def _page(request: WebRequest, enrolment: EnrolmentKeys, *, status: int = 200, **context: object) -> Template:
-    shown: dict[str, object] = {"made": None, "secret": None, "name": "", "hours": "24", "errors": {}}
+    shown: dict[str, object] = {
+        "made": None,
+        "secret": None,
+        "name": "",
+        "hours": "24",
+        "errors": {"name": "", "hours": ""},
+    }
     return render(request, "enrolment.html", status=status, keys=enrolment.all(), **(shown | context))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 
+from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import Links
 from rigfarm.wire.codec import MAX_TOKENS, FrameError, decode_up, encode
 from rigfarm.wire.frames import PROTOCOL, Hello
-
-if TYPE_CHECKING:
-    from rigfarm.commander.auth.limits import RateLimit
 
 __all__ = ["MALFORMED", "NOT_WELCOME", "NO_HELLO", "SLOW_DOWN", "link_socket"]
 

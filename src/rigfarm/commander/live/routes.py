@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from rigfarm.commander.live.session import Page
 
-__all__ = ["PageRoutes"]
+__all__ = ["Factory", "PageRoutes"]
 
 Factory = Callable[[Mapping[str, str], Mapping[str, str]], Page | None]
 """Takes the path's named groups and the URL's parameters; None when there is no such page (any more)."""

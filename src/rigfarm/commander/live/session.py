@@ -19,6 +19,9 @@ FLUSH_INTERVAL_S = 0.25
 AT_ONCE_S = 0.01
 """Messages that belong together (a rename tells two channels) leave in one frame."""
 BYTES_PER_S = 256 << 10
+URGENT_SHARE = 10
+"""What is at once waits this many times as long as the last flush took: thousands of rigs that come up at the same
+time cannot keep a page, or the Commander, busy with snapshots."""
 
 Change = tuple[Event, object]
 Changes = Mapping[tuple[str, Hashable], Change]
@@ -59,6 +62,7 @@ class PageSession:
         self._urgent = False
         self._snapshot_due = True
         self._not_before = 0.0
+        self._flush_took = 0.0
 
     # What the page does
 
@@ -104,6 +108,7 @@ class PageSession:
                 await self._pace(loop)
                 started = loop.time()
                 size = await self._flush()
+                self._flush_took = loop.time() - started
                 self._not_before = started + max(FLUSH_INTERVAL_S if size else 0.0, size / BYTES_PER_S)
         finally:
             for channel, keys in self._subscriptions.items():
@@ -119,7 +124,7 @@ class PageSession:
             if self._not_before <= loop.time():
                 break
         if self._urgent:
-            await asyncio.sleep(AT_ONCE_S)
+            await asyncio.sleep(max(AT_ONCE_S, URGENT_SHARE * self._flush_took))
 
     async def _flush(self) -> int:
         self._wake.clear()

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
+from litestar.params import FromQuery
 
 from rigfarm.commander.live.hub import Hub
 from rigfarm.commander.live.routes import PageRoutes
@@ -32,7 +33,7 @@ _message = msgspec.json.Decoder(dict[str, object])
 
 @websocket("/live")
 async def live_socket(
-    socket: WebSocket[Any, Any, Any], hub: Hub, live: LiveSessions, pages: PageRoutes, page: str = "/"
+    socket: WebSocket[Any, Any, Any], hub: Hub, live: LiveSessions, pages: PageRoutes, page: FromQuery[str] = "/"
 ) -> None:
     """Serve one page until the browser leaves it."""
     await socket.accept()

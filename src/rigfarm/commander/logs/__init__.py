@@ -1,7 +1,7 @@
 """Operational logs: the journal that makes them durable, and what is read back from it."""
 
 from rigfarm.commander.logs.journal import Journal, Snapshot
-from rigfarm.commander.logs.recent import Chart, RecentRows
+from rigfarm.commander.logs.recent import RecentRows
 from rigfarm.commander.logs.seen import Seen
 
-__all__ = ["Chart", "Journal", "RecentRows", "Seen", "Snapshot"]
+__all__ = ["Journal", "RecentRows", "Seen", "Snapshot"]

@@ -15,65 +15,14 @@ from bisect import bisect_left
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
-from msgspec import Struct, field
-
 from rigfarm.commander.logs.journal import Journal, rigs_of_rows
 from rigfarm.commander.logs.rows import Row
 from rigfarm.wire.log import OperationalLog
 
-__all__ = ["Chart", "RecentRows", "point_of"]
+__all__ = ["RecentRows"]
 
 HOUR_MS = 3_600_000
 TRIM_EVERY = 64
-
-
-class Point(Struct, frozen=True):
-    """One moment on the charts. H/s by coin, °C, W; unknown is absent."""
-
-    t: int
-    hashrates: dict[str, float]
-    hottest_c: float | None
-    power_w: float | None
-
-
-class Chart(Struct):
-    """Parallel columns, ascending in time (UTC ms); `None` is a gap."""
-
-    t: list[int] = field(default_factory=list)
-    hashrates: dict[str, list[float | None]] = field(default_factory=dict)
-    hottest_c: list[float | None] = field(default_factory=list)
-    power_w: list[float | None] = field(default_factory=list)
-
-
-def point_of(log: OperationalLog) -> Point:
-    """What the charts show of a log. Numbers that cannot be are unknown."""
-    hashrates: dict[str, float] = {}
-    for workload in log.workloads:
-        rate = workload.hashrate
-        if rate is not None and 0.0 <= rate < 1e24:
-            coin = workload.coin or workload.algorithm or "?"
-            hashrates[coin] = hashrates.get(coin, 0.0) + rate
-    devices = log.devices
-    hottest = None
-    for column in (devices.core_c, devices.memory_c, devices.chip_c):
-        for value in column:
-            if value is not None and -60.0 < value < 250.0 and (hottest is None or value > hottest):
-                hottest = value
-    power = log.power_w
-    return Point(log.t, hashrates, hottest, power if power is not None and 0.0 <= power < 1e7 else None)
-
-
-def chart_of(points: list[Point]) -> Chart:
-    """Columns from points, in order of time and each moment once."""
-    unique = {point.t: point for point in points}
-    ordered = [unique[t] for t in sorted(unique)]
-    coins = sorted({coin for point in ordered for coin in point.hashrates})
-    return Chart(
-        t=[point.t for point in ordered],
-        hashrates={coin: [point.hashrates.get(coin) for point in ordered] for coin in coins},
-        hottest_c=[point.hottest_c for point in ordered],
-        power_w=[point.power_w for point in ordered],
-    )
 
 
 class RecentRows:
@@ -120,8 +69,8 @@ class RecentRows:
         """The rig was removed: its history is gone for readers, and leaves the file with the rows that hold it."""
         self._rows.pop(rig, None)
 
-    async def last_hour(self, rig: int) -> Chart:
-        """Charts of the last hour, from durable logs only."""
+    async def last_hour(self, rig: int) -> list[OperationalLog]:
+        """The durable logs of the last hour, in order of time and each once."""
         ids = list(self._rows.get(rig, ()))
         since = time.time_ns() // 1_000_000 - HOUR_MS
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, rig, ids, since)
@@ -136,11 +85,11 @@ class RecentRows:
             reader = self._local.reader = self._journal.reader()
         return reader
 
-    def _read(self, rig: int, ids: list[int], since: int) -> Chart:
-        points: list[Point] = []
+    def _read(self, rig: int, ids: list[int], since: int) -> list[OperationalLog]:
+        logs: dict[int, OperationalLog] = {}
         db = self._reader()
         for row_id in ids:
             found = db.execute("SELECT rigs, body FROM journal WHERE id = ?", (row_id,)).fetchone()
             if found is not None:
-                points += [point_of(log) for _, log in Row(*found).logs(rig) if log.t >= since]
-        return chart_of(points)
+                logs |= {log.t: log for _, log in Row(*found).logs(rig) if log.t >= since}
+        return [logs[t] for t in sorted(logs)]

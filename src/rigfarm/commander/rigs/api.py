@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Router, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Meta, Struct
 
 from rigfarm.commander.channels import Kind
@@ -56,17 +56,17 @@ async def list_rigs(
     book: RigBook,
     stats: OperationalStats,
     rig_list: RigList,
-    kind: Annotated[Kind | None, Parameter(description="Only rigs of this kind.")] = None,
-    q: Annotated[str, Parameter(description="Words to search for.")] = "",
-    state: Annotated[str, Parameter(description="A state word, or `attention`.")] = "",
-    coin: str = "",
-    sort: Annotated[str, Parameter(description="A column of the index; `-` in front: descending.")] = "name",
+    kind: Annotated[Kind | None, QueryParameter(description="Only rigs of this kind.")] = None,
+    q: Annotated[str, QueryParameter(description="Words to search for.")] = "",
+    condition: Annotated[str, QueryParameter(query="state", description="A state word, or `attention`.")] = "",
+    coin: FromQuery[str] = "",
+    sort: Annotated[str, QueryParameter(description="A column of the index; `-` in front: descending.")] = "name",
 ) -> list[answers.RigAnswer]:
     """All rigs that match, waiting ones included."""
     kinds: tuple[Kind, ...] = (kind,) if kind else ("cpu-gpu", "asic")
     found: list[answers.RigAnswer] = []
     for one in kinds:
-        query = IndexQuery.parse(one, {"q": q, "state": state, "coin": coin, "sort": sort})
+        query = IndexQuery.parse(one, {"q": q, "state": condition, "coin": coin, "sort": sort})
         ids = rig_list.ordered(query)
         if not query.narrowed:
             listed = set(ids)
@@ -76,27 +76,29 @@ async def list_rigs(
 
 
 @get("/rigs/{rig_id:int}", summary="One rig with its latest log, specs and state")
-async def get_rig(rig_id: int, book: RigBook, stats: OperationalStats) -> answers.RigDetail:
+async def get_rig(rig_id: FromPath[int], book: RigBook, stats: OperationalStats) -> answers.RigDetail:
     """The latest operational log, what the rig is made of, and how it is."""
     return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
 
 
 @patch("/rigs/{rig_id:int}", summary="Rename a rig")
-async def change_rig(rig_id: int, data: RigChange, book: RigBook, stats: OperationalStats) -> answers.RigDetail:
+async def change_rig(
+    rig_id: FromPath[int], data: RigChange, book: RigBook, stats: OperationalStats
+) -> answers.RigDetail:
     """Names are distinct without regard to case."""
     rig = await book.rename(rig_id, data.name)
     return answers.rig_detail(rig, stats.rigs[rig_id])
 
 
 @delete("/rigs/{rig_id:int}", summary="Remove a rig")
-async def remove_rig(rig_id: int, book: RigBook) -> None:
+async def remove_rig(rig_id: FromPath[int], book: RigBook) -> None:
     """Its Sentry stops what it mines, removes playbooks and mining software, and forgets the token; at once, or when
     it next returns."""
     await book.remove(rig_id)
 
 
 @post("/rigs/{rig_id:int}/token", status_code=201, summary="Give a rig a new token")
-async def rotate_token(rig_id: int, book: RigBook) -> answers.CreatedRig:
+async def rotate_token(rig_id: FromPath[int], book: RigBook) -> answers.CreatedRig:
     """The old token is refused from now on; mining goes on. The new one is shown this once."""
     rig, token = await book.rotate_token(rig_id)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)

@@ -156,7 +156,7 @@ class RigList:
     def select(self, query: IndexQuery) -> Selection:
         """The rigs on the query's page; a page beyond the last means the last."""
         ids = self.ordered(query)
-        pages = max(-(-len(ids) // query.per_page), 1)
+        pages = max(-(-len(ids) // query.per_page), 1) if query.per_page else 1
         page = min(query.page, pages)
         start = (page - 1) * query.per_page
         states: Counter[str] = self._stats.totals[query.kind].states

@@ -1,0 +1,136 @@
+"""What rig pages show, from what the Commander knows. Pages and live sessions ask here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from jinja2 import Environment, Template
+from markupsafe import Markup
+from msgspec.structs import replace
+
+from rigfarm.commander.channels import Kind
+from rigfarm.commander.logs import RecentRows
+from rigfarm.commander.rigs import view
+from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.query import IndexQuery, RigList, Selection
+from rigfarm.commander.stats import OperationalStats
+
+__all__ = ["Shown"]
+
+KEPT_VIEWS = 200
+TOTALS_FOR_S = 0.2
+"""All pages of a kind share a rendering of the totals that is at most this old."""
+
+
+class Shown:
+    """View models and shared fragments. Rows are rendered once per change of their rig, whoever looks."""
+
+    def __init__(
+        self,
+        templates: Environment,
+        book: RigBook,
+        stats: OperationalStats,
+        rig_list: RigList,
+        recent: RecentRows,
+        public_url: Callable[[], str],
+    ) -> None:
+        self.templates = templates
+        self.book = book
+        self.stats = stats
+        self.rig_list = rig_list
+        self.recent = recent
+        self.public_url = public_url
+        self.units: dict[Kind, view.CoinUnits] = {"cpu-gpu": view.CoinUnits(), "asic": view.CoinUnits()}
+        self._row: Template = templates.get_template("rig_row.html")
+        self._rows: dict[int, tuple[tuple[int, int, int], Markup]] = {}
+        self._around: dict[IndexQuery, tuple[float, str]] = {}
+        self._totals: dict[Kind, tuple[float, view.TotalsView]] = {}
+
+    # Rows
+
+    def row(self, rig_id: int) -> Markup:
+        """A rig's row as HTML."""
+        rig, stats = self.book.rigs[rig_id], self.stats.rigs[rig_id]
+        units = self.units[rig.kind]
+        version = (rig.revision, stats.version, units.version)
+        found = self._rows.get(rig_id)
+        if found is not None and found[0] == version:
+            return found[1]
+        html = Markup(self._row.render(row=view.row(rig, stats, units, now_ms())))  # noqa: S704 - autoescaped
+        self._rows[rig_id] = (version, html)
+        return html
+
+    def forget(self, rig_id: int) -> None:
+        """The rig was removed."""
+        self._rows.pop(rig_id, None)
+
+    # Pages
+
+    def totals(self, kind: Kind) -> view.TotalsView:
+        """The cards of a kind; following the coins' units on the way."""
+        now = time.monotonic()
+        found = self._totals.get(kind)
+        if found is not None and now - found[0] < TOTALS_FOR_S:
+            return found[1]
+        totals = self.stats.totals[kind]
+        self.units[kind].follow(totals.coins)
+        made = view.totals_view(totals, kind, self.stats.days[kind].sparks())
+        self._totals[kind] = (now, made)
+        return made
+
+    def index(self, query: IndexQuery) -> tuple[view.IndexPage, Selection]:
+        """The index page of a query, and which rigs are on it."""
+        totals = self.totals(query.kind)
+        selection = self.rig_list.select(query)
+        waiting = [rig for rig in self.book.of_kind(query.kind) if rig.first_seen_at is None]
+        page = view.index_page(
+            query,
+            selection,
+            [self.row(rig_id) for rig_id in selection.ids],
+            totals,
+            waiting[::-1],
+            self.rig_list.coins(query.kind),
+            now_ms(),
+        )
+        return page, selection
+
+    def around(self, query: IndexQuery, render: Callable[[view.IndexPage], str]) -> str:
+        """What stands around an index' rows, rendered once for all pages that show the same view of it."""
+        key = replace(query, page=1)
+        now = time.monotonic()
+        found = self._around.get(key)
+        if found is None or now - found[0] >= TOTALS_FOR_S:
+            if len(self._around) >= KEPT_VIEWS:
+                self._around.clear()
+            page, _ = self.index(replace(key, per_page=0))
+            found = self._around[key] = (now, render(page))
+        return found[1]
+
+    def overview(self) -> view.OverviewPage:
+        """The main dashboard."""
+        rigs = self.book.rigs
+        sick = [(rigs[rig_id], stats) for rig_id, stats in self.stats.rigs.items() if stats.condition.severity]
+        sparks = {kind: day.sparks() for kind, day in self.stats.days.items()}
+        return view.overview_page(self.stats.totals, sick, now_ms(), sparks)
+
+    async def detail(self, rig_id: int, *, charts: bool) -> view.DetailPage:
+        """A rig's page; with the charts of the last hour, or without where they are shown already."""
+        rig, stats = self.book.get(rig_id), self.stats.rigs[rig_id]
+        data = await self.charts(rig_id) if charts and stats.log is not None else None
+        join = view.join_view(rig, self.public_url()) if stats.log is None else None
+        return view.detail_page(rig, stats, now_ms(), charts=data, join=join)
+
+    async def charts(self, rig_id: int) -> view.ChartData:
+        """The last hour from the journal, and the log of this moment, which may not be durable yet."""
+        logs = await self.recent.last_hour(rig_id)
+        stats = self.stats.rigs.get(rig_id)
+        latest = stats.log if stats is not None else None
+        if latest is not None and (not logs or latest.t > logs[-1].t):
+            logs.append(latest)
+        return view.chart_data(logs, self.stats.interval_s)
+
+
+def now_ms() -> int:
+    """UTC ms."""
+    return time.time_ns() // 1_000_000
