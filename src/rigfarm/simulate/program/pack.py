@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import io
+import lzma
 import sys
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rigfarm.wire.playbooks import Archive
@@ -15,7 +18,11 @@ from rigfarm.wire.playbooks import Archive
 __all__ = ["ARCHIVE_FORMATS", "archive_for", "pack", "pack_files", "source"]
 
 ARCHIVE_FORMATS = ("tar.gz", "tar.xz", "tar.bz2", "zip", "executable")
-_TAR_MODES = {"tar.gz": "w:gz", "tar.xz": "w:xz", "tar.bz2": "w:bz2"}
+_COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
+    "tar.gz": lambda flat: gzip.compress(flat, mtime=0),
+    "tar.xz": lzma.compress,
+    "tar.bz2": bz2.compress,
+}
 _LICENCE = b"This program mines nothing.\n"
 
 
@@ -37,19 +44,19 @@ def pack(
 
 
 def pack_files(format: str, files: Mapping[str, bytes]) -> bytes:
-    """Plain files as an archive; none of them has its run bit, as in many a zip file."""
+    """Plain files as an archive, the same bytes each time; none has its run bit, as in many a zip file."""
     out = io.BytesIO()
     if format == "zip":
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():
-                archive.writestr(name, content)
+                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
         return out.getvalue()
-    with tarfile.open(fileobj=out, mode=_TAR_MODES[format]) as tar:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=out, mode="w") as tar:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    return out.getvalue()
+    return _COMPRESS[format](out.getvalue())
 
 
 def archive_for(content: bytes, format: str, executable: str = "fakeminer", *, version: str = "1.0") -> Archive:

@@ -65,16 +65,13 @@ class _Xz(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         while True:
+            if self._inner.eof and not self._next_stream():
+                return b""
             feed = self._file.read(64 << 10) if self._inner.needs_input else b""
             if self._inner.needs_input and not feed:
                 raise EOFError("it ends in the middle")
-            out = self._inner.decompress(feed, size)
-            if out or not self._inner.eof:
-                if out:
-                    return out
-                continue
-            if not self._next_stream():
-                return b""
+            if out := self._inner.decompress(feed, size):
+                return out
 
     def _next_stream(self) -> bool:
         """Whether another stream follows in the same file; padding of zeros between them is legal."""
