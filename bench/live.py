@@ -1,7 +1,7 @@
 """Log arrival to changed row in a subscribed WebSocket, under the load of a whole farm, many pages looking at it.
 
-A row carries the moment its log arrived, by the Commander's clock; page clients on the same machine compare it with
-the moment the row reaches them.
+Every log carries another number of shares, which its row shows: a page client knows which log a row came from, and when
+that was sent (so the way to the Commander is included).
 
     python -m bench live              1,000 rigs every 5 s, 20 pages: p99 ≤ 300 ms
     python -m bench live_10k          10,000 rigs every 10 s, 100 pages, each at another part of the farm
@@ -13,20 +13,20 @@ import asyncio
 import re
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import uvloop
 import websockets
+from msgspec.structs import replace
 
 from bench.report import Figure, cpu_seconds, percentile, report, resident_bytes
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
 
-_HEARD = re.compile(r'<tr[^>]* id="rig-\d+".*?data-seen[^>]*datetime="([^"]+)"', re.S)
+_ROW = re.compile(r'<tr id="rig-(\d+)".*?c-shares n">([^<]+)<', re.S)
 
 
 async def _login(url: str, password: str) -> str:
@@ -47,28 +47,38 @@ class _Pages:
         self.bytes = 0
         self.rows = 0
         self.measuring = False
+        self.sent: dict[tuple[int, int], float] = {}
+        """When the log of a rig with so many shares was sent."""
 
     async def look(self, url: str, path: str, cookie: str) -> None:
         address = f"{url.replace('http', 'ws')}/live?page={quote(path, safe='')}"
         headers = {"Cookie": cookie, "Origin": url}
         async with websockets.connect(address, additional_headers=headers, max_size=None, compression=None) as socket:
             async for frame in socket:
-                now = time.time()
+                now = time.perf_counter()
                 text = frame if isinstance(frame, str) else frame.decode()
                 if not self.measuring:
                     continue
                 self.bytes += len(text)
-                for heard in _HEARD.findall(text):
+                for rig, shares in _ROW.findall(text):
                     self.rows += 1
-                    self.waits.append(now - datetime.fromisoformat(heard).timestamp())
+                    sent = self.sent.get((int(rig), int("".join(filter(str.isdigit, shares)))))
+                    if sent is not None:
+                        self.waits.append(now - sent)
 
 
-async def _report_for_ever(link: LoadLink, rig: int, every: float, phase: float) -> None:
+async def _report_for_ever(looking: _Pages, link: LoadLink, rig: int, every: float, phase: float) -> None:
     loop = asyncio.get_running_loop()
     due = loop.time() + phase
+    pattern = a_log(rig, 1)
+    shares = 1_000
     while True:
         await asyncio.sleep(max(due - loop.time(), 0))
-        link.send_logs([encode(a_log(rig, time.time_ns() // 1_000_000))])
+        shares += 1
+        workload = replace(pattern.workloads[0], accepted=shares)
+        log = encode(replace(pattern, t=time.time_ns() // 1_000_000, workloads=[workload]))
+        looking.sent[rig, shares] = time.perf_counter()
+        link.send_logs([log])
         due += every
 
 
@@ -78,11 +88,11 @@ async def _run(commander: CommanderProcess, rigs: int, every: float, pages: int,
     links: list[LoadLink] = []
     for start in range(0, rigs, 100):
         links += await asyncio.gather(*(connect(commander.url, [token]) for _, token in made[start : start + 100]))
+    looking = _Pages()
     for i, link in enumerate(links):
-        tasks.append(asyncio.create_task(_report_for_ever(link, i, every, every * i / rigs)))
+        tasks.append(asyncio.create_task(_report_for_ever(looking, link, made[i][0], every, every * i / rigs)))
     await asyncio.sleep(every + 1)
     cookie = await _login(commander.url, commander.password)
-    looking = _Pages()
     last = max(rigs // 50, 1)
     for i in range(pages):
         path = f"/rigs?sort=name&page={1 + i % last}"

@@ -26,7 +26,9 @@ def report(figure: Figure) -> None:
     """Print it; append it to the file named by RIGFARM_BENCH_REPORT."""
     ratio = "" if figure.ratio is None else f" = {figure.ratio:.0%} of the ceiling ({figure.ceiling})"
     target = f" [{figure.target}]" if figure.target else ""
-    print(f"{figure.name}: {figure.value}{ratio}{target}" + (f"\n    {figure.notes}" if figure.notes else ""), flush=True)
+    print(
+        f"{figure.name}: {figure.value}{ratio}{target}" + (f"\n    {figure.notes}" if figure.notes else ""), flush=True
+    )
     path = os.environ.get("RIGFARM_BENCH_REPORT")
     if path:
         with Path(path).open("a") as file:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import platform
 import secrets
 import signal
 import tempfile
 import time
 from pathlib import Path
+
+import structlog
 
 from rigfarm.simulate.commander import CommanderProcess, free_port
 from rigfarm.simulate.farm import SimulatedFarm, this_machine
@@ -28,6 +31,8 @@ def main(port: int | None = None, rigs: int = RIGS) -> None:
 
 
 async def _demo(port: int | None, rigs: int) -> None:
+    # A dozen Sentries in one terminal would talk over each other; what goes wrong is still said.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):

@@ -55,6 +55,6 @@ class Regions:
         return morph(element_id, self._templates.get_template(template).render(page=page))
 
     def _content(self, template: str, **context: object) -> str:
-        found = self._templates.get_template(template)
-        html = "".join(found.blocks["content"](found.new_context(context)))
+        # dialog.html is a frame with nothing but the content in it.
+        html = self._templates.get_template(template).render(layout="dialog.html", **context)
         return f'<hx-partial hx-target="#main" hx-swap="innerMorph">{html.strip()}</hx-partial>'
