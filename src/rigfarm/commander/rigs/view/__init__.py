@@ -1,6 +1,43 @@
 """What the pages of rigs show, ready for their templates: plain typed fields, numbers already formatted."""
 
+from rigfarm.commander.rigs.view.charts import ChartData, chart_data, new_points
 from rigfarm.commander.rigs.view.coin_units import CoinUnits
-from rigfarm.commander.rigs.view.row import RigRow, row
+from rigfarm.commander.rigs.view.detail import DetailPage, detail_page
+from rigfarm.commander.rigs.view.devices import DeviceTable, device_tables
+from rigfarm.commander.rigs.view.index import COLUMNS, IndexPage, index_page, pager, waiting_rigs
+from rigfarm.commander.rigs.view.join import JoinStep, JoinView, join_view
+from rigfarm.commander.rigs.view.overview import OverviewPage, overview_page
+from rigfarm.commander.rigs.view.rendering import RowRenderer
+from rigfarm.commander.rigs.view.row import PATHS, RigRow, href, row
+from rigfarm.commander.rigs.view.state import StateView, state_view
+from rigfarm.commander.rigs.view.totals import TotalsView, totals_view
 
-__all__ = ["CoinUnits", "RigRow", "row"]
+__all__ = [
+    "COLUMNS",
+    "PATHS",
+    "ChartData",
+    "CoinUnits",
+    "DetailPage",
+    "DeviceTable",
+    "IndexPage",
+    "JoinStep",
+    "JoinView",
+    "OverviewPage",
+    "RigRow",
+    "RowRenderer",
+    "StateView",
+    "TotalsView",
+    "chart_data",
+    "detail_page",
+    "device_tables",
+    "href",
+    "index_page",
+    "join_view",
+    "new_points",
+    "overview_page",
+    "pager",
+    "row",
+    "state_view",
+    "totals_view",
+    "waiting_rigs",
+]

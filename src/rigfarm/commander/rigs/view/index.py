@@ -1,0 +1,251 @@
+"""The index of rigs of one kind: totals, who waits, filters, the table's head, its rows, and where its pages are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from rigfarm.commander.channels import Kind
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.query import IndexQuery, Selection
+from rigfarm.commander.rigs.view.row import PATHS, href, iso
+from rigfarm.commander.rigs.view.totals import TotalsView
+from rigfarm.units import count, duration
+
+__all__ = ["COLUMNS", "Chip", "Column", "Head", "IndexPage", "Pager", "WaitingRig", "index_page", "waiting_rigs"]
+
+MAX_WAITING = 6
+
+
+class Column(Struct, frozen=True):
+    """One column of the table, in the order in which they stand. `sort` is its key in the URL."""
+
+    sort: str
+    label: str
+    numeric: bool = False
+    first_descending: bool = False
+    """Whether the first click shows the largest first."""
+
+
+_NAME, _STATE = Column("name", "Name"), Column("state", "State")
+_RATE = Column("hashrate", "Hashrate", True, True)
+_SHARES, _POWER = Column("shares", "Shares", True, True), Column("power", "Power", True, True)
+_UPTIME, _SEEN = Column("uptime", "Uptime", True), Column("seen", "Seen", True)
+COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
+    "cpu-gpu": (
+        _NAME,
+        _STATE,
+        Column("coin", "Coin"),
+        _RATE,
+        _SHARES,
+        Column("devices", "Devices °C", False, True),
+        _POWER,
+        _UPTIME,
+        _SEEN,
+    ),
+    "asic": (
+        _NAME,
+        _STATE,
+        Column("model", "Model"),
+        _RATE,
+        Column("devices", "Boards °C", False, True),
+        Column("fans", "Fans", True, True),
+        _POWER,
+        Column("efficiency", "J/TH", True, True),
+        Column("pool", "Pool"),
+        _SHARES,
+        _UPTIME,
+        _SEEN,
+    ),
+}
+_MORE_SORTS: Mapping[Kind, tuple[Column, ...]] = {
+    "cpu-gpu": (
+        Column("algorithm", "Algorithm"),
+        Column("rejects", "Rejects", True, True),
+        Column("efficiency", "Efficiency", True, True),
+    ),
+    "asic": (Column("firmware", "Firmware"), Column("rejects", "Rejects", True, True)),
+}
+_LABELS: Mapping[Kind, tuple[str, str]] = {"cpu-gpu": ("Rigs", "rig"), "asic": ("ASICs", "ASIC")}
+
+
+class Head(Struct, frozen=True):
+    """A column's head: a link that sorts by it. `direction` is ascending, descending or empty."""
+
+    label: str
+    numeric: bool
+    href: str
+    direction: str
+    sort: str
+
+
+class Chip(Struct, frozen=True):
+    """A filter: a link to the same view with it, or without it when it is active."""
+
+    label: str
+    number: str
+    href: str
+    active: bool
+    tone: str = ""
+
+
+class WaitingRig(Struct, frozen=True):
+    """A rig that never reported. `age` since it was created."""
+
+    id: int
+    name: str
+    href: str
+    age: str
+    created_iso: str
+
+
+class Pager(Struct, frozen=True):
+    """Which rows of how many; hrefs are empty where there is no such page."""
+
+    first: str
+    last: str
+    matches: str
+    page: int
+    pages: int
+    before: str
+    after: str
+
+
+class IndexPage(Struct, frozen=True):
+    """Everything of rigs_index.html. `rows` is rendered HTML, shared by all who see the same rigs."""
+
+    kind: Kind
+    title: str
+    noun: str
+    path: str
+    here: str
+    """This very view's URL: what the live socket is asked for."""
+    query: IndexQuery
+    heads: tuple[Head, ...]
+    sorts: tuple[Head, ...]
+    sorted_by: str
+    chips: tuple[Chip, ...]
+    coins: tuple[Chip, ...]
+    rows: Sequence[Markup]
+    totals: TotalsView
+    waiting: tuple[WaitingRig, ...]
+    waiting_more: int
+    pager: Pager
+    clear_href: str
+    emptiness: str
+    """`rigs` (there are none), `match` (none is like that), `waiting` (all wait), or empty: there are rows."""
+    by_attention_href: str
+
+
+def index_page(
+    query: IndexQuery,
+    selection: Selection,
+    rows: Sequence[Markup],
+    totals: TotalsView,
+    waiting: Sequence[Rig],
+    coins: Sequence[str],
+    now_ms: int,
+) -> IndexPage:
+    """The view a URL asks for. `waiting` are the rigs of the kind that never reported, newest first."""
+    path = PATHS[query.kind]
+    title, noun = _LABELS[query.kind]
+    shown = waiting_rigs(waiting, now_ms)
+    return IndexPage(
+        kind=query.kind,
+        title=title,
+        noun=noun,
+        path=path,
+        here=path + query.url(),
+        query=query,
+        heads=tuple(_head(column, query, path) for column in COLUMNS[query.kind]),
+        sorts=tuple(_head(column, query, path) for column in (*COLUMNS[query.kind], *_MORE_SORTS[query.kind])),
+        sorted_by=_sorted_by(query),
+        chips=_state_chips(query, selection.states, path),
+        coins=_coin_chips(query, coins, path),
+        rows=rows,
+        totals=totals,
+        waiting=shown[:MAX_WAITING],
+        waiting_more=max(len(shown) - MAX_WAITING, 0),
+        pager=pager(query, selection, path),
+        clear_href=path + query.url(q="", state="", coin="", page=1),
+        emptiness=_emptiness(query, selection),
+        by_attention_href=path + query.url(sort="attention", page=1),
+    )
+
+
+def waiting_rigs(rigs: Sequence[Rig], now_ms: int) -> tuple[WaitingRig, ...]:
+    """Who is awaited."""
+    return tuple(
+        WaitingRig(
+            rig.id,
+            rig.name,
+            href(rig.kind, rig.id),
+            duration((now_ms - rig.created_at) / 1000),
+            iso(rig.created_at),
+        )
+        for rig in rigs
+    )
+
+
+def pager(query: IndexQuery, selection: Selection, path: str) -> Pager:
+    """Which part of the matches is shown."""
+    first = (selection.page - 1) * query.per_page + 1 if selection.matches else 0
+    last = min(selection.page * query.per_page, selection.matches)
+    return Pager(
+        count(first),
+        count(last),
+        count(selection.matches),
+        selection.page,
+        selection.pages,
+        path + query.url(page=selection.page - 1) if selection.page > 1 else "",
+        path + query.url(page=selection.page + 1) if selection.page < selection.pages else "",
+    )
+
+
+def _head(column: Column, query: IndexQuery, path: str) -> Head:
+    mine = query.sort == column.sort
+    descending = not query.descending if mine else column.first_descending
+    direction = ("descending" if query.descending else "ascending") if mine else ""
+    sort = ("-" if descending else "") + column.sort
+    return Head(column.label, column.numeric, path + query.url(sort=sort, page=1), direction, column.sort)
+
+
+def _sorted_by(query: IndexQuery) -> str:
+    columns = (*COLUMNS[query.kind], *_MORE_SORTS[query.kind])
+    label = next((column.label for column in columns if column.sort == query.sort), query.sort)
+    return label.lower() if label != "J/TH" else label
+
+
+def _state_chips(query: IndexQuery, states: Mapping[str, int], path: str) -> tuple[Chip, ...]:
+    sick = sum(states.get(state, 0) for state in ("degraded", "idle", "offline"))
+    listed = sick + states.get("online", 0)
+    found = [Chip("all", count(listed), path + query.url(state="", page=1), not query.state)]
+
+    def add(state: str, label: str, number: int, tone: str) -> None:
+        active = query.state == state
+        if number or active:
+            target = "" if active else state
+            found.append(Chip(label, count(number), path + query.url(state=target, page=1), active, tone))
+
+    add("attention", "needs attention", sick, "bad" if sick else "")
+    for state in ("offline", "idle", "degraded", "online", "waiting"):
+        add(state, state, states.get(state, 0), "")
+    return tuple(found)
+
+
+def _coin_chips(query: IndexQuery, coins: Sequence[str], path: str) -> tuple[Chip, ...]:
+    names = [*coins, *([query.coin] if query.coin and query.coin not in coins else [])]
+    return tuple(
+        Chip(name, "", path + query.url(coin="" if name == query.coin else name, page=1), name == query.coin)
+        for name in names
+    )
+
+
+def _emptiness(query: IndexQuery, selection: Selection) -> str:
+    if selection.matches:
+        return ""
+    if query.narrowed:
+        return "match"
+    return "waiting" if selection.states.get("waiting") else "rigs"

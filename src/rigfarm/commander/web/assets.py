@@ -1,0 +1,112 @@
+"""Static files: named by their content, kept by browsers for ever, compressed once."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from litestar import HttpMethod, Request, Response, route
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from markupsafe import Markup
+from msgspec import Struct
+
+from rigfarm.commander.web.shell import Shell
+
+__all__ = ["add_helpers", "static_routes", "static_url"]
+
+STATIC = Path(__file__).parent / "static"
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+COMPRESSED = (".css", ".js", ".svg", ".webmanifest")
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class _Asset(Struct, frozen=True):
+    content: bytes
+    compressed: bytes | None
+    version: str
+    media_type: str
+
+
+@cache
+def _asset(name: str) -> _Asset | None:
+    """A file of the static folder, read once; None when there is none that may be shown."""
+    path = STATIC / name
+    if path.suffix not in TYPES or ".." in Path(name).parts or not path.is_file():
+        return None
+    content = path.read_bytes()
+    if path.parent == STATIC and path.suffix == ".js":
+        content = _with_versions(content)
+    ready = path.with_name(path.name + ".gz")
+    compressed: bytes | None = None
+    if ready.is_file():
+        compressed = ready.read_bytes()
+    elif path.suffix in COMPRESSED:
+        compressed = gzip.compress(content, 9, mtime=0)
+    return _Asset(content, compressed, hashlib.sha256(content).hexdigest()[:16], TYPES[path.suffix])
+
+
+_IMPORT = re.compile(rb'(from|import) "\./([\w-]+\.js)"')
+
+
+def _with_versions(module: bytes) -> bytes:
+    """Our modules import each other by versioned URLs, so that they are kept for ever too."""
+    return _IMPORT.sub(lambda found: b'%b "%b"' % (found[1], static_url(found[2].decode()).encode()), module)
+
+
+def static_url(name: str) -> str:
+    """Where a static file is; another content has another URL."""
+    asset = _asset(name)
+    return f"/static/{name}" if asset is None else f"/static/{name}?v={asset.version}"
+
+
+@route(
+    "/static/{name:path}",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    opt={"open": True},
+    include_in_schema=False,
+    sync_to_thread=False,
+)
+def static_file(request: Request[Any, Any, Any], name: FromPath[Path]) -> Response[bytes]:
+    """One file. Open: the login page needs them, and they are the same for everybody."""
+    asset = _asset(str(name).lstrip("/"))
+    if asset is None:
+        raise NotFoundException("There is no such file.")
+    etag = f'"{asset.version}"'
+    headers = {"ETag": etag, "Vary": "Accept-Encoding"}
+    headers["Cache-Control"] = FOR_EVER if request.query_params.get("v") == asset.version else "no-cache"
+    if request.headers.get("if-none-match") == etag:
+        return Response(b"", status_code=304, headers=headers, media_type=asset.media_type)
+    if asset.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(asset.compressed, headers=headers, media_type=asset.media_type)
+    return Response(asset.content, headers=headers, media_type=asset.media_type)
+
+
+static_routes = [static_file]
+
+
+def add_helpers(environment: jinja2.Environment) -> None:
+    """What every template may use: `static_url(name)`, the filter `json_data`, and `shell()`, the frame of the pages,
+    which whoever knows the pages puts in its place."""
+    environment.globals["static_url"] = static_url
+    environment.globals.setdefault("shell", Shell)
+    environment.filters["json_data"] = json_data
+
+
+def json_data(value: object) -> Markup:
+    """A value for a `<script type="application/json">`: nothing in it can end the element."""
+    text = msgspec.json.encode(value).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704

@@ -1,0 +1,40 @@
+"""What stands around every page: which pages there are, and how many rigs need somebody."""
+
+from __future__ import annotations
+
+import time
+
+from msgspec import Struct
+
+__all__ = ["NavItem", "Shell"]
+
+
+class NavItem(Struct, frozen=True):
+    """One page of the top bar. `key` is what a page passes as `active`; `go` the letter after `g` that leads there."""
+
+    key: str
+    label: str
+    href: str
+    sick: int = 0
+    go: str = ""
+
+
+class Shell(Struct, frozen=True):
+    """The frame of a page. A Commander passes a function that makes one as the template global `shell`."""
+
+    nav: tuple[NavItem, ...] = ()
+    version: str = ""
+    search: str = ""
+    """Where the search of the top bar looks; empty: there is none."""
+    new: str = ""
+    """What the key `n` opens; empty: nothing."""
+
+    @property
+    def sick(self) -> int:
+        """Rigs that need attention: in the tab's title and icon."""
+        return sum(item.sick for item in self.nav)
+
+    @property
+    def now_ms(self) -> int:
+        """The Commander's clock, UTC ms: ages are counted from it, not from the viewer's clock."""
+        return time.time_ns() // 1_000_000

@@ -1,0 +1,13 @@
+// What scripts add to a page that reads without them. Each module is about one thing and listens on the document, so
+// that content which comes and goes needs no wiring.
+import "./requests.js";
+import "./live.js";
+import "./glow.js";
+import "./times.js";
+import "./dialogs.js";
+import "./copying.js";
+import "./expand.js";
+import "./keys.js";
+
+// Deferred scripts may start htmx before its WebSocket extension is there; a second look connects what was missed.
+htmx.process(document.body);

@@ -1,0 +1,57 @@
+// Ages grow by themselves, counted from the Commander's clock; the moment itself, in the viewer's zone, is the tooltip.
+let ahead = Number(document.querySelector('meta[name="now"]')?.content || Date.now()) - Date.now();
+const read = new WeakMap();
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+export function setClock(nowMs) {
+  ahead = nowMs - Date.now();
+}
+
+export function now() {
+  return Date.now() + ahead;
+}
+
+// The same words as units.duration in Python.
+export function duration(seconds) {
+  const s = Math.max(Math.floor(seconds), 0);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) {
+    const h = Math.floor(s / 3600);
+    const min = Math.floor((s % 3600) / 60);
+    return min && h < 10 ? `${h} h ${min} min` : `${h} h`;
+  }
+  const d = Math.floor(s / 86400);
+  const h = Math.floor((s % 86400) / 3600);
+  if (h && d < 10) return `${d} d ${h} h`;
+  return `${String(d).replace(/\B(?=(\d{3})+$)/g, "\u202f")} d`;
+}
+
+function moment(element) {
+  const text = element.dateTime;
+  const known = read.get(element);
+  if (known?.text === text) return known.at;
+  const at = Date.parse(text);
+  read.set(element, { text, at });
+  return at;
+}
+
+function tick() {
+  if (document.hidden) return;
+  const at = now();
+  for (const element of document.querySelectorAll("time[data-age]")) {
+    const words = duration((at - moment(element)) / 1000);
+    if (element.textContent !== words) element.textContent = words;
+  }
+}
+
+document.addEventListener("pointerover", (event) => {
+  const element = event.target.closest?.("time[datetime]");
+  if (!element) return;
+  const length = /^PT(\d+)S$/.exec(element.dateTime);
+  const at = length ? now() - length[1] * 1000 : moment(element);
+  if (Number.isFinite(at)) element.title = (length ? "since " : "") + whole.format(at);
+});
+
+setInterval(tick, 1000);
+document.addEventListener("visibilitychange", tick);
