@@ -25,6 +25,7 @@ from rigfarm.sentry.parts import Part
 from rigfarm.sentry.reporter import AgentReporter
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.spool import Spool
+from rigfarm.sentry.supervise import Supervised
 from rigfarm.sentry.watch import follow_files
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.orders import Order
@@ -77,6 +78,8 @@ class Agent:
         self.parts = list(parts)
         self.judgements: dict[str, Verdict] = {}
         """The last verdict on every token that is not removed or given up."""
+        self.removed: str | None = None
+        """Name of the rig that this machine was until it was removed (empty: unknown); until it gets a new token."""
         self._hosts = [PartHost(part) for part in parts]
         self._owners: dict[str, PartHost] = {}
         self._removed: set[str] = set()
@@ -102,6 +105,7 @@ class Agent:
             tasks += [
                 asyncio.create_task(self.link.run(), name="link"),
                 asyncio.create_task(self._keep_clock(), name="clock"),
+                asyncio.create_task(self._page(), name="page"),
             ]
             if self._watch_files:
                 tasks.append(asyncio.create_task(follow_files(self.settings.data_dir, self.take_over), name="files"))
@@ -121,6 +125,13 @@ class Agent:
     def stopping(self) -> bool:
         """Whether it was told to end."""
         return self._stop.is_set()
+
+    async def _page(self) -> None:
+        # Imported here: the page knows the agent, not the other way round; and a farm in one process needs none.
+        if self.settings.ui != "off" or self._watch_files:
+            from rigfarm.sentry.ui.server import serve_page
+
+            await Supervised("page", lambda: serve_page(self)).run()
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         tasks += self._chores
@@ -165,6 +176,19 @@ class Agent:
         self.reporter.forget(token)
         await self.spool.forget(token)
 
+    def has_good_token(self, part: Part) -> bool:
+        """Whether a part has a token that is good, or that nobody has judged yet."""
+        return any(token in self.reporter.tokens for token in part.tokens())
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether there is nothing this Sentry could report for."""
+        return not self.reporter.tokens and self.rig is not None
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Parts that are not running, and why."""
+        return [(host.name, host.problem) for host in self._hosts if host.problem is not None]
+
     @property
     def rig(self) -> TakesToken | None:
         """The part that is this machine, if this Sentry has one."""
@@ -177,6 +201,7 @@ class Agent:
             raise RuntimeError("this Sentry reports no machine of its own")
         before = [one for one, host in self._owners.items() if host.part is rig and one != token]
         self._removed.discard(token)
+        self.removed = None
         rig.set_token(token)
         self.refresh_tokens()
         for old in before:
@@ -208,6 +233,8 @@ class Agent:
             return
         if verdict.kind == "removed":
             self._removed.add(token)
+            if host.part is self.rig:
+                self.removed = verdict.name or ""
             host.judged(token, verdict, lambda: self._after_removal(token))
             return
         self.judgements[token] = verdict

@@ -34,7 +34,7 @@ def data_folder(option: Path | None, environ: Mapping[str, str] = os.environ) ->
 def make_private(folder: Path) -> list[str]:
     """Make the folder, and take from others what they may do with it and with the files in it.
 
-    Where only passing through it is open that stays, for a playbook's own user reaches its program so. Returns what had to be
+    Where only passing through is open that stays: a playbook's own user reaches its program so. Returns what had to be
     changed, in words. FolderError when it cannot be had.
     """
     changed = []

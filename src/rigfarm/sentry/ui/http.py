@@ -1,0 +1,195 @@
+"""A small HTTP/1.1 server: h11 over asyncio streams, with a bound on everything a client can make it hold."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import h11
+import structlog
+
+__all__ = ["BadRequestError", "Connections", "Request", "Response", "redirect"]
+
+log = structlog.get_logger()
+
+MAX_CONNECTIONS = 64
+MAX_HEAD_BYTES = 16 << 10
+MAX_BODY_BYTES = 1 << 20
+MAX_FIELDS = 1_000
+REQUEST_WITHIN_S = 15.0
+"""A request, from its first byte to its last; and how long a kept connection may be silent."""
+
+
+class BadRequestError(Exception):
+    """What a client sent cannot be answered as it meant; (status, sentence)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Request(NamedTuple):
+    """One request. Header names are in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    peer: str
+    """The client's address; empty over the Unix socket."""
+    params: Mapping[str, str]
+    """What stood in the places of the route's pattern."""
+
+    @property
+    def local(self) -> bool:
+        """Over the Unix socket: only the Sentry's own user reaches it."""
+        return not self.peer
+
+    def form(self) -> dict[str, str]:
+        """Fields of a posted form; the last of several with the same name."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/x-www-form-urlencoded":
+            raise BadRequestError(415, "Only forms are taken here.")
+        try:
+            pairs = parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        except ValueError:
+            raise BadRequestError(400, "The form cannot be read.") from None
+        return dict(pairs)
+
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie."""
+        for pair in self.headers.get("cookie", "").split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key == name:
+                return value
+        return None
+
+
+class Response(NamedTuple):
+    """One answer."""
+
+    body: str | bytes = b""
+    status: int = 200
+    content_type: str = "text/html; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def redirect(path: str, *headers: tuple[str, str]) -> Response:
+    """Go on to another page of ours."""
+    return Response(status=303, headers=(("Location", path), *headers))
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Connections:
+    """Serves connections with one handler, which must not raise."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection; what `asyncio.start_server` wants."""
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._open) >= MAX_CONNECTIONS:
+            writer.close()
+            return
+        self._open.add(task)
+        try:
+            await self._connection(reader, writer)
+        except (ConnectionError, TimeoutError, h11.RemoteProtocolError, h11.LocalProtocolError):
+            pass  # its client went away, or speaks no HTTP
+        finally:
+            self._open.discard(task)
+            writer.close()
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    async def close(self) -> None:
+        """End all connections."""
+        tasks = list(self._open)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) else ""
+        wire = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        while True:
+            head_only = False
+            try:
+                async with asyncio.timeout(REQUEST_WITHIN_S):
+                    request = await _receive(wire, reader, address)
+                if request is None:
+                    return
+                head_only = request.method == "HEAD"
+                response = await self._handler(request)
+            except BadRequestError as error:
+                response = Response(str(error), error.status, "text/plain; charset=utf-8")
+            except h11.RemoteProtocolError as error:
+                response = Response("This is no HTTP request.", error.error_status_hint, "text/plain; charset=utf-8")
+            await _answer(wire, writer, response, head_only=head_only)
+            if (wire.our_state, wire.their_state) != (h11.DONE, h11.DONE):
+                return
+            wire.start_next_cycle()
+
+
+async def _receive(wire: h11.Connection, reader: asyncio.StreamReader, peer: str) -> Request | None:
+    head: h11.Request | None = None
+    body = bytearray()
+    while True:
+        event = wire.next_event()
+        if event is h11.NEED_DATA:
+            wire.receive_data(await reader.read(16 << 10))
+        elif isinstance(event, h11.Request):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MAX_BODY_BYTES:
+                raise BadRequestError(413, "That is too much at once.")
+        elif isinstance(event, h11.EndOfMessage):
+            assert head is not None
+            return _request(head, bytes(body), peer)
+        else:
+            return None
+
+
+def _request(head: h11.Request, body: bytes, peer: str) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in head.headers:
+        name = raw_name.decode("ascii").lower()
+        if name in headers and name in ("host", "origin", "content-type"):
+            raise BadRequestError(400, f"The header {name} came twice.")
+        headers[name] = raw_value.decode("latin-1")
+    target = head.target.decode("ascii", "replace")
+    if not target.startswith("/") or target.startswith("//"):
+        raise BadRequestError(400, "Only paths of this server are asked for here.")
+    parts = urlsplit(target)
+    try:
+        query = dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        raise BadRequestError(400, "The address cannot be read.") from None
+    return Request(head.method.decode("ascii"), unquote(parts.path), query, headers, body, peer, {})
+
+
+async def _answer(wire: h11.Connection, writer: asyncio.StreamWriter, response: Response, *, head_only: bool) -> None:
+    body = response.body.encode() if isinstance(response.body, str) else response.body
+    headers = [("Content-Type", response.content_type), ("Content-Length", str(len(body))), *response.headers]
+    if wire.their_state is not h11.DONE:
+        # The rest of what it sends was not read and is not going to be.
+        headers.append(("Connection", "close"))
+    head = h11.Response(status_code=response.status, headers=headers)
+    data = wire.send(head) or b""
+    if body and not head_only:
+        data += wire.send(h11.Data(data=body)) or b""
+    data += wire.send(h11.EndOfMessage()) or b""
+    writer.write(data)
+    async with asyncio.timeout(REQUEST_WITHIN_S):
+        await writer.drain()

@@ -1,0 +1,112 @@
+"""The token page: one field, and one sentence about where to find a token. What is pasted is checked against the
+Commander before it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.commander_url import commander_url
+from rigfarm.sentry.link_errors import LinkError
+from rigfarm.sentry.probe import check_token
+from rigfarm.sentry.settings import SettingsError, save_commander
+from rigfarm.sentry.tokens import find_token
+from rigfarm.sentry.ui.html import Html, render
+from rigfarm.sentry.ui.http import Response, redirect
+from rigfarm.sentry.ui.pages import Ui, Visit
+
+__all__ = ["TokenPage"]
+
+log = structlog.get_logger()
+
+
+class TokenPage:
+    """Shown in the place of the status page as long as nothing can be reported."""
+
+    def __init__(self, agent: Agent, ui: Ui) -> None:
+        self._agent = agent
+        self._ui = ui
+        self._one_at_a_time = asyncio.Lock()
+        ui.route("GET", "/token", self.get)
+        ui.route("POST", "/token", self._post)
+
+    async def get(self, visit: Visit) -> Response:
+        """The page, or the status page where this machine has its token."""
+        if self._agent.rig is None or self._agent.has_good_token(self._agent.rig):
+            return redirect("/")
+        return self._page(visit, "", "", "", "")
+
+    def _page(self, visit: Visit, url: str, token: str, wrong_url: str, wrong_token: str) -> Response:
+        known = self._agent.settings.commander
+        address = Html("") if known is not None else render("token_address", url=url, wrong=_wrong(wrong_url))
+        body = render(
+            "token",
+            csrf=visit.csrf,
+            why=self._why(),
+            address=address,
+            token=token,
+            wrong=_wrong(wrong_token),
+            invalid=Html(' aria-invalid="true"') if wrong_token else Html(""),
+            where=f"It is shown once, when a rig is created at {known} or its token is rotated."
+            if known is not None
+            else "The Commander shows it once, when a rig is created or its token is rotated.",
+        )
+        return self._ui.page(visit, "Token", body, status=422 if wrong_url or wrong_token else 200)
+
+    def _why(self) -> Html:
+        agent = self._agent
+        if agent.removed is not None:
+            name = f" ({agent.removed})" if agent.removed else ""
+            return render(
+                "problem",
+                text=f"The rig that this machine was{name} has been removed from the Commander: its mining programs "
+                "are stopped, and nothing is reported.",
+            )
+        if any(verdict.kind == "unknown" for verdict in agent.judgements.values()):
+            return render(
+                "problem",
+                text="The Commander does not know this machine's token any more, so nothing is reported. "
+                "Mining goes on. The token is tried again now and then.",
+            )
+        return Html("")
+
+    async def _post(self, visit: Visit) -> Response:
+        url, pasted = visit.form.get("url", ""), visit.form.get("token", "")
+        rig, known = self._agent.rig, self._agent.settings.commander
+        if rig is None or self._agent.has_good_token(rig):
+            return redirect("/")
+        try:
+            address = known if known is not None else commander_url(url)
+        except ValueError as error:
+            return self._page(visit, url, pasted, str(error), "")
+        token = find_token(pasted)
+        if token is None:
+            wrong = "That is no token: one begins with rf_ and has 46 characters."
+            return self._page(visit, url, pasted, "", wrong)
+        async with self._one_at_a_time:
+            wrong = await self._take(address, token)
+        if wrong:
+            return self._page(visit, url, pasted, "", wrong)
+        return redirect("/")
+
+    async def _take(self, address: str, token: str) -> str:
+        """Check and keep a token; what is wrong, if something is."""
+        settings = self._agent.settings
+        try:
+            verdict = await check_token(address, token, Path(settings.ca_file) if settings.ca_file else None)
+            if settings.commander is None:
+                await asyncio.to_thread(save_commander, settings.data_dir, address, settings.ca_file)
+            self._agent.take_over(address, settings.ca_file, token)
+        except LinkError as error:
+            return str(error)
+        except (OSError, SettingsError) as error:
+            return f"The Commander takes the token, but it cannot be kept on this machine: {error}"
+        log.info("a token was entered", rig=verdict.name)
+        return ""
+
+
+def _wrong(text: str) -> Html:
+    return render("wrong", text=text) if text else Html("")
