@@ -13,6 +13,7 @@ from typing import Any
 
 import argon2
 import httpx
+import jinja2
 import uvicorn
 from litestar import Litestar, Request, WebSocket, delete, get, patch, post, put, websocket
 from litestar.di import NamedDependency
@@ -21,18 +22,19 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from msgspec import Struct
 
-import rigfarm.commander.auth
+import rigfarm.commander
 from rigfarm.commander.auth import Auth, harden, routes
 from rigfarm.commander.auth.limits import LoginLimits, RateLimit
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.web.assets import add_helpers
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.commander.web.render import render
 
 PASSWORD = "correct horse battery staple"
 CHEAP_HASH = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 """The same password, quick to check: most tests are not about how slow that is."""
-TEMPLATES = [Path(__file__).parent / "templates", Path(rigfarm.commander.auth.__file__).parent / "templates"]
+FOLDER = Path(rigfarm.commander.__file__).parent
 
 
 class RigForm(Struct):
@@ -171,6 +173,14 @@ async def csrf(client: httpx.AsyncClient) -> str:
     return found[1]
 
 
+def _templates() -> jinja2.Environment:
+    """The real ones: an undefined name in one of them is an error."""
+    loader = jinja2.FileSystemLoader(sorted(FOLDER.glob("*/templates")))
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    add_helpers(environment)
+    return environment
+
+
 def make_app(settings: Settings, announce: Any = None) -> tuple[Litestar, Auth]:
     auth = Auth(settings, announce)
 
@@ -190,7 +200,7 @@ def make_app(settings: Settings, announce: Any = None) -> tuple[Litestar, Auth]:
         dependencies=auth.dependencies(),
         lifespan=[lifespan],
         exception_handlers=problem_handlers(),
-        template_config=TemplateConfig(directory=TEMPLATES, engine=JinjaTemplateEngine),
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(_templates())),
         logging_config=None,
     )
     harden(app, settings)

@@ -48,6 +48,14 @@ async def test_one_address_gets_ten_guesses_and_the_owner_stays_in(tmp_path: Pat
             assert await page.recv() == "live"
 
 
+async def test_control_without_the_limit_every_guess_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LoginLimits, "wait_s", lambda self, address: 0.0)
+    with pytest.raises(AssertionError, match="200"):
+        await test_one_address_gets_ten_guesses_and_the_owner_stays_in(tmp_path)
+
+
 async def test_a_thousand_addresses_get_a_hundred_guesses_together(tmp_path: Path) -> None:
     with served(tmp_path, trusted_proxies=["127.0.0.1"]) as farm:
         owner = await farm.logged_in()

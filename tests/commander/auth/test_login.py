@@ -161,7 +161,7 @@ async def test_no_secret_is_on_the_disk(tmp_path: Path) -> None:
     with served(tmp_path, password=PASSWORD, password_hash=None) as farm:
         browser = await farm.logged_in()
         answer = await browser.post("/settings/api-keys", data={"name": "canary"})
-        key = answer.text.partition('id="new-key-secret">')[2].partition("<")[0]
+        key = answer.text.partition('<code id="new-key" tabindex="0">')[2].partition("<")[0]
         assert key.startswith("rk_")
         secrets = [PASSWORD, key, *browser.cookies.values()]
         assert len(secrets) == 3

@@ -59,6 +59,14 @@ async def test_a_page_of_another_site_changes_nothing(farm: Served, kind: str) -
     assert farm.auth.keys.all() == []
 
 
+async def test_control_without_the_check_of_origins_it_would(farm: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Origins, "refusal", lambda self, scope: None)
+    with pytest.raises(AssertionError):
+        await test_a_page_of_another_site_changes_nothing(farm, "another site")
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        await test_a_page_of_another_site_opens_no_socket(farm, "another site")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in FOREIGN if kind != "none"])
 async def test_nobody_is_logged_in_by_a_page_of_another_site(farm: Served, kind: str) -> None:
     async with httpx.AsyncClient(base_url=farm.url, headers=_headers(farm, kind)) as browser:
@@ -130,7 +138,7 @@ async def test_an_api_key_needs_neither_origin_nor_token(farm: Served) -> None:
 async def _key(farm: Served) -> tuple[str, str]:
     browser = await farm.logged_in()
     text = (await browser.post("/settings/api-keys", data={"name": "one"})).text
-    return "one", text.partition('id="new-key-secret">')[2].partition("<")[0]
+    return "one", text.partition('<code id="new-key" tabindex="0">')[2].partition("<")[0]
 
 
 @pytest.mark.parametrize(

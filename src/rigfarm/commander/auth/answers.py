@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from litestar import MediaType, Request, Response
@@ -10,11 +11,17 @@ from litestar.datastructures import Cookie
 from rigfarm.commander.auth.auth import Auth
 from rigfarm.commander.auth.connection import cookie_name, is_https
 from rigfarm.commander.auth.model import Session, Viewer
+from rigfarm.units import duration
 
-__all__ = ["Page", "WebRequest", "go", "own_session", "session_cookie", "signed_out"]
+__all__ = ["Page", "WebRequest", "ago", "go", "own_session", "session_cookie", "signed_out"]
 
 Page: TypeAlias = Response[Any]
 WebRequest: TypeAlias = Request[Viewer, Viewer, Any]
+
+
+def ago(moment: datetime) -> str:
+    """How long that is past, for people."""
+    return duration((datetime.now(UTC) - moment).total_seconds())
 
 
 def own_session(request: WebRequest) -> Session:

@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlsplit
 
-from litestar import Request
-from litestar.connection import ASGIConnection
+from litestar import MediaType, Request
 from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException, TooManyRequestsException
 from litestar.middleware import ASGIMiddleware
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from rigfarm.commander.auth.connection import address_of, cookie_name, header, is_htmx, is_https, safe_next
+from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, header, is_htmx, is_https, safe_next
 from rigfarm.commander.auth.model import Viewer, csrf_matches
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Gate(ASGIMiddleware):
     def viewer_of(self, scope: Scope) -> Viewer | None:
         """Who holds the session cookie of this connection."""
         name = cookie_name(scope, https=is_https(scope, self._auth.public_url))
-        secret = ASGIConnection[Any, Any, Any, Any](scope).cookies.get(name)
+        secret = cookie(scope, name)
         if not secret:
             return None
         session = self._auth.sessions.find(secret, address_of(scope))
@@ -101,11 +100,13 @@ class Gate(ASGIMiddleware):
             )
         if is_htmx(scope):
             url = urlsplit(header(scope, b"hx-current-url"))
-            answer = ASGIResponse(status_code=401, headers={"HX-Redirect": _login(url.path, url.query)})
+            answer = ASGIResponse(
+                status_code=401, headers={"HX-Redirect": _login(url.path, url.query)}, media_type=MediaType.TEXT
+            )
         else:
             own = (scope["path"], scope["query_string"].decode("latin-1"))
             target = _login(*own) if scope.get("method") in _SAFE else "/login"
-            answer = ASGIResponse(status_code=303, headers={"Location": target})
+            answer = ASGIResponse(status_code=303, headers={"Location": target}, media_type=MediaType.TEXT)
         await answer(scope, receive, send)
 
     # WebSockets

@@ -38,7 +38,7 @@ async def login_page(
     """The form; whoever is in already goes on."""
     if auth.gate.viewer_of(request.scope) is not None:
         return go(safe_next(target))
-    return render(request, "login.html", next=safe_next(target), error=None)
+    return render(request, "login.html", next=safe_next(target), error="")
 
 
 @post("/login", opt={"open": True}, status_code=200, include_in_schema=False)

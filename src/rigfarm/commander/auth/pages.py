@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from msgspec import Struct
 
-from rigfarm.commander.auth.answers import Page, WebRequest, go, own_session, signed_out
+from rigfarm.commander.auth.answers import Page, WebRequest, ago, go, own_session, signed_out
 from rigfarm.commander.auth.auth import Auth
 from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.auth.keys import ApiKeys
@@ -56,7 +56,7 @@ async def revoke_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], ke
 @get("/settings/sessions", include_in_schema=False)
 async def sessions_page(request: WebRequest, sessions: NamedDependency[Sessions]) -> Page:
     """Who is logged in, from where."""
-    return render(request, "sessions.html", sessions=sessions.all(), own=own_session(request))
+    return render(request, "sessions.html", sessions=sessions.all(), own=own_session(request), ago=ago)
 
 
 @post("/settings/sessions/{name:str}/end", status_code=200, include_in_schema=False)
@@ -111,5 +111,5 @@ routes = [
 
 
 def _settings(request: WebRequest, keys: ApiKeys, *, status: int = 200, **context: object) -> Page:
-    shown = {"made": None, "secret": None, "name": "", "error": None} | context
-    return render(request, "settings.html", status=status, keys=keys.all(), **shown)
+    shown = {"made": None, "secret": None, "name": "", "error": ""} | context
+    return render(request, "settings.html", status=status, keys=keys.all(), ago=ago, **shown)
