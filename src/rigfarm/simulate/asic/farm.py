@@ -50,6 +50,7 @@ class FakeAsicFarm:
     def __init__(self, devices: Iterable[FakeAsic], network: str = DEFAULT_NETWORK) -> None:
         self.devices: dict[str, FakeAsic] = {}
         self._servers: dict[str, list[asyncio.Server]] = {}
+        self._plugged: dict[str, set[Port]] = {}
         self._free = _addresses(network)
         for device in devices:
             self._place(device)
@@ -80,12 +81,15 @@ class FakeAsicFarm:
         """Open its ports."""
         device = self.devices[ip]
         make = makes()[device.make]
-        self._servers[ip] = [await _listen(device, make, port) for port in make.ports]
+        self._plugged[ip] = set()
+        self._servers[ip] = [await _listen(device, make, port, self._plugged[ip]) for port in make.ports]
 
     def unplug(self, ip: str) -> None:
-        """Close its ports: new connections are refused, open ones go on until they end."""
+        """Close its ports and cut its connections."""
         for server in self._servers.pop(ip, []):
             server.close()
+        for port in list(self._plugged.pop(ip, ())):
+            port.cut()
 
     async def move(self, old: str, new: str) -> None:
         """The device at `old` gets another address, as from a DHCP server."""
@@ -125,8 +129,8 @@ def _addresses(network: str) -> Iterator[str]:
         yield str(address)
 
 
-async def _listen(device: FakeAsic, make: Make, port: int) -> asyncio.Server:
+async def _listen(device: FakeAsic, make: Make, port: int, plugged: set[Port]) -> asyncio.Server:
     kind: type[Port] = RpcPort if make.ports[port] == "rpc" else HttpPort
     return await asyncio.get_running_loop().create_server(
-        lambda: kind(device, make), device.ip, port, reuse_address=True, backlog=64
+        lambda: kind(device, make, plugged), device.ip, port, reuse_address=True, backlog=64
     )

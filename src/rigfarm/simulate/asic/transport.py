@@ -27,9 +27,10 @@ _KEEP_ALIVE_S = 5.0
 class Port(asyncio.Protocol):
     """One connection to a fake. Subclasses cut requests out of what arrives and say what the answer is."""
 
-    def __init__(self, asic: FakeAsic, make: Make) -> None:
+    def __init__(self, asic: FakeAsic, make: Make, plugged: set[Port]) -> None:
         self.asic = asic
         self.make = make
+        self._plugged = plugged
         self.received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._writable = True
@@ -38,13 +39,20 @@ class Port(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._plugged.add(self)
         self.asic.traffic.connected()
         if self.asic.restarting:
             self._reset()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._plugged.discard(self)
         self.asic.traffic.disconnected()
+
+    def cut(self) -> None:
+        """The cable is out."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -140,7 +148,7 @@ class RpcPort(Port):
             return False
         self.received.clear()
         command = str(request.get("command") or request.get("cmd") or "")
-        question = f"{command} {request['parameter']}" if "parameter" in request else command
+        question = " ".join(str(value) for key, value in request.items() if key != "data")
         self.reply(question, msgspec.json.encode(self.twisted(self._answer(command, request))) + b"\0", close=True)
         return False
 

@@ -1,0 +1,152 @@
+"""An operator's order to a device, from "may it?" to "did it?", in words."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from urllib.parse import urlsplit
+
+from msgspec.structs import asdict
+
+from rigfarm.sentry.asic import clean
+from rigfarm.sentry.asic.answer import DeviceAnswer
+from rigfarm.sentry.asic.conversations import Conversations
+from rigfarm.sentry.asic.readers.base import Reader, ReadingError, Refused, Scope
+from rigfarm.sentry.asic.unit import Unit
+from rigfarm.sentry.parts import OrderOutcome
+from rigfarm.wire.orders import Locate, Order, Pause, PowerLimit, Restart, Resume, SetPools
+
+__all__ = ["OrderDesk"]
+
+_OBEY_S = 30.0
+_READ_S = 8.0
+_AT_ONCE = 64
+"""An operator may give one order to a thousand devices: they follow in waves."""
+_MAX_POOLS = 8
+_SCHEMES = ("stratum+tcp", "stratum+ssl", "stratum+tls", "stratum2+tcp", "stratum+udp")
+_DONE = {
+    Restart: "It restarts.",
+    Pause: "It has stopped hashing.",
+    Resume: "It hashes again.",
+    SetPools: "It mines to the new pools.",
+}
+
+
+class OrderDesk:
+    """Passes orders on and looks whether they took effect: some firmwares say yes and do nothing."""
+
+    def __init__(self, conversations: Conversations, effect_s: float = 60.0, look_every_s: float = 2.0) -> None:
+        self._conversations = conversations
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._effect_s = effect_s
+        self._look_every_s = look_every_s
+
+    async def carry_out(self, unit: Unit, order: Order) -> OrderOutcome:
+        """What came of it: done, refused by us or the device, or failed."""
+        async with self._at_once:
+            return await self._carry_out(unit, order)
+
+    async def _carry_out(self, unit: Unit, order: Order) -> OrderOutcome:
+        reader = unit.reader
+        if reader is None or unit.state != "reading":
+            return "failed", f"It cannot be reached now: {unit.detail or 'it was not read yet.'}"
+        try:
+            _check(reader, unit, order)
+            async with self._conversations.with_device(unit.ip), asyncio.timeout(_OBEY_S):
+                await reader.obey(order)
+        except Refused as refusal:
+            return "refused", clean.text(str(refusal), 300) or "The device refused it."
+        except TimeoutError:
+            return "failed", f"The device did not answer within {_OBEY_S:.0f} s."
+        try:
+            return await self._effect(unit, reader, order)
+        finally:
+            unit.wake.set()
+
+    async def _effect(self, unit: Unit, reader: Reader, order: Order) -> OrderOutcome:
+        """Look until the device shows the effect."""
+        if isinstance(order, PowerLimit):
+            return "done", f"Its power limit is {order.watts:.0f} W."
+        before = unit.reading.uptime_s if unit.reading else None
+        until = time.monotonic() + self._effect_s
+        while time.monotonic() < until:
+            seen = _shows(order, await self._look(unit, reader), before)
+            if seen is not None:
+                return "done", seen
+            await asyncio.sleep(self._look_every_s)
+        return "failed", f"It did not refuse, but {self._effect_s:.0f} s later nothing has changed."
+
+    async def _look(self, unit: Unit, reader: Reader) -> DeviceAnswer:
+        """A fresh reading; silent if there is none to be had."""
+        try:
+            async with self._conversations.with_device(unit.ip), asyncio.timeout(_READ_S):
+                return await reader.read(Scope.WHOLE)
+        except (ReadingError, TimeoutError):
+            return DeviceAnswer()
+
+
+def _check(reader: Reader, unit: Unit, order: Order) -> None:
+    """Raise Refused for what need not be tried."""
+    name = _name(order)
+    if name not in reader.nature.supports:
+        what = " ".join(part for part in (reader.nature.what, f"with {reader.nature.firmware}") if part)
+        raise Refused(f"{what} cannot do that ({name}).")
+    if isinstance(order, PowerLimit):
+        _check_power(unit, order.watts)
+    if isinstance(order, SetPools):
+        _check_pools(order)
+
+
+def _check_power(unit: Unit, watts: float) -> None:
+    specs = unit.specs
+    low, high = (specs.power_limit_min_w, specs.power_limit_max_w) if specs else (None, None)
+    if clean.power(watts) is None or not watts:
+        raise Refused("A power limit is a number of watts above zero.")
+    if (low is not None and watts < low) or (high is not None and watts > high):
+        raise Refused(f"{watts:.0f} W is outside of what it takes: {low or 0:.0f} to {high or 0:.0f} W.")
+
+
+def _check_pools(order: SetPools) -> None:
+    if not 1 <= len(order.pools) <= _MAX_POOLS:
+        raise Refused(f"Between one and {_MAX_POOLS} pools, please.")
+    for pool in order.pools:
+        url = urlsplit(pool.url)
+        try:
+            port = url.port
+        except ValueError:
+            port = None
+        if url.scheme not in _SCHEMES or not url.hostname or port is None:
+            raise Refused(f"{pool.url} is no pool address: write it as stratum+tcp://host:port.")
+        if any(clean.text(text, 400) != text for text in asdict(pool).values()):
+            raise Refused("A pool's address, user and password are plain text without line ends.")
+
+
+def _name(order: Order) -> str:
+    """Its name on the wire."""
+    return str(type(order).__struct_config__.tag)
+
+
+def _shows(order: Order, answer: DeviceAnswer, uptime_before: float | None) -> str | None:
+    """The sentence for an effect that is visible in this answer, or None."""
+    match order:
+        case Restart():
+            seen = answer.silent or (answer.uptime_s is not None and answer.uptime_s < (uptime_before or 0))
+        case Pause():
+            seen = not answer.silent and (answer.mining is False or answer.hashrate == 0)
+        case Resume():
+            seen = not answer.silent and answer.mining is not False
+        case Locate(on=on):
+            return _blinks(answer, on)
+        case SetPools(pools=pools):
+            seen = [pool.url for pool in answer.pools][:1] == [pools[0].url]
+        case _:
+            seen = True
+    return _DONE.get(type(order), "Done.") if seen else None
+
+
+def _blinks(answer: DeviceAnswer, on: bool) -> str | None:
+    if answer.silent or answer.light not in (on, None):
+        return None
+    if answer.light is None:
+        return "It took the order; it does not tell whether it blinks."
+    return "It blinks." if on else "It no longer blinks."

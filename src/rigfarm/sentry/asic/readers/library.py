@@ -1,0 +1,282 @@
+"""Most makes: through pyasic_rs, the Rust library that knows thirty of them.
+
+Its traps, found with 0.8.6: a dead device still gives a reading (boards without values, a hashrate of 0, "is mining"),
+and so do fields that were not asked for; it may panic on garbage, and a panic is no Exception; a number out of range
+raises when the attribute is read; `restart` and `pause` may say yes although the device refused. A cancelled call lets
+go of its connections and memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from pyasic_rs import Miner, MinerFactory, Pool, PoolGroup
+from pyasic_rs.data import BoardData, ChipData, HashRate, HashRateUnit, MinerData, TuningTarget
+from pyasic_rs.data import PoolData as MinerPool
+
+from rigfarm.sentry.asic import clean
+from rigfarm.sentry.asic.answer import BoardAnswer, ChipAnswer, DeviceAnswer, Nature, PoolAnswer
+from rigfarm.sentry.asic.model import Login
+from rigfarm.sentry.asic.readers.base import ReadingError, Refused, Scope
+from rigfarm.sentry.asic.readers.plan import steps
+from rigfarm.wire.orders import Locate, Order, Pause, PowerLimit, Restart, Resume, SetPools
+
+__all__ = ["LibraryReader", "identify"]
+
+_T = TypeVar("_T")
+
+_FIRMWARES = (
+    "AntMiner Stock",
+    "Auradine Stock",
+    "AvalonMiner Stock",
+    "Bitaxe Stock",
+    "Braiins",
+    "Elphapex Stock",
+    "ForgeOS Stock",
+    "Goldshell Stock",
+    "LuxOS",
+    "Marathon",
+    "Nerdaxe Stock",
+    "Proto Stock",
+    "SealMiner Stock",
+    "UMC OS",
+    "VNish",
+    "VolcMiner Stock",
+    "WhatsMiner Stock",
+)
+"""By these names the library takes a login for identifying; which of them it will be is not known before."""
+
+
+async def identify(ip: str, login: Login | None) -> LibraryReader | None:
+    """A reader for the device at `ip`, or None if the library does not know it, or does not get in.
+
+    Every device has a factory of its own: a login given to one is never tried on another.
+    """
+    factory = MinerFactory()
+    for firmware in _FIRMWARES if login else ():
+        with suppress(ValueError):  # another version of the library may know fewer
+            factory = factory.with_firmware_discovery_auth(firmware, login.username, login.password)  # type: ignore[union-attr]
+    miner = await _calm(factory.get_miner(ip))
+    if miner is None:
+        return None
+    if login is not None:
+        miner.set_auth(login.username, login.password)
+    return LibraryReader(miner)
+
+
+async def _calm(call: Awaitable[_T]) -> _T:
+    """Await a call of the library; whatever it throws, a panic included, becomes a ReadingError."""
+    try:
+        return await call
+    except Exception as error:
+        raise ReadingError("unreachable", _reason(error)) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ReadingError("unreachable", "It answers in a way that breaks its reader.") from error
+
+
+def _reason(error: Exception) -> str:
+    return clean.text(str(error), 200) or type(error).__name__
+
+
+class LibraryReader:
+    """One device known to pyasic_rs. The handle is kept: the first reading of a new one costs twenty times as much."""
+
+    def __init__(self, miner: Miner) -> None:
+        self._miner = miner
+        self._kept = DeviceAnswer()
+        self.nature = Nature(
+            make=miner.make,
+            model=miner.model,
+            firmware=miner.firmware,
+            algorithm=str(miner.algo),
+            supports=_supported(miner),
+            boards_expected=miner.expected_hashboards,
+            chips_expected=miner.expected_chips,
+            fans_expected=miner.expected_fans,
+        )
+
+    async def read(self, scope: Scope) -> DeviceAnswer:
+        answer = DeviceAnswer(identified=scope is not Scope.PULSE)
+        for step in steps(self._miner.firmware, scope):
+            data = await _calm(self._miner.get_data(exclude=step.exclude))
+            for field in step.wanted:
+                _TAKE[field](answer, data)
+            if answer.silent:
+                return answer
+        if scope is Scope.PULSE:
+            _remember(answer, self._kept)
+        elif not answer.silent:
+            self._kept = answer
+        return answer
+
+    async def obey(self, order: Order) -> None:
+        try:
+            taken = await _calm(self._carry_out(order))
+        except ReadingError as error:
+            raise Refused(error.message) from error
+        if not taken:
+            raise Refused("The device did not accept it.")
+
+    def _carry_out(self, order: Order) -> Awaitable[bool]:
+        match order:
+            case Restart():
+                return self._miner.restart()
+            case Pause():
+                return self._miner.pause()
+            case Resume():
+                return self._miner.resume()
+            case Locate(on=on):
+                return self._miner.set_fault_light(on)
+            case PowerLimit(watts=watts):
+                return self._miner.set_power_limit(watts)
+            case SetPools(pools=pools):
+                wanted = [Pool(url=pool.url, username=pool.user, password=pool.password) for pool in pools]
+                return self._miner.set_pools_config([PoolGroup(name="default", quota=1, pools=wanted)])
+            case _:
+                raise Refused("An ASIC cannot do that.")
+
+    def close(self) -> None:
+        """Nothing is kept but the handle."""
+
+
+def _supported(miner: Miner) -> frozenset[str]:
+    can = {
+        "restart": miner.supports_restart,
+        "pause": miner.supports_pause,
+        "resume": miner.supports_resume,
+        "locate": miner.supports_set_fault_light,
+        "power-limit": miner.supports_set_power_limit,
+        "set-pools": miner.supports_pools_config,
+    }
+    return frozenset(order for order, able in can.items() if able)
+
+
+_KEPT_FIELDS = (
+    "mac",
+    "serial",
+    "hostname",
+    "firmware_version",
+    "control_board",
+    "expected_hashrate",
+    "power_w",
+    "power_limit_min_w",
+    "power_limit_max_w",
+    "mining",
+    "state",
+    "light",
+)
+
+
+def _remember(answer: DeviceAnswer, kept: DeviceAnswer) -> None:
+    """Fill in what this reading did not ask for."""
+    for name in _KEPT_FIELDS:
+        if getattr(answer, name) is None:
+            setattr(answer, name, getattr(kept, name))
+    answer.messages = answer.messages or kept.messages
+
+
+def _told(read: Callable[[], _T]) -> _T | None:
+    """An attribute, or None where its value is out of Python's range (an uptime of a billion years)."""
+    try:
+        return read()
+    except (OverflowError, ValueError, RuntimeError):
+        return None
+
+
+def _uptime(answer: DeviceAnswer, data: MinerData) -> None:
+    uptime = _told(lambda: data.uptime)
+    answer.uptime_s = uptime.total_seconds() if uptime is not None else None
+
+
+def _limits(answer: DeviceAnswer, data: MinerData) -> None:
+    power = data.tuning_capabilities.power if data.tuning_capabilities else None
+    if power is not None:
+        answer.power_limit_min_w = _watts(power.minimum)
+        answer.power_limit_max_w = _watts(power.maximum)
+
+
+def _control_board(answer: DeviceAnswer, data: MinerData) -> None:
+    board = data.control_board_version
+    answer.control_board = board.name if board is not None else None
+
+
+def _state(answer: DeviceAnswer, data: MinerData) -> None:
+    answer.state = str(data.operating_state) if data.operating_state is not None else None
+
+
+def _pools(answer: DeviceAnswer, data: MinerData) -> None:
+    answer.pools = [_pool(pool) for group in data.pools for pool in group.pools]
+
+
+def _keep(name: str, take: Callable[[MinerData], object]) -> Callable[[DeviceAnswer, MinerData], None]:
+    def into(answer: DeviceAnswer, data: MinerData) -> None:
+        setattr(answer, name, take(data))
+
+    return into
+
+
+_TAKE: dict[str, Callable[[DeviceAnswer, MinerData], None]] = {
+    "Chips": lambda answer, data: None,  # they come with their boards
+    "ControlBoardVersion": _control_board,
+    "ExpectedHashrate": _keep("expected_hashrate", lambda data: _per_second(data.expected_hashrate)),
+    "Fans": _keep("fans", lambda data: [fan.rpm for fan in data.fans]),
+    "FirmwareVersion": _keep("firmware_version", lambda data: data.firmware_version),
+    "Hashboards": _keep("boards", lambda data: [_board(board) for board in data.hashboards]),
+    "Hashrate": _keep("hashrate", lambda data: _per_second(data.hashrate)),
+    "Hostname": _keep("hostname", lambda data: data.hostname),
+    "IsMining": _keep("mining", lambda data: data.is_mining),
+    "LightFlashing": _keep("light", lambda data: data.light_flashing),
+    "Mac": _keep("mac", lambda data: data.mac),
+    "Messages": _keep("messages", lambda data: [message.message for message in data.messages]),
+    "OperatingState": _state,
+    "Pools": _pools,
+    "SerialNumber": _keep("serial", lambda data: data.serial_number),
+    "TuningCapabilities": _limits,
+    "Uptime": _uptime,
+    "Wattage": _keep("power_w", lambda data: data.wattage),
+}
+
+
+def _watts(target: TuningTarget | None) -> float | None:
+    return target.watts if target is not None else None
+
+
+def _per_second(rate: HashRate | None) -> float | None:
+    return rate.as_unit(HashRateUnit.Hash).value if rate is not None else None
+
+
+def _pool(pool: MinerPool) -> PoolAnswer:
+    return PoolAnswer(
+        url=str(pool.url) if pool.url is not None else None,
+        user=pool.user,
+        alive=pool.alive,
+        active=pool.active,
+        accepted=pool.accepted_shares,
+        rejected=pool.rejected_shares,
+    )
+
+
+def _board(board: BoardData) -> BoardAnswer:
+    return BoardAnswer(
+        index=board.position,
+        serial=board.serial_number,
+        active=board.active,
+        hashrate=_per_second(board.hashrate),
+        expected_hashrate=_per_second(board.expected_hashrate),
+        board_c=board.board_temperature,
+        inlet_c=board.inlet_chip_temperature,
+        outlet_c=board.outlet_chip_temperature,
+        chips=board.working_chips,
+        chips_expected=board.expected_chips,
+        voltage_v=board.voltage,
+        frequency_mhz=board.frequency,
+        chip_details=[_chip(chip) for chip in board.chips],
+    )
+
+
+def _chip(chip: ChipData) -> ChipAnswer:
+    return ChipAnswer(chip.position, chip.temperature, _per_second(chip.hashrate), chip.working)

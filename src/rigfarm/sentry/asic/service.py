@@ -1,0 +1,255 @@
+"""The ASICs of a LAN: everything the Sentry's pages and its link may ask for, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from rigfarm.sentry.asic.addresses import parse_range
+from rigfarm.sentry.asic.conversations import Conversations
+from rigfarm.sentry.asic.csv_import import CsvError, Entry, checked_name, parse_csv
+from rigfarm.sentry.asic.enrol import EnrolledRig, WantedRig, enrol
+from rigfarm.sentry.asic.follow import Follower
+from rigfarm.sentry.asic.happenings import Happenings
+from rigfarm.sentry.asic.interpret import AsicReading
+from rigfarm.sentry.asic.limits import raise_file_limit
+from rigfarm.sentry.asic.model import InputError
+from rigfarm.sentry.asic.orders import OrderDesk
+from rigfarm.sentry.asic.poller import Pace, Poller
+from rigfarm.sentry.asic.recognise import Recogniser
+from rigfarm.sentry.asic.roster import Roster
+from rigfarm.sentry.asic.scan import Find, Scan, ScanProgress
+from rigfarm.sentry.asic.unit import Unit
+from rigfarm.sentry.asic.views import DeviceView, view
+from rigfarm.sentry.parts import OrderOutcome
+from rigfarm.wire.frames import Verdict
+from rigfarm.wire.orders import Order
+
+__all__ = ["AsicService", "CsvRejected"]
+
+_log = structlog.get_logger(__name__)
+
+
+class CsvRejected(ValueError):  # noqa: N818 - the operator's list was
+    """A CSV with mistakes: nothing of it was taken."""
+
+    def __init__(self, errors: list[CsvError]) -> None:
+        super().__init__(f"{len(errors)} lines need another look")
+        self.errors = errors
+
+
+class AsicService:
+    """`run` does the work; every other method may be called while it runs, and returns soon."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        pace: Pace | None = None,
+        recogniser: Recogniser | None = None,
+        order_effect_s: float = 60.0,
+        order_look_every_s: float = 2.0,
+    ) -> None:
+        self.happenings = Happenings()
+        self.roster = Roster(data_dir / "asics.sqlite")
+        self.on_reading: Callable[[Unit, AsicReading], None] = lambda unit, reading: None
+        """Set by whoever reports."""
+        self.on_tokens_changed: Callable[[], None] = lambda: None
+        self._recogniser = recogniser or Recogniser()
+        self._conversations = Conversations()
+        self._follower = Follower(lambda: self.roster, self.roster.save_soon, self.happenings)
+        self.poller = Poller(
+            self._recogniser,
+            self._follower,
+            self.happenings,
+            lambda unit, reading: self.on_reading(unit, reading),
+            self._conversations,
+            pace,
+        )
+        self._orders = OrderDesk(self._conversations, order_effect_s, order_look_every_s)
+        self._scan: Scan | None = None
+        self._scan_task: asyncio.Task[None] | None = None
+        self._running = False
+
+    async def load(self) -> None:
+        """Read the list; before anything else."""
+        await self.roster.load()
+
+    async def run(self) -> None:
+        """Read all devices of the list, cycle after cycle, until cancelled. May be run again afterwards."""
+        await self.roster.open()
+        self._running = True
+        self._enough_files()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.roster.keep_saving())
+                tasks.create_task(self.poller.run(self.roster))
+        finally:
+            self._running = False
+            await self.cancel_scan()
+            await self._recogniser.close()
+            await self.roster.close()
+
+    # The list
+
+    def devices(self) -> list[DeviceView]:
+        """All of them, as their operator sees them."""
+        return [view(unit) for unit in self.roster]
+
+    def device(self, id: int) -> DeviceView:
+        """One of them; InputError if it is gone."""
+        return view(self.roster[id])
+
+    async def add(self, *entries: Entry) -> list[DeviceView]:
+        """New devices, all or none; InputError says what is wrong."""
+        units = await self.roster.add(*entries)
+        for unit in units:
+            self._begin(unit)
+            self.happenings.tell("info", unit.ip, f"{unit.name}: added to the list")
+        self._enough_files()
+        self._tell_tokens(units)
+        return [view(unit) for unit in units]
+
+    async def add_csv(self, text: str) -> list[DeviceView]:
+        """All devices of a CSV; CsvRejected lists the mistakes by line, and then nothing was added."""
+        entries, errors = parse_csv(text)
+        if not entries and not errors:
+            errors = [CsvError(1, "There is no device in it: a line is ip,name,token,username,password,model.")]
+        if errors:
+            raise CsvRejected(errors)
+        return await self.add(*entries)
+
+    async def edit(self, id: int, entry: Entry, *, keep_token: bool = False, keep_login: bool = False) -> DeviceView:
+        """Change a device; without `keep_…` an empty token or login takes away the old one."""
+        unit = await self.roster.edit(id, entry, keep_token=keep_token, keep_login=keep_login)
+        self._look_anew(unit)
+        self._tell_tokens([unit])
+        return view(unit)
+
+    async def accept(self, id: int) -> DeviceView:
+        """Take the device that is at this address now for the one that is meant (after an ID mismatch)."""
+        unit = await self.roster.accept(id)
+        self._look_anew(unit)
+        return view(unit)
+
+    async def remove(self, id: int) -> None:
+        """Take a device off the list. In the Commander its rig stays, and goes offline."""
+        unit = await self.roster.remove(id)
+        await self.poller.drop(unit)
+        self.happenings.tell("info", unit.ip, f"{unit.name}: removed from the list")
+        self._tell_tokens([unit])
+
+    # Scan and enrolment
+
+    def start_scan(self, text: str) -> ScanProgress:
+        """Begin to look for devices in the given addresses; a scan under way goes on instead."""
+        if self._scan is not None and self._scan_task is not None and not self._scan_task.done():
+            raise InputError("range", "A scan is under way already: cancel it, or wait for its end.")
+        addresses = parse_range(text)
+        self._scan = Scan(
+            text.strip(), addresses, self._recogniser, self._conversations, self._follower, lambda: self.roster
+        )
+        self._scan_task = asyncio.create_task(self._scan.run())
+        self.happenings.tell("info", "", f"Scanning {text.strip()}: {len(addresses)} addresses")
+        return self._scan.progress
+
+    @property
+    def scan(self) -> ScanProgress | None:
+        """The scan under way, or the last one."""
+        return self._scan.progress if self._scan is not None else None
+
+    async def cancel_scan(self) -> None:
+        """End the scan; what it found stays."""
+        if self._scan_task is not None:
+            self._scan_task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._scan_task
+
+    async def enrol(self, commander: str, key: str, names: dict[str, str]) -> list[DeviceView]:
+        """Make rigs for finds of the last scan (address -> name) and add them, tokens and all."""
+        chosen = [self._find(ip) for ip in names]
+        if not chosen:
+            raise InputError("names", "Choose at least one device.")
+        wanted = [WantedRig(checked_name(names[find.ip]) or find.ip, mac=find.identity.mac) for find in chosen]
+        _check_distinct(wanted)
+        made = await enrol(commander, key, wanted)
+        added: list[DeviceView] = []
+        for find, rig in zip(chosen, made, strict=False):
+            added.append(await self._adopt(find, rig))
+        if len(made) < len(chosen):
+            message = f"{len(made)} of {len(chosen)} were enrolled, then the Commander refused; try the rest again."
+            raise InputError("names", message)
+        return added
+
+    async def _adopt(self, find: Find, rig: EnrolledRig) -> DeviceView:
+        """Give a find its token: a device of the list, or a new one."""
+        if find.known is None:
+            return (await self.add(Entry(find.ip, rig.name, rig.token)))[0]
+        unit = self.roster[find.known]
+        entry = Entry(unit.ip, rig.name, rig.token, model=unit.device.model)
+        return await self.edit(find.known, entry, keep_login=True)
+
+    def _find(self, ip: str) -> Find:
+        finds = self._scan.progress.finds if self._scan is not None else []
+        for find in finds:
+            if find.ip == ip:
+                return find
+        raise InputError("names", f"{ip} is not among what the last scan found.")
+
+    # For the link
+
+    async def judge(self, token: str, verdict: Verdict) -> None:
+        """The Commander's verdict on a token. A device whose token is no good stays listed, and is left alone."""
+        unit = self.roster.by_token(token)
+        if unit is None:
+            return
+        was_invalid = unit.device.token_invalid
+        await self.roster.judge(unit, verdict)
+        if unit.device.token_invalid and not was_invalid:
+            removed = verdict.kind == "removed"
+            why = "was removed in the Commander" if removed else "has a token that the Commander does not know"
+            self.happenings.tell("warning", unit.ip, f"{unit.name} {why}: no longer read for it")
+            unit.let_go()
+        elif was_invalid and not unit.device.token_invalid:
+            unit.wake.set()
+
+    async def order(self, token: str, order: Order) -> OrderOutcome:
+        """Carry an operator's order out."""
+        unit = self.roster.by_token(token)
+        if unit is None:
+            return "failed", "This Sentry has no device with that token."
+        state, words = await self._orders.carry_out(unit, order)
+        name = type(order).__struct_config__.tag
+        self.happenings.tell("good" if state == "done" else "warning", unit.ip, f"{unit.name}: {name}: {words}")
+        return state, words
+
+    def _begin(self, unit: Unit) -> None:
+        if self._running:
+            self.poller.add(unit)
+
+    def _look_anew(self, unit: Unit) -> None:
+        unit.let_go()
+        unit.failures = 0
+        unit.state, unit.detail = "new", ""
+        unit.wake.set()
+
+    def _tell_tokens(self, units: list[Unit]) -> None:
+        if any(unit.device.token for unit in units):
+            self.on_tokens_changed()
+
+    def _enough_files(self) -> None:
+        problem = raise_file_limit(len(self.roster))
+        if problem is not None:
+            _log.warning("asic.too_few_files", problem=problem)
+            self.happenings.tell("warning", "", problem)
+
+
+def _check_distinct(wanted: list[WantedRig]) -> None:
+    names = [rig.name.casefold() for rig in wanted]
+    for rig in wanted:
+        if names.count(rig.name.casefold()) > 1:
+            raise InputError("names", f"Two devices cannot both be called {rig.name}.")

@@ -1,0 +1,75 @@
+"""One device at work: its handle, its state, its last reading."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from rigfarm.sentry.asic import clean
+from rigfarm.sentry.asic.answer import DeviceAnswer
+from rigfarm.sentry.asic.interpret import AsicReading
+from rigfarm.sentry.asic.model import Device, DeviceState
+from rigfarm.sentry.asic.readers.base import Reader
+from rigfarm.wire.specs import Specs
+
+__all__ = ["Unit"]
+
+_UPTIME_SLACK_S = 20.0
+
+
+@dataclass(eq=False)
+class Unit:
+    """All times are of the monotonic clock unless they end in _ms."""
+
+    device: Device
+    state: DeviceState = "new"
+    detail: str = ""
+    """Why it is in this state, and what to do."""
+    reader: Reader | None = None
+    reading: AsicReading | None = None
+    specs: Specs | None = None
+    """Of the last reading that asked for them."""
+    read_at: float | None = None
+    read_at_ms: int | None = None
+    cycles: int = 0
+    """Readings that were reported."""
+    failures: int = 0
+    """In a row."""
+    whole_due: float = 0.0
+    chips_due: float = 0.0
+    checks_due: float | None = None
+    exposures: list[str] = field(default_factory=list)
+    neighbour_confirmed: bool = False
+    """The kernel's ARP table has named it as it names itself."""
+    greedy: bool = False
+    """It was cut off for answering without end."""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: look at it now."""
+
+    @property
+    def ip(self) -> str:
+        return self.device.ip
+
+    @property
+    def shown_state(self) -> DeviceState:
+        """What the list shows: a token that is no good outranks everything."""
+        return "token-invalid" if self.device.token_invalid else self.state
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.device.name or self.device.ip
+
+    def let_go(self) -> None:
+        """Forget the handle: the device will be recognised anew."""
+        if self.reader is not None:
+            self.reader.close()
+        self.reader = None
+
+    def skipped(self, answer: DeviceAnswer, now: float) -> bool:
+        """Whether its uptime is not what it would be had the same device run on: it restarted, or it is another."""
+        before, after = self.reading.uptime_s if self.reading else None, clean.uptime(answer.uptime_s)
+        if before is None or after is None or self.read_at is None:
+            return before != after
+        passed = now - self.read_at
+        return abs(after - before - passed) > _UPTIME_SLACK_S + 0.02 * passed

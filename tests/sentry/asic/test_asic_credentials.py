@@ -1,0 +1,144 @@
+"""Logins of devices: wrong ones are said, good ones go to their own device only, none is written in the open."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import structlog
+from asic_helpers import QUICK, Sentry, farm_of, sentry, until
+
+from rigfarm.sentry.asic.csv_import import Entry
+from rigfarm.sentry.asic.model import Device, Login
+from rigfarm.sentry.asic.readers import library
+from rigfarm.simulate.asic import FakeAsic, Fault
+from rigfarm.wire.codec import encode
+
+WITH_LOGIN = ["antminer-stock", "braiins", "iceriver"]
+
+
+@pytest.mark.parametrize("make", WITH_LOGIN)
+async def test_a_wrong_password_is_said_and_mended(asics: Sentry, make: str) -> None:
+    async with farm_of(FakeAsic(make, steady=True, password="its own")) as farm:
+        (ip,) = farm.devices
+        token = await asics.add(ip, login=Login("root", "guess"))
+        unit = await asics.state(token, "wrong-credentials")
+        assert "enter the user and password" in unit.detail
+        user = "admin" if make == "iceriver" else "root"
+        entry = Entry(ip, login=Login(user, "its own"))
+        await asics.service.edit(unit.device.id, entry, keep_token=True)
+        await asics.reading([token])
+        assert asics.ear.logs[token]
+
+
+@pytest.mark.parametrize("make", WITH_LOGIN)
+async def test_a_password_that_was_changed_later(asics: Sentry, make: str) -> None:
+    async with farm_of(make) as farm:
+        (ip,) = farm.devices
+        token = await asics.add(ip)
+        await asics.reading([token])
+        farm[ip].password = "new"
+        await asics.state(token, "wrong-credentials")
+        logs = len(asics.ear.logs[token])
+        await until(lambda: asics.by(token).failures > 2)
+        assert len(asics.ear.logs[token]) == logs, "nobody can tell whether it is the same device"
+        unit = asics.by(token)
+        user = "admin" if make == "iceriver" else "root"
+        await asics.service.edit(unit.device.id, Entry(ip, login=Login(user, "new")), keep_token=True)
+        await asics.reading([token])
+
+
+async def test_each_login_is_seen_by_its_own_device_only(asics: Sentry) -> None:
+    """Twelve devices with twelve passwords, read, scanned and checked side by side."""
+    devices = [FakeAsic(make, username="op", password=f"pw-{make}-{i}") for make in WITH_LOGIN for i in range(4)]
+    async with farm_of(*devices) as farm:
+        tokens = [await asics.add(d.ip, login=Login("op", d.password or "")) for d in farm.devices.values()]
+        await asics.reading(tokens)
+        asics.service.start_scan(",".join(farm.devices))
+        await until(lambda: asics.service.scan and asics.service.scan.state == "done")
+        for device in devices:
+            others = {d.password for d in devices if d is not device}
+            tried = {password for _, password in device.traffic.logins}
+            assert device.password in tried
+            assert not tried & others, f"{device.make} saw the password of another"
+
+
+async def test_control_one_factory_for_all_would_show_them_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutation: what identifies a device is kept from the one before, logins and all."""
+    kept = []
+    real = library.MinerFactory
+
+    def one_for_all() -> object:
+        if not kept:
+            kept.append(real())
+        return kept[0]
+
+    login = Login("op", "secret of the first")
+    async with farm_of(*[FakeAsic("antminer-stock", username="op", password=p) for p in (login.password, "x")]) as farm:
+        first, second = farm.devices
+        factory = real()
+        for firmware in library._FIRMWARES:
+            factory = factory.with_firmware_discovery_auth(firmware, login.username, login.password)
+        kept.append(factory)
+        monkeypatch.setattr(library, "MinerFactory", one_for_all)
+        await library.identify(first, None)
+        await library.identify(second, None)
+        assert ("op", "?") in farm[second].traffic.logins, "the second was tried with the login of the first"
+
+
+async def test_no_secret_leaves_the_sentry(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Canaries as user, password and token of a device that is read, fails and is ordered about."""
+    canary, user = "canary-password-7f3a", "canary-user-11b2"
+    said: list[str] = []
+    structlog.configure(processors=[lambda logger, name, event: said.append(repr(event)) or "line"])
+    caplog.set_level(logging.DEBUG)
+    try:
+        async with (
+            farm_of(FakeAsic("antminer-stock", username=user, password=canary)) as farm,
+            sentry(tmp_path) as asics,
+        ):
+            (ip,) = farm.devices
+            token = await asics.add(ip, login=Login(user, canary))
+            await asics.reading([token])
+            for fault in (Fault.GARBAGE, Fault.RESET):
+                farm[ip].fault = fault
+                await asics.state(token, "unreachable")
+            farm[ip].fault = Fault.NONE
+            await asics.reading([token])
+            seen = [
+                *asics.told,
+                *said,
+                caplog.text,
+                repr(asics.service.devices()),
+                repr(asics.by(token).device),
+                *(repr(encode(log)) for log in asics.ear.logs[token]),
+                *(repr(encode(specs)) for specs in asics.ear.all_specs[token]),
+            ]
+    finally:
+        structlog.reset_defaults()
+    assert not [text for text in seen if canary in text]
+    assert not [text for text in seen if token in text]
+    assert not [text for text in (*asics.told, *said, caplog.text) if user in text]
+
+
+async def test_only_its_own_user_reads_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    async with sentry(folder, QUICK) as asics:
+        await asics.add("127.0.0.9", login=Login("root", "hidden"))
+        files = [path for path in folder.iterdir() if path.name.startswith("asics.sqlite")]
+        assert files
+        assert [oct(path.stat().st_mode & 0o777) for path in files] == ["0o600"] * len(files)
+        assert oct(folder.stat().st_mode & 0o777) == "0o700"
+
+
+async def test_a_removed_password_is_gone_from_the_file(tmp_path: Path) -> None:
+    async with sentry(tmp_path) as asics:
+        (view,) = await asics.service.add(Entry("127.0.0.9", login=Login("root", "to be forgotten")))
+        await asics.service.remove(view.id)
+    assert not [path for path in tmp_path.iterdir() if b"to be forgotten" in path.read_bytes()]
+
+
+def test_a_login_does_not_show_itself() -> None:
+    device = Device(id=1, ip="10.0.0.1", token="rf_secret", login=Login("root", "secret"))
+    assert "secret" not in repr(device) + str(device) + repr(device.login)

@@ -1,0 +1,95 @@
+"""Dead devices cost the living nothing (RELIABILITY row 33), counted by cycles: how often the living were read while
+the dead were asked as well.
+
+The control is a poller without a lane of their own for the dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from pathlib import Path
+
+import pytest
+from asic_helpers import QUICK, Sentry, farm_of, sentry, until
+from asic_promise import record, scaled
+
+from rigfarm.sentry.asic import poller as poller_module
+from rigfarm.sentry.asic.poller import Pace
+from rigfarm.simulate.asic import FakeAsic, Fault
+
+LIVING, DEAD = scaled(6, 40), scaled(12, 160)
+PACE = dataclasses.replace(
+    QUICK, cycle=0.2, reading=0.4, recognising=0.4, backoff_max=0.4, living_at_once=3, dead_at_once=3, whole_every=60.0
+)
+"""Fewer places than dead devices, as in a farm of thousands."""
+
+
+async def cycles_of_the_living(folder: Path, dead: int, pace: Pace = PACE) -> float:
+    """How often a living device was read, per cycle that passed."""
+    async with farm_of(*["bitaxe"] * (LIVING + dead), steady=False) as farm, sentry(folder, pace) as asics:
+        addresses = list(farm.devices)
+        tokens = [await asics.add(ip) for ip in addresses]
+        await asics.reading(tokens)
+        for ip in addresses[LIVING : LIVING + dead // 2]:
+            farm[ip].fault = Fault.SILENT
+        for ip in addresses[LIVING + dead // 2 :]:
+            farm.unplug(ip)
+        await settled(asics, tokens[LIVING:])
+        units = [asics.by(token) for token in tokens[:LIVING]]
+        before, started = [unit.cycles for unit in units], time.monotonic()
+        await asyncio.sleep(10 * pace.cycle)
+        passed = (time.monotonic() - started) / pace.cycle
+        return min(unit.cycles - b for unit, b in zip(units, before, strict=True)) / passed
+
+
+async def settled(asics: Sentry, tokens: list[str]) -> None:
+    await until(lambda: all(asics.by(token).failures >= 2 for token in tokens), "all of them known to be dead", 60)
+
+
+async def test_the_living_are_read_in_every_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = await cycles_of_the_living(tmp_path / "alone", 0)
+    beside = await cycles_of_the_living(tmp_path / "beside", DEAD)
+    monkeypatch.setattr(poller_module, "_DEAD_AFTER", 10**9)  # the mutation: the dead share the lane of the living
+    shared = await cycles_of_the_living(tmp_path / "shared", DEAD) if DEAD else 0.0
+    record(
+        33,
+        f"{DEAD} dead devices, {LIVING} living ones: the slowest living one was read {beside:.2f} times a cycle, "
+        f"{alone:.2f} times without the dead",
+        n=LIVING,
+        bad=0 if beside > 0.8 * alone else LIVING,
+        control="no lane of their own for the dead",
+        control_bad=f"{shared:.2f} times a cycle",
+        unit="living devices delayed",
+    )
+    assert beside > 0.8 * alone
+    assert shared < 0.8 * alone, "the control must be seen"
+
+
+async def test_a_dead_device_is_asked_ever_more_rarely(asics: Sentry) -> None:
+    async with farm_of("luxos") as farm:
+        (ip,) = farm.devices
+        farm[ip].fault = Fault.EMPTY
+        token = await asics.add(ip)
+        unit = asics.by(token)
+        rests = []
+        for failures in range(1, 8):
+            unit.failures = failures
+            rests.append(asics.service.poller._rest(unit))
+        assert rests[0] < rests[1] < rests[-1] <= QUICK.backoff_max
+
+
+async def test_starts_are_spread_over_the_cycle(tmp_path: Path) -> None:
+    """A thousand devices are not asked in the same moment: within the first tenth of a cycle, not nearly all are."""
+    pace = dataclasses.replace(QUICK, cycle=1.0)
+    async with farm_of(*["bitaxe"] * 30, steady=False) as farm, sentry(tmp_path, pace) as asics:
+        started = asyncio.get_running_loop().time()
+        tokens = [await asics.add(ip) for ip in farm.devices]
+        await asics.reading(tokens)
+        first = sorted(asics.by(token).read_at or 0 for token in tokens)
+        assert first[-1] - first[0] > 0.25, f"all within {first[-1] - started:.2f} s"
+
+
+def test_the_farm_may_hold_any_of_them() -> None:
+    assert FakeAsic("bitaxe").fault is Fault.NONE
