@@ -1,11 +1,11 @@
-"""A Commander small enough to be an oracle: the real frames over real sockets, a dictionary for a journal, and faults on
-request."""
+"""A Commander small enough to be an oracle: real frames, real sockets, a dictionary as journal, faults on request."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import random
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -53,6 +53,7 @@ class ToyCommander:
         """Instead of a WebSocket."""
         self.close_at_hello: tuple[int, str] | None = None
         self.random = random.Random(7)
+        self.tls: ssl.SSLContext | None = None
         self._server: Server | None = None
         self.port = 0
 
@@ -60,7 +61,13 @@ class ToyCommander:
 
     async def start(self) -> None:
         self._server = await serve(
-            self._serve, "127.0.0.1", self.port, process_request=self._process, compression=None, ping_interval=None
+            self._serve,
+            "127.0.0.1",
+            self.port,
+            process_request=self._process,
+            compression=None,
+            ping_interval=None,
+            ssl=self.tls,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -94,6 +101,10 @@ class ToyCommander:
     @property
     def uptimes(self) -> list[float]:
         return [log.uptime_s for log in self.logs if log.uptime_s is not None]
+
+    @property
+    def hellos(self) -> list[Hello]:
+        return [frame for frame in self.frames if isinstance(frame, Hello)]
 
     def of(self, kind: type[UpFrame]) -> list[UpFrame]:
         return [frame for frame in self.frames if isinstance(frame, kind)]

@@ -54,8 +54,8 @@ class Timings(Struct, frozen=True):
     """A link that stood so long begins anew with `first_retry_s`."""
     resend_s: float = 30.0
     """Logs that are not acknowledged after so long are sent again."""
-    refused_retry_s: float = 240.0
-    """A refused token is tried again after this, give or take half of it."""
+    careful_s: float = 1.0
+    """Before the first log to a Commander that could not read a frame."""
 
 
 class _Connect(connect):
@@ -133,6 +133,8 @@ def _network_in_words(error: OSError, url: str) -> LinkError:
         return UnreachableError(f"{where} does not answer. Is it switched on, and does no firewall stand between?")
     if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN):
         return UnreachableError(f"There is no way to {where} ({error.strerror}). Is this machine's network up?")
+    if isinstance(error, ConnectionError) and url.startswith("https:"):
+        return TlsError(f"{where} does not speak TLS (it closed the connection). Does its address begin with http://?")
     if isinstance(error, ConnectionError):
         return UnreachableError(f"{where} closed the connection at once. Is it a Commander, and is the port right?")
     return UnreachableError(f"No connection to {where}: {error}.")
