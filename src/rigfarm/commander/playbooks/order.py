@@ -1,0 +1,78 @@
+"""What one rig is told of one playbook: complete, so that it mines on from it when it boots without its Commander."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from rigfarm.commander.playbooks.model import Assignment, PlaybookContent, WorkloadPlan
+from rigfarm.commander.playbooks.placeholders import values_for
+from rigfarm.wire.playbooks import Archive, PlaybookOrder, WorkloadOrder
+from rigfarm.wire.template import API_PORT, TemplateError, arguments, missing, placeholders
+
+__all__ = ["EXAMPLE_PORT", "argument_preview", "order_for", "why_not"]
+
+EXAMPLE_PORT = 4067
+"""Stands for the port that the rig will choose, where arguments are shown."""
+_NO_ARCHIVE = Archive("", "", "", 0, "", "executable", "")
+
+
+def order_for(
+    assignment: Assignment, content: PlaybookContent, rig_name: str, variables: Mapping[str, str]
+) -> PlaybookOrder:
+    """The order for a rig. Only values that its templates use go along."""
+    values = values_for(content, rig_name, variables)
+    used = _used(content.template, content.software.api_arguments)
+    return PlaybookOrder(
+        id=assignment.playbook_id,
+        revision=assignment.revision,
+        name=content.name,
+        archive=content.software.archive or _NO_ARCHIVE,
+        template=content.template,
+        variables={name: values[name] for name in used if name in values},
+        adapter=content.software.adapter,
+        api_arguments=content.software.api_arguments,
+        workloads=[_workload(plan) for plan in content.workloads],
+        devices=content.devices,
+        wanted=assignment.wanted,
+        restart=assignment.restart,
+        nice=content.nice,
+        affinity=content.affinity,
+        run_as=content.run_as,
+        supervision=content.supervision,
+    )
+
+
+def argument_preview(content: PlaybookContent, rig_name: str, variables: Mapping[str, str]) -> list[str]:
+    """The program's arguments on a rig, exactly, with EXAMPLE_PORT for the port. TemplateError says what is missing."""
+    return arguments(order_for(Assignment(0, 0, 0, "running", 0, 0), content, rig_name, variables), EXAMPLE_PORT)
+
+
+def why_not(content: PlaybookContent, rig_name: str, variables: Mapping[str, str]) -> str:
+    """Why a rig cannot run it, for a person; empty when it can."""
+    try:
+        names = missing(content.template, {**values_for(content, rig_name, variables), API_PORT: str(EXAMPLE_PORT)})
+        if names:
+            return f"it has no value for {', '.join(f'${name}' for name in names)}: give it one on its page"
+        argument_preview(content, rig_name, variables)
+    except TemplateError as error:
+        return str(error).removesuffix(".")
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def _used(template: str, api_arguments: str) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(placeholders(template) + placeholders(api_arguments)))
+    except TemplateError:
+        return ()  # nobody can save such a template; were it in the database, the rig would say what is wrong
+
+
+def _workload(plan: WorkloadPlan) -> WorkloadOrder:
+    return WorkloadOrder(
+        coin=plan.coin,
+        algorithm=plan.algorithm or None,
+        device="cpu" if plan.slot == "cpu" else "gpu",
+        pool=None if plan.pool is None else plan.pool.urls[0],
+        wallet=None if plan.wallet is None else plan.wallet.wallet,
+    )

@@ -1,0 +1,56 @@
+"""What applying a playbook would do, rig by rig: shown before anybody clicks, and done exactly so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = ["Action", "Plan", "Replaced", "Step"]
+
+Action = Literal["start", "change", "nothing", "refused"]
+
+
+class Replaced(Struct, frozen=True):
+    """A playbook that has to go from a rig because it uses the same devices."""
+
+    playbook_id: int
+    name: str
+
+
+class Step(Struct, frozen=True):
+    """One rig."""
+
+    rig_id: int
+    rig_name: str
+    action: Action
+    detail: str = ""
+    """Why it is refused."""
+    from_revision: int | None = None
+    """What the rig has of the playbook now."""
+    replaces: list[Replaced] = []
+
+
+class Plan(Struct, frozen=True):
+    """All rigs of a selection."""
+
+    playbook_id: int
+    name: str
+    revision: int
+    steps: list[Step]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Rigs by action."""
+        return Counter(step.action for step in self.steps)
+
+    @property
+    def rigs(self) -> list[int]:
+        """The rigs that something is done to."""
+        return [step.rig_id for step in self.steps if step.action in ("start", "change")]
+
+    @property
+    def replaced(self) -> Counter[str]:
+        """Names of playbooks that go, with the number of rigs they go from."""
+        return Counter(gone.name for step in self.steps for gone in step.replaces if step.action != "refused")

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from rigfarm.commander import channels
+from rigfarm.commander.addresses import AddressBook, AddressForm
+from rigfarm.commander.live import Event, Hub
+from rigfarm.commander.mining_software import Software, SoftwareBook, SoftwareForm
+from rigfarm.commander.mining_software.archives import ArchiveStore
+from rigfarm.commander.playbooks import PlaybookBook, PlaybookForm, WorkloadForm
+from rigfarm.commander.playbooks.consoles import Consoles
+from rigfarm.commander.playbooks.names import RenameListener
+from rigfarm.commander.playbooks.source import PlaybookSource
+from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.storage import Storage
+from rigfarm.wire.playbooks import PlaybookOrder, PlaybookState, PlaybookStatus
+
+POSTGRESQL = os.environ.get("RIGFARM_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
+PROGRAM = b"\x7fELF a program"
+
+
+class Listener:
+    """Hears everything on the channels it is subscribed to."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Hashable, str]] = []
+
+    def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
+        self.heard.append((channel, key, event))
+
+    def channel_closed(self, channel: str) -> None:
+        self.heard.append((channel, "", "closed"))
+
+
+class Farm:
+    """A Commander's nouns over a database, without web and links. `restarted` is another process on the same data."""
+
+    def __init__(self, storage: Storage, folder: Path) -> None:
+        self.storage = storage
+        self.folder = folder
+        self.hub = Hub()
+        self.rigs = RigBook(storage, self.hub)
+        self.addresses = AddressBook(storage, self.hub)
+        self.software = SoftwareBook(storage, self.hub, ArchiveStore(folder / "archives"))
+        self.playbooks = PlaybookBook(storage, self.hub, self.rigs, self.addresses, self.software)
+        self.consoles = Consoles(self.hub)
+        self.source = PlaybookSource(self.playbooks, self.consoles)
+        self.nudges = Listener()
+
+    async def load(self) -> Farm:
+        await self.rigs.load()
+        await self.addresses.load()
+        await self.software.load()
+        await self.playbooks.load()
+        self.names = RenameListener(self.hub, self.rigs, self.playbooks.running)
+        return self
+
+    async def restarted(self) -> Farm:
+        return await Farm(self.storage, self.folder).load()
+
+    async def new_rigs(self, *names: str) -> list[int]:
+        made = [rig.id for rig, _ in await self.rigs.create_many(list(names), "cpu-gpu")]
+        for rig_id in made:
+            self.hub.subscribe(self.nudges, channels.rig_commands(rig_id))
+        return made
+
+    async def new_software(self, name: str = "Fakeminer", *, pin: bool = True, **more: Any) -> Software:
+        fields = {"executable": "fakeminer", "adapter": "xmrig", "devices": "both", "dual": True} | more
+        form = SoftwareForm(name, "1.0", api_arguments="--http-port=$API_PORT", **fields)
+        software = await self.software.create(form)
+
+        async def body() -> AsyncIterator[bytes]:
+            yield PROGRAM + name.encode()
+
+        if pin:
+            uploaded = await self.software.upload(software.id, body(), None)
+            assert uploaded.kept is not None
+            return await self.software.pin(software.id, uploaded.kept.sha256)
+        return software
+
+    async def new_form(self, name: str = "XMR on CPUs", **changes: Any) -> PlaybookForm:
+        """A playbook that mines XMR on the CPU, with an address book and a program made for it."""
+        n = len(self.addresses.addresses)
+        pool = await self.addresses.create(AddressForm(f"pool {n}", "pool", "XMR", urls=["pool.example:3333"]))
+        wallet = await self.addresses.create(AddressForm(f"wallet {n}", "wallet", "XMR", wallet="48wallet"))
+        software = next(iter(self.software.listed()), None) or await self.new_software()
+        fields: dict[str, Any] = {
+            "software_id": software.id,
+            "template": "-o $CPU_POOL -u $CPU_WALLET --rig-id $WORKER_NAME",
+            "workloads": [WorkloadForm("cpu", "XMR", "rx/0", pool.id, wallet.id)],
+        }
+        return PlaybookForm(name, **(fields | changes))
+
+    def say(self, rig_id: int, playbook_id: int, state: PlaybookState, **more: Any) -> None:
+        """What a Sentry would say of a playbook it was told of."""
+        has = self.playbooks.assignments.get(rig_id, playbook_id)
+        assert has is not None
+        fields = {"revision": has.revision} | more
+        self.playbooks.heard(rig_id, [PlaybookStatus(playbook_id, state=state, **fields)])
+
+    async def told(self, rig_id: int) -> list[PlaybookOrder]:
+        """What a Sentry that connects now is told to run."""
+        found = self.playbooks.running.orders(rig_id)
+        return [] if found is None else found[1]
+
+
+@pytest.fixture
+async def farm(tmp_path: Path) -> AsyncIterator[Farm]:
+    storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
+    yield await Farm(storage, tmp_path).load()
+    await storage.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def any_farm(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Farm]:
+    """On both databases; PostgreSQL is skipped where none runs."""
+    if request.param == "sqlite":
+        storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
+        yield await Farm(storage, tmp_path).load()
+        await storage.close()
+        return
+    try:
+        server = await asyncpg.connect(f"{POSTGRESQL}/postgres", timeout=5)
+    except OSError:
+        pytest.skip(f"no PostgreSQL at {POSTGRESQL}")
+    name = f"rigfarm_test_{secrets.token_hex(6)}"
+    await server.execute(f"CREATE DATABASE {name}")
+    storage = await Storage.open(f"{POSTGRESQL}/{name}")
+    yield await Farm(storage, tmp_path).load()
+    await storage.close()
+    await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await server.close()
+
+
+async def wait_until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def until() -> Any:
+    return wait_until

@@ -1,0 +1,316 @@
+"""A staged roll-out: one rig first, then the rest; it stops by itself when the first does worse than before."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from rigfarm.commander.playbooks.rollouts import RolloutForm, Rollouts
+from rigfarm.commander.refusals import Conflict, Invalid
+from rigfarm.commander.stats import OperationalStats
+from rigfarm.wire.log import OperationalLog, Workload
+
+FORM = RolloutForm(watch_minutes=2.0)
+
+
+class Stage:
+    """A playbook on three rigs at revision 1, and revision 2 about to be rolled out."""
+
+    def __init__(self, farm: Any) -> None:
+        self.farm = farm
+        self.stats = OperationalStats(farm.hub, 5.0)
+        self.rollouts = Rollouts(farm.storage, farm.playbooks, self.stats)
+        self.t = time.time_ns() // 1_000_000
+
+    async def set(self) -> Stage:
+        farm = self.farm
+        form = await farm.new_form()
+        self.playbook = (await farm.playbooks.create(form)).id
+        self.rigs = await farm.new_rigs("rig-01", "rig-02", "rig-03")
+        for rig_id in self.rigs:
+            self.stats.add(rig_id, "cpu-gpu")
+        await farm.playbooks.running.apply(self.playbook, self.rigs)
+        for rig_id in self.rigs:
+            self.log(rig_id, 1000.0)
+        await farm.playbooks.change(self.playbook, replace(form, template="-u $CPU_WALLET -p better"))
+        return self
+
+    def log(self, rig_id: int, rate: float | None, accepted: int = 100, rejected: int = 0) -> None:
+        """A rig reports."""
+        self.t += 5000
+        workload = Workload(
+            coin="XMR", hashrate=rate, accepted=accepted, rejected=rejected, state="mining", playbook=self.playbook
+        )
+        self.stats.link_up(rig_id)
+        self.stats.receive(rig_id, OperationalLog(self.t, workloads=[workload]))
+
+    def mine(self, rig_id: int, rate: float = 1000.0, **more: Any) -> None:
+        self.farm.say(rig_id, self.playbook, "mining")
+        self.log(rig_id, rate, **more)
+
+    def revisions(self) -> list[int]:
+        return [self.farm.playbooks.assignments.get(rig_id, self.playbook).revision for rig_id in self.rigs]
+
+    async def pass_minutes(self, minutes: float, step: float = 5.0) -> None:
+        for _ in range(int(minutes * 60 / step)):
+            await self.rollouts.tick(step)
+
+    async def begin(self, form: RolloutForm = FORM) -> Any:
+        return await self.rollouts.begin(self.playbook, self.rigs, form, None)
+
+    async def restarted(self) -> Stage:
+        """Another process on the same data."""
+        again = Stage(await self.farm.restarted())
+        again.playbook, again.rigs, again.t = self.playbook, self.rigs, self.t
+        for rig_id in self.rigs:
+            again.stats.add(rig_id, "cpu-gpu")
+        await again.rollouts.load()
+        return again
+
+
+@pytest.fixture
+async def stage(farm: Any) -> Stage:
+    return await Stage(farm).set()
+
+
+async def test_it_works(stage: Stage) -> None:
+    rollout = await stage.begin()
+    assert (rollout.state, rollout.plan.first, rollout.plan.rest) == ("starting", stage.rigs[:1], stage.rigs[1:])
+    assert rollout.plan.before[stage.rigs[0]]["XMR"].hashrate == 1000.0
+    assert stage.revisions() == [2, 1, 1]
+    await stage.pass_minutes(1)
+    assert rollout.state == "starting"
+    stage.mine(stage.rigs[0], 1010.0)
+    await stage.pass_minutes(1)
+    assert rollout.state == "watching"
+    assert stage.revisions() == [2, 1, 1]
+    await stage.pass_minutes(1.2)
+    assert rollout.state == "done"
+    assert stage.revisions() == [2, 2, 2]
+    assert stage.rollouts.active == {}
+    assert (await stage.rollouts.listed(stage.playbook))[0].finished_at is not None
+
+
+async def test_less_hashrate_stops_it_and_the_first_gets_back_what_it_had(stage: Stage) -> None:
+    rollout = await stage.begin()
+    stage.mine(stage.rigs[0], 850.0)
+    await stage.pass_minutes(3)
+    assert rollout.state == "stopped"
+    assert rollout.detail == "Worse than before. rig-01, XMR: 0.8500 instead of 1.000 kH/s, 15 % less."
+    assert stage.revisions() == [1, 1, 1]
+
+
+async def test_within_the_tolerance_it_goes_on(stage: Stage) -> None:
+    rollout = await stage.begin()
+    stage.mine(stage.rigs[0], 905.0)
+    await stage.pass_minutes(3)
+    assert rollout.state == "done"
+
+
+async def test_more_rejects_stop_it(stage: Stage) -> None:
+    rollout = await stage.begin()
+    stage.mine(stage.rigs[0], 1000.0, accepted=0, rejected=0)
+    await stage.pass_minutes(1)
+    stage.mine(stage.rigs[0], 1000.0, accepted=40, rejected=10)
+    await stage.pass_minutes(2)
+    assert (rollout.state, "20 % of its shares" in rollout.detail) == ("stopped", True)
+    assert stage.revisions() == [1, 1, 1]
+
+
+async def test_one_that_may_stay_worse_is_left_for_a_person_to_look_at(stage: Stage) -> None:
+    rollout = await stage.begin(replace(FORM, put_back=False))
+    stage.mine(stage.rigs[0], 500.0)
+    await stage.pass_minutes(3)
+    assert rollout.state == "stopped"
+    assert stage.revisions() == [2, 1, 1]
+
+
+@pytest.mark.parametrize("state", ["failed", "backing-off"])
+async def test_a_program_that_does_not_run_stops_it_at_once(stage: Stage, state: Any) -> None:
+    rollout = await stage.begin()
+    stage.farm.say(stage.rigs[0], stage.playbook, state, detail="unknown option -p")
+    await stage.rollouts.tick(1.0)
+    assert rollout.state == "stopped"
+    assert "rig-01" in rollout.detail
+    assert "unknown option -p" in rollout.detail
+    assert stage.revisions() == [1, 1, 1]
+
+
+async def test_a_restart_of_the_program_while_it_is_watched_stops_it(stage: Stage) -> None:
+    rollout = await stage.begin()
+    stage.mine(stage.rigs[0])
+    await stage.rollouts.tick(1.0)
+    stage.farm.say(stage.rigs[0], stage.playbook, "mining", restarts=1)
+    await stage.rollouts.tick(1.0)
+    assert (rollout.state, "restarted" in rollout.detail) == ("stopped", True)
+
+
+async def test_a_first_rig_that_goes_away_stops_it_but_a_short_absence_does_not(stage: Stage) -> None:
+    rollout = await stage.begin()
+    stage.mine(stage.rigs[0])
+    await stage.rollouts.tick(1.0)
+    stage.stats.link_lost(stage.rigs[0])
+    stage.stats.tick(time.monotonic() + 60)
+    await stage.pass_minutes(1.5)
+    assert rollout.state == "watching"
+    watched = rollout.progress.watched_s
+    stage.mine(stage.rigs[0])
+    await stage.pass_minutes(0.5)
+    assert rollout.progress.watched_s == watched + 30
+    stage.stats.link_lost(stage.rigs[0])
+    stage.stats.tick(time.monotonic() + 60)
+    await stage.pass_minutes(2.5)
+    assert (rollout.state, "away" in rollout.detail) == ("stopped", True)
+
+
+async def test_a_first_rig_that_never_mines_stops_it(stage: Stage) -> None:
+    rollout = await stage.begin()
+    await stage.pass_minutes(19)
+    assert rollout.state == "starting"
+    await stage.pass_minutes(2)
+    assert (rollout.state, "did not mine" in rollout.detail) == ("stopped", True)
+
+
+async def test_nothing_hashed_is_worse_even_without_a_before(farm: Any) -> None:
+    stage = await Stage(farm).set()
+    for rig_id in stage.rigs:
+        stage.log(rig_id, None)
+    rollout = await stage.begin()
+    assert rollout.plan.before[stage.rigs[0]]["XMR"].hashrate is None
+    stage.mine(stage.rigs[0], 5.0)
+    await stage.rollouts.tick(1.0)
+    stage.mine(stage.rigs[0], 0.0)
+    await stage.pass_minutes(3)
+    assert (rollout.state, "hashed nothing" in rollout.detail) == ("stopped", True)
+
+
+async def test_aborting_tells_nobody_else(stage: Stage) -> None:
+    rollout = await stage.begin()
+    stage.mine(stage.rigs[0])
+    await stage.pass_minutes(1)
+    await stage.rollouts.abort(rollout.id)
+    await stage.pass_minutes(5)
+    assert (rollout.state, stage.revisions()) == ("aborted", [2, 1, 1])
+    with pytest.raises(Invalid, match="ended already"):
+        await stage.rollouts.abort(rollout.id)
+
+
+async def test_aborting_can_put_the_first_back(stage: Stage) -> None:
+    rollout = await stage.begin()
+    await stage.rollouts.abort(rollout.id, put_back=True)
+    assert (rollout.state, stage.revisions()) == ("aborted", [1, 1, 1])
+
+
+async def test_what_somebody_does_by_hand_ends_it_and_is_left_alone(stage: Stage) -> None:
+    rollout = await stage.begin()
+    await stage.farm.playbooks.running.stop(stage.playbook, stage.rigs[:1])
+    await stage.rollouts.tick(1.0)
+    assert (rollout.state, "Somebody" in rollout.detail) == ("stopped", True)
+    assert stage.revisions() == [2, 1, 1]
+
+
+async def test_a_rig_with_nothing_before_is_emptied_when_it_does_worse(farm: Any) -> None:
+    stage = await Stage(farm).set()
+    (new,) = await farm.new_rigs("rig-04")
+    stage.stats.add(new, "cpu-gpu")
+    rollout = await stage.rollouts.begin(stage.playbook, [new, *stage.rigs], replace(FORM, first=[new]), None)
+    farm.say(new, stage.playbook, "failed")
+    await stage.rollouts.tick(1.0)
+    assert rollout.state == "stopped"
+    assert farm.playbooks.assignments.of_rig(new) == []
+
+
+# A Commander that dies in the middle
+
+
+async def test_a_restart_goes_on_watching(stage: Stage) -> None:
+    await stage.begin()
+    stage.mine(stage.rigs[0], 1000.0)
+    await stage.pass_minutes(1.5)
+    again = await stage.restarted()
+    (rollout,) = again.rollouts.active.values()
+    assert rollout.state == "watching"
+    assert 60 <= rollout.progress.watched_s <= 90
+    await again.pass_minutes(1)
+    assert rollout.state == "watching", "nobody reported yet: no time was watched"
+    again.mine(again.rigs[0], 1000.0)
+    await again.pass_minutes(1.1)
+    assert (rollout.state, again.revisions()) == ("done", [2, 2, 2])
+
+
+@pytest.mark.parametrize(
+    ("dies_in", "then", "revisions"),
+    [("applying", "starting", [2, 1, 1]), ("spreading", "done", [2, 2, 2]), ("putting-back", "stopped", [1, 1, 1])],
+)
+async def test_a_death_between_a_decision_and_its_act_is_made_good(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, dies_in: str, then: str, revisions: list[int]
+) -> None:
+    class DiedError(Exception):
+        pass
+
+    real = Rollouts._act
+
+    async def act(self: Rollouts, rollout: Any) -> None:
+        if rollout.state == dies_in:
+            raise DiedError
+        await real(self, rollout)
+
+    monkeypatch.setattr(Rollouts, "_act", act)
+    try:
+        await stage.begin()
+        stage.mine(stage.rigs[0], 1000.0 if dies_in == "spreading" else 10.0)
+        await stage.pass_minutes(3)
+    except DiedError:
+        pass
+    monkeypatch.undo()
+    again = await stage.restarted()
+    (rollout,) = again.rollouts.active.values()
+    assert rollout.state == dies_in
+    await again.rollouts.tick(1.0)
+    assert (rollout.state, again.revisions()) == (then, revisions)
+
+
+# What cannot be begun
+
+
+async def test_one_at_a_time(stage: Stage) -> None:
+    await stage.begin()
+    with pytest.raises(Conflict, match="under way"):
+        await stage.begin()
+    other = await stage.farm.playbooks.create(await stage.farm.new_form("other"))
+    with pytest.raises(Conflict, match="some of these rigs"):
+        await stage.rollouts.begin(other.id, stage.rigs, FORM, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"watch_minutes": 0}, "watch_minutes"),
+        ({"watch_minutes": float("nan")}, "watch_minutes"),
+        ({"tolerance": 1.0}, "tolerance"),
+        ({"max_rejects": -0.1}, "max_rejects"),
+        ({"first": [999]}, "first"),
+    ],
+)
+async def test_what_cannot_be_is_said(stage: Stage, changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        await stage.begin(replace(FORM, **changes))
+    assert set(refusal.value.fields) == {field}
+    assert stage.revisions() == [1, 1, 1]
+
+
+async def test_nothing_to_do_is_said(stage: Stage) -> None:
+    await stage.farm.playbooks.running.apply(stage.playbook, stage.rigs)
+    with pytest.raises(Invalid, match="It runs this already"):
+        await stage.begin()
+
+
+async def test_removing_the_playbook_ends_it(stage: Stage) -> None:
+    await stage.begin()
+    await stage.farm.playbooks.remove(stage.playbook, even_if_used=True)
+    await stage.pass_minutes(1)
+    assert stage.rollouts.active == {}
+    assert (await stage.restarted()).rollouts.active == {}
