@@ -242,11 +242,16 @@ class Playbook:
             self._stuck = stuck
             pids = ", ".join(str(process.pid) for process in stuck)
             reason = f"its last process ({pids}) cannot be ended, it is stuck in a driver: reboot the rig"
-            await self._again(Outcome(reason, failure=True), "failed")
+            await self._wait_after(Outcome(reason, failure=True), "failed")
         self._stuck = []
 
     async def _again(self, outcome: Outcome, state: PlaybookState = "backing-off") -> None:
-        """Return when the program may be started once more."""
+        """Return when the program is to be started once more."""
+        await self._wait_after(outcome, state)
+        await self._restarts.restarted()
+
+    async def _wait_after(self, outcome: Outcome, state: PlaybookState) -> None:
+        """Say why it does not mine, reboot the rig if that is called for, and wait as long as is due."""
         decision = await self._restarts.decide(failure=outcome.failure)
         self.console.say(f"{outcome.reason}. {decision.detail}")
         self._say(state, f"{outcome.reason}. {decision.detail}")
@@ -256,7 +261,6 @@ class Playbook:
             except OSError as error:
                 self._say(state, f"{outcome.reason}. The rig cannot be rebooted: {error}")
         await asyncio.sleep(decision.wait_s)
-        await self._restarts.restarted()
 
     def _port(self) -> int:
         """The one it had, if that is still free."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 import structlog
@@ -159,7 +159,7 @@ class Process:
             return await self.ended()
 
     def _spawn(self, descriptor: int, errors: Path | None) -> subprocess.Popen[bytes]:
-        with open(errors or os.devnull, "wb") as file:
+        with _opened(errors) as file:
             return subprocess.Popen(
                 shim_command(descriptor),
                 stdin=subprocess.DEVNULL,
@@ -253,3 +253,13 @@ class Process:
 
     def _name(self) -> str:
         return self.program.mark.replace(":", "-")
+
+
+def _opened(path: Path | None) -> BinaryIO:
+    """Where a shim's own complaints go: a full disk must not keep a program from starting."""
+    if path is not None:
+        try:
+            return path.open("wb")
+        except OSError as error:
+            _log.warning("a supervisor's complaints will be lost", path=str(path), error=str(error))
+    return open(os.devnull, "wb")

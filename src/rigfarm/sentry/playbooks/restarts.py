@@ -75,7 +75,7 @@ class Restarts:
         detail = f"restart {len(stamps) + 1} of at most {budget} within an hour, in {{wait}}"
         if len(stamps) >= budget:
             wait = max(wait, stamps[-budget] + HOUR_S - self._ledger.now())
-            detail = f"all {budget} restarts of this hour are used up; the next in {{wait}}"
+            detail = f"the budget of {budget} restarts an hour is used up; the next in {{wait}}"
         detail = detail.format(wait=duration(wait))
         return Decision("restart", wait, f"{detail}. {alarm}" if alarm else detail)
 
@@ -84,12 +84,15 @@ class Restarts:
         failed = f"{self.failures} failures in a row"
         budget = self.supervision.reboots_per_day
         used = self._ledger.reboots_within(DAY_S)
+        alarm = None
         if used >= budget:
-            return Decision("restart", 0, f"{failed}, but all {budget} reboots of 24 h are used up: look at the rig")
-        if self._ledger.reboots_within(HOUR_S) >= REBOOTS_PER_HOUR:
-            return Decision("restart", 0, f"{failed}, but {REBOOTS_PER_HOUR} reboots an hour must do: look at the rig")
-        if not await self._ledger.note_reboot():
-            return Decision("restart", 0, f"{failed}; not rebooting, because it cannot be noted on the full disk")
+            alarm = f"{failed}, but the budget of {budget} reboots in 24 h is used up: look at the rig"
+        elif self._ledger.reboots_within(HOUR_S) >= REBOOTS_PER_HOUR:
+            alarm = f"{failed}, but {REBOOTS_PER_HOUR} reboots in an hour are enough: look at the rig"
+        elif not await self._ledger.note_reboot():
+            alarm = f"{failed}; not rebooting, because it cannot be noted on the full disk"
+        if alarm is not None:
+            return Decision("restart", 0, alarm)
         self.failures = 0
         return Decision(
             "reboot", REBOOT_TAKES_S, f"{failed}: rebooting the rig ({used + 1} of at most {budget} in 24 h)"
