@@ -113,7 +113,7 @@ def test_a_small_percentage_is_not_written_as_nothing(ratio: float, text: str) -
 
 def test_the_other_units() -> None:
     assert str(units.temperature(64.4)) == "64 °C"
-    assert str(units.efficiency(2.94e6)) == "2.940 MH/J"
+    assert str(units.efficiency(2.94e6)) == "2.940 MH/W"
     assert str(units.energy_per_hash(1 / 29.5e-12)) == "29.50 J/TH"
     assert str(units.energy(12.5 * 3.6e6)) == "12.50 kWh"
     assert str(units.size(16 << 30)) == "16.00 GiB"

@@ -78,7 +78,7 @@ def _scale(symbols: str, factors: Iterable[float]) -> tuple[Unit, ...]:
 
 HASHRATES = _scale("H/s kH/s MH/s GH/s TH/s PH/s EH/s ZH/s", (1, 1e3, 1e6, 1e9, 1e12, 1e15, 1e18, 1e21))
 POWERS = _scale("W kW MW GW", (1, 1e3, 1e6, 1e9))
-EFFICIENCIES = _scale("H/J kH/J MH/J GH/J TH/J", (1, 1e3, 1e6, 1e9, 1e12))
+EFFICIENCIES = _scale("H/W kH/W MH/W GH/W TH/W", (1, 1e3, 1e6, 1e9, 1e12))
 COSTS = _scale("J/TH J/GH J/MH J/kH J/H", (1e-12, 1e-9, 1e-6, 1e-3, 1))
 ENERGIES = _scale("Wh kWh MWh GWh", (3.6e3, 3.6e6, 3.6e9, 3.6e12))
 SIZES = _scale("B KiB MiB GiB TiB PiB", (1, 2**10, 2**20, 2**30, 2**40, 2**50))
@@ -157,7 +157,7 @@ def temperature(value: float | None) -> Quantity:
 
 
 def efficiency(value: float | None) -> Quantity:
-    """H/J, that is hashrate per watt: more is better."""
+    """H/J as GPU people say it, hashrate per watt: more is better."""
     return _format(EFFICIENCIES, value)
 
 
@@ -289,14 +289,14 @@ def parse_temperature(text: str) -> float:
 
 
 def parse_efficiency(text: str) -> float:
-    """H/J from `2.9 MH/J`, `2.9 MH/W` or `29.5 J/TH`."""
-    value, symbol = _split(text, "2.9 MH/J or 29.5 J/TH")
-    unit = symbol.casefold().replace("h/w", "h/j").replace("h/s/w", "h/j").replace("w/", "j/")
+    """H/J from `2.9 MH/W`, `2.9 MH/J` or `29.5 J/TH`."""
+    value, symbol = _split(text, "2.9 MH/W or 29.5 J/TH")
+    unit = symbol.casefold().replace("h/s/w", "h/w").replace("h/j", "h/w").replace("w/", "j/")
     if unit in (costs := _symbols(COSTS)) and value > 0:
         return 1.0 / (value * costs[unit])
     if unit in (rates := _symbols(EFFICIENCIES)) and value >= 0:
         return value * rates[unit]
-    raise ValueError(f"{text!r} is no efficiency; write for example 2.9 MH/J or 29.5 J/TH")
+    raise ValueError(f"{text!r} is no efficiency; write for example 2.9 MH/W or 29.5 J/TH")
 
 
 def parse_energy(text: str) -> float:

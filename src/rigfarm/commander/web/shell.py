@@ -27,7 +27,9 @@ class Shell(Struct, frozen=True):
     search: str = ""
     """Where the search of the top bar looks; empty: there is none."""
     new: str = ""
-    """What the key `n` opens; empty: nothing."""
+    """What the key `n` opens where the page itself has nothing new; empty: nothing."""
+    url: str = "http://commander.lan:7070"
+    """How a rig reaches this Commander: in the commands that empty pages show."""
 
     @property
     def sick(self) -> int:

@@ -59,7 +59,10 @@ def chart_data(logs: Iterable[OperationalLog], interval_s: float) -> ChartData:
         round(interval_s * 3000) + 1000,
         [log.t for log in kept],
         [
-            Chart("hashrate", "Hashrate", "H/s", [Series(coin, [one.get(coin) for one in rates]) for coin in coins]),
+            *(
+                Chart(f"hashrate-{n}", _title(coin, coins), "H/s", [Series(coin, [one.get(coin) for one in rates])])
+                for n, coin in enumerate(coins)
+            ),
             Chart("temperature", "Hottest", "°C", [Series(part, [one.get(part) for one in hottest]) for part in parts]),
             Chart("power", "Power", "W", [Series("rig", [_power(log) for log in kept])]),
         ],
@@ -70,10 +73,16 @@ def new_points(log: OperationalLog, shown: ChartData) -> list[list[float | None]
     """One more log's values by chart and series, for charts that show the series of `shown`; None when it has a coin
     or a part that they do not show yet: they need all data anew."""
     rates, hottest = _rates(log), _hottest(log)
-    coins, parts = ([series.name for series in chart.series] for chart in shown.charts[:2])
-    if (not rates.keys() <= set(coins) and len(coins) < MAX_SERIES) or not hottest.keys() <= set(parts):
+    *coins, parts, _ = ([series.name for series in chart.series] for chart in shown.charts)
+    known = {name for names in coins for name in names}
+    if (not rates.keys() <= known and len(known) < MAX_SERIES) or not hottest.keys() <= set(parts):
         return None
-    return [[rates.get(coin) for coin in coins], [hottest.get(part) for part in parts], [_power(log)]]
+    return [*([rates.get(name) for name in names] for names in coins), [hottest.get(p) for p in parts], [_power(log)]]
+
+
+def _title(coin: str, coins: Sequence[str]) -> str:
+    """Coins are not comparable: each has a chart, and an axis, of its own."""
+    return f"Hashrate {coin}" if len(coins) > 1 else "Hashrate"
 
 
 def _rates(log: OperationalLog) -> dict[str, float]:

@@ -30,6 +30,8 @@ class WorkloadLine(Struct, frozen=True):
     since: str
     hashrate: Quantity
     normal: Quantity
+    normal_is: str
+    """`normal` or `expected`"""
     level: str
     accepted: str
     rejects: Quantity
@@ -147,6 +149,7 @@ def _workload(workload: Workload, stats: RigStats) -> WorkloadLine:
         since=duration(workload.uptime_s) if workload.uptime_s is not None else "",
         hashrate=hashrate(rate),
         normal=hashrate(normal) if normal else Quantity("", ""),
+        normal_is="expected" if workload.expected_hashrate else "normal",
         level=LEVELS[SHORTFALL.level(shortfall)],
         accepted=count(accepted),
         rejects=percent(ratio),

@@ -16,7 +16,7 @@ from rigfarm.units import count, duration
 
 __all__ = ["COLUMNS", "Chip", "Column", "Head", "IndexPage", "Pager", "WaitingRig", "index_page", "waiting_rigs"]
 
-MAX_WAITING = 6
+MAX_WAITING = 3
 
 
 class Column(Struct, frozen=True):
@@ -53,7 +53,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         Column("devices", "Boards °C", False, True),
         Column("fans", "Fans", True, True),
         _POWER,
-        Column("efficiency", "J/TH", True, True),
+        Column("efficiency", "Efficiency", True, True),
         Column("pool", "Pool"),
         _SHARES,
         _UPTIME,
@@ -215,7 +215,7 @@ def _head(column: Column, query: IndexQuery, path: str) -> Head:
 def _sorted_by(query: IndexQuery) -> str:
     columns = (*COLUMNS[query.kind], *_MORE_SORTS[query.kind])
     label = next((column.label for column in columns if column.sort == query.sort), query.sort)
-    return label.lower() if label != "J/TH" else label
+    return label.lower()
 
 
 def _state_chips(query: IndexQuery, states: Mapping[str, int], path: str) -> tuple[Chip, ...]:

@@ -29,6 +29,9 @@ class CoinTotal(Struct, frozen=True):
     href: str
     hashrate: Quantity
     rigs: str
+    """`4 rigs`"""
+    number: str
+    """`4`"""
     power: Quantity
     efficiency: Quantity
     rejects: Quantity
@@ -90,7 +93,8 @@ def _coin(name: str, totals: CoinTotals, path: str, day: Sequence[float | None],
         coin=name,
         href=f"{path}?{urlencode({'coin': name})}",
         hashrate=hashrate(totals.hashrate),
-        rigs="1 rig" if totals.rigs == 1 else f"{count(totals.rigs)} rigs",
+        rigs=f"{count(totals.rigs)} {'ASIC' if asic else 'rig'}{'' if totals.rigs == 1 else 's'}",
+        number=count(totals.rigs),
         power=power(totals.power_w),
         efficiency=write(totals.efficiency),
         rejects=percent(totals.reject_ratio),

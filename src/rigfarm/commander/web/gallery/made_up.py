@@ -98,7 +98,7 @@ def _add(made: Farm, rig_id: int, name: str, kind: Kind, log: OperationalLog | N
         interval_s=5.0,
         normal_hashrate=stats.expected,
     )
-    stats.since_ms = now - (4 * MIN + rig_id * 37_000 if stats.condition.severity else 3 * 24 * HOUR)
+    stats.since_ms = now - (4 * MIN + rig_id % 1000 * 37_000 if stats.condition.severity else 3 * 24 * HOUR)
     stats.counted = stats.condition.state in ("online", "degraded", "idle")
     if stats.condition.severity:
         stats.happenings.append(Happening(now - 3 * 24 * HOUR, "online", ""))

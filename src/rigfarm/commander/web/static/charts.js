@@ -74,7 +74,7 @@ function options(chart, figure) {
   return {
     width: Math.max(figure.querySelector(".chart-box").clientWidth, 120),
     height: HEIGHT,
-    padding: [8, 6, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
@@ -118,10 +118,32 @@ function caption(chart, figure, at) {
   );
 }
 
+// The server drew the frames that it knew of; a coin that came later gets one too.
+function figureOf(chart) {
+  let figure = box.querySelector(`[data-chart="${CSS.escape(chart.id)}"]`);
+  if (!figure) {
+    figure = document.createElement("figure");
+    figure.className = "plot";
+    figure.dataset.chart = chart.id;
+    const caption = document.createElement("figcaption");
+    const line = document.createElement("span");
+    line.className = "chart-now";
+    caption.append(chart.title, line);
+    const area = document.createElement("div");
+    area.className = "chart-box";
+    figure.append(caption, area);
+  }
+  figure.querySelector("figcaption").firstChild.data = chart.title;
+  box.append(figure);
+  return figure;
+}
+
 function build() {
   for (const { plot } of plots) plot.destroy();
+  const ids = new Set(data.charts.map((chart) => chart.id));
+  for (const figure of box.querySelectorAll("[data-chart]")) if (!ids.has(figure.dataset.chart)) figure.remove();
   plots = data.charts.map((chart) => {
-    const figure = box.querySelector(`[data-chart="${CSS.escape(chart.id)}"]`);
+    const figure = figureOf(chart);
     const plot = new uPlot(options(chart, figure), columns(chart), figure.querySelector(".chart-box"));
     caption(chart, figure, null);
     return { chart, figure, plot };

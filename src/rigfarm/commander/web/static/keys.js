@@ -80,7 +80,10 @@ const actions = {
   },
   x: select,
   e: edit,
-  n: () => click("[data-new]"),
+  n: () => {
+    const { newHref } = document.body.dataset;
+    if (!click("[data-new]") && newHref) htmx.ajax("GET", newHref, { target: "#dialog", swap: "innerHTML" });
+  },
   u: () => click("#moved"),
   "?": () => document.getElementById("keys")?.showModal(),
 };
