@@ -105,8 +105,9 @@ class Agent:
             tasks += [
                 asyncio.create_task(self.link.run(), name="link"),
                 asyncio.create_task(self._keep_clock(), name="clock"),
-                asyncio.create_task(self._page(), name="page"),
             ]
+            if self.settings.ui != "off" or self._watch_files:
+                tasks.append(asyncio.create_task(self._page(), name="page"))
             if self._watch_files:
                 tasks.append(asyncio.create_task(follow_files(self.settings.data_dir, self.take_over), name="files"))
             stopping = asyncio.create_task(self._stop.wait())
@@ -128,10 +129,9 @@ class Agent:
 
     async def _page(self) -> None:
         # Imported here: the page knows the agent, not the other way round; and a farm in one process needs none.
-        if self.settings.ui != "off" or self._watch_files:
-            from rigfarm.sentry.ui.server import serve_page
+        from rigfarm.sentry.ui.server import serve_page
 
-            await Supervised("page", lambda: serve_page(self)).run()
+        await Supervised("page", lambda: serve_page(self)).run()
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         tasks += self._chores

@@ -63,15 +63,15 @@ async def _live(
         SimulatedFarm(commander.url, tokens[1:-1], folder),
     ):
         print(f"\n    Open      {commander.url}\n    Password  {password}\n", flush=True)
-        await _first_numbers(commander, rigs + 1)
+        await _first_numbers(commander, rigs + 1, stop)
         print(f"Live after {time.monotonic() - began:.1f} s. Ctrl-C ends it.", flush=True)
         await stop.wait()
         print("\nEnding …", flush=True)
 
 
-async def _first_numbers(commander: CommanderProcess, rigs: int) -> None:
+async def _first_numbers(commander: CommanderProcess, rigs: int, stop: asyncio.Event) -> None:
     deadline = time.monotonic() + FIRST_NUMBERS_WITHIN_S
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not stop.is_set():
         stats = await asyncio.to_thread(commander.api, "GET", "/api/stats")
         assert isinstance(stats, dict)
         if stats["cpu-gpu"]["alive"] >= rigs:

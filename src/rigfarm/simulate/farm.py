@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.miners import adapters, read
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
@@ -21,6 +23,8 @@ from rigfarm.simulate.miners.server import FakeMiner
 from rigfarm.simulate.rigs import SimRig, SimulatedMachine, SimulatedSensors, demo_rigs
 
 __all__ = ["SimulatedFarm", "SimulatedRig"]
+
+log = structlog.get_logger()
 
 GPU_PROGRAMS = (
     "lolminer",
@@ -116,8 +120,7 @@ class SimulatedFarm:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> SimulatedFarm:
-        for rig in self.rigs:
-            self._tasks.append(asyncio.create_task(rig.run(), name=rig.rig.name))
+        self._tasks += [self._start(rig) for rig in self.rigs]
         self._tasks.append(asyncio.create_task(self._mishaps(), name="mishaps"))
         return self
 
@@ -125,6 +128,11 @@ class SimulatedFarm:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, rig: SimulatedRig) -> asyncio.Task[None]:
+        task = asyncio.create_task(rig.run(), name=rig.rig.name)
+        task.add_done_callback(_say_why_it_ended)
+        return task
 
     async def _mishaps(self) -> None:
         """A card overheats and cools down again, a card falls off the bus, a rig drops and returns; over and over."""
@@ -153,8 +161,14 @@ class SimulatedFarm:
             await asyncio.gather(self._tasks[position], return_exceptions=True)
             await asyncio.sleep(COMES_BACK_AFTER_S)
             rig = self.rigs[position]
-            self._tasks[position] = asyncio.create_task(rig.run(), name=rig.rig.name)
+            self._tasks[position] = self._start(rig)
             await asyncio.sleep(120.0)
+
+
+def _say_why_it_ended(task: asyncio.Task[None]) -> None:
+    """A rig of the farm ends when it is cancelled, and else never."""
+    if not task.cancelled():
+        log.error("a simulated rig ended by itself", rig=task.get_name(), error=repr(task.exception()))
 
 
 @contextlib.asynccontextmanager

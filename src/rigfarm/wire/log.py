@@ -57,7 +57,7 @@ class Pool(Struct, array_like=True, gc=False, frozen=True):
     rejected: int | None = None
 
 
-class Device(Struct, gc=False, frozen=True):
+class Device(Struct, gc=False, frozen=True, omit_defaults=True):
     """One device as a row: how people and the JSON API see it. `hashrates` is parallel to the log's workloads."""
 
     kind: DeviceKind

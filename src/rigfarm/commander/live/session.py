@@ -19,6 +19,7 @@ FLUSH_INTERVAL_S = 0.25
 AT_ONCE_S = 0.01
 """Messages that belong together (a rename tells two channels) leave in one frame."""
 BYTES_PER_S = 256 << 10
+MAX_SAID = 10
 URGENT_SHARE = 10
 """What is at once waits this many times as long as the last flush took: thousands of rigs that come up at the same
 time cannot keep a page, or the Commander, busy with snapshots."""
@@ -63,6 +64,7 @@ class PageSession:
         self._snapshot_due = True
         self._not_before = 0.0
         self._flush_took = 0.0
+        self._said: list[str] = []
 
     # What the page does
 
@@ -76,6 +78,13 @@ class PageSession:
     def refresh(self) -> None:
         """Send a whole snapshot next, at once."""
         self._snapshot_due = True
+        self._urgent = True
+        self._wake.set()
+
+    def say(self, frame: str) -> None:
+        """Send this as it is, at once."""
+        if len(self._said) < MAX_SAID:
+            self._said.append(frame)
         self._urgent = True
         self._wake.set()
 
@@ -136,9 +145,10 @@ class PageSession:
             if changes:
                 frames += await self.page.render(changes)
         else:
-            frames = await self.page.render(changes)
+            frames = await self.page.render(changes) if changes else []
         size = 0
-        for frame in frames:
+        said, self._said = self._said, []
+        for frame in (*said, *frames):
             await self._send(frame)
             size += len(frame)
         self.bytes_sent += size

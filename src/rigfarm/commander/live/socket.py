@@ -23,6 +23,7 @@ LOGIN_ENDED = 4401
 NO_SUCH_PAGE = 4404
 TOO_MANY = 4429
 MAX_MESSAGE = 4 << 10
+PONG = '{"event":"pong"}'
 
 log = structlog.get_logger()
 
@@ -83,4 +84,7 @@ async def _listen(socket: Socket, session: PageSession) -> None:
             message = _message.decode(text)
         except msgspec.DecodeError:
             continue  # a page never sends anything else; whoever does is not answered
-        await session.page.hear(message)
+        if "ping" in message:
+            session.say(PONG)
+        else:
+            await session.page.hear(message)

@@ -98,7 +98,7 @@ class LiveIndex:
         for what, rig in changes:
             if what == "created" and isinstance(rig, Rig) and rig.first_seen_at is not None:
                 frames.append(self._regions.joined(join_view(rig, self._shown.public_url())))
-                frames.append(event("notice", text=f"{rig.name} reports for the first time.", kind="success"))
+                frames.append(event("notice", text=f"{rig.name} reports for the first time.", level="success"))
         return frames[:MAX_NOTICES]
 
     def _around(self) -> str:
@@ -160,7 +160,7 @@ class LiveDetail:
         self._last_t = page.charts.t[-1] if page.charts is not None and page.charts.t else 0
         frames = [self._regions.whole_detail(page), event("snapshot"), event("title", sick=sick(self._shown))]
         if page.charts is not None:
-            frames.append(event("charts", data=page.charts))
+            frames.append(event("points", data=page.charts))
         return frames
 
     async def render(self, changes: Changes) -> list[str]:
@@ -184,7 +184,7 @@ class LiveDetail:
         if values is not None:
             return [event("points", t=log.t, values=values)]
         self._charts = await self._shown.charts(self._rig_id)
-        return [event("charts", data=self._charts)]
+        return [event("points", data=self._charts)]
 
     def _gone(self, name: str) -> str:
         return event("gone", url=PATHS[self._kind], notice=f"{name} was removed.")
@@ -226,7 +226,10 @@ class LiveOverview:
         """The overview says nothing."""
 
 
-def sick(shown: Shown) -> int:
-    """Rigs of both kinds that need somebody."""
-    states = [shown.stats.totals[kind].states for kind in KINDS]
-    return sum(one[word] for one in states for word in ("degraded", "idle", "offline"))
+def sick(shown: Shown) -> dict[str, int]:
+    """Rigs that need somebody, by page of the top bar."""
+    totals = shown.stats.totals
+    return {
+        page: sum(totals[kind].states[word] for word in ("degraded", "idle", "offline"))
+        for page, kind in (("rigs", KINDS[0]), ("asics", KINDS[1]))
+    }

@@ -150,7 +150,7 @@ async def rename_rig(
     href = view.href(rig.kind, rig.id)
     if data.inline and is_htmx(request.scope):
         return render(request, "rig_name.html", name=rig.name, href=href)
-    return done(request, href, f"Renamed to {rig.name}.")
+    return done(request, href)
 
 
 @get(["/rigs/{rig_id:int}/remove", "/asics/{rig_id:int}/remove"], include_in_schema=False)
@@ -174,7 +174,7 @@ async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], book: RigBo
 async def remove_rig(request: WebRequest, rig_id: FromPath[int], book: RigBook) -> Answer:
     """Remove it."""
     rig = await book.remove(rig_id)
-    return done(request, view.PATHS[rig.kind], f"{rig.name} was removed.")
+    return Redirect(view.PATHS[rig.kind], status_code=303)
 
 
 @get(["/rigs/{rig_id:int}/token/new", "/asics/{rig_id:int}/token/new"], include_in_schema=False)

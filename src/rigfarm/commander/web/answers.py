@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from litestar import Request, Response
@@ -13,9 +12,6 @@ from rigfarm.commander.auth.connection import is_htmx
 __all__ = ["done"]
 
 
-def done(request: Request[Any, Any, Any], href: str, notice: str) -> Response[Any]:
-    """The dialog closes and a notice says what happened; without scripts the browser goes to `href`."""
-    if not is_htmx(request.scope):
-        return Redirect(href, status_code=303)
-    told = json.dumps({"done": {"text": notice, "kind": "success"}})
-    return Response(None, status_code=200, headers={"HX-Reswap": "none", "HX-Trigger": told})
+def done(request: Request[Any, Any, Any], href: str) -> Response[Any]:
+    """The dialog closes where the page shows the change by itself; without scripts the browser goes to `href`."""
+    return Response(None, status_code=204) if is_htmx(request.scope) else Redirect(href, status_code=303)
