@@ -72,7 +72,8 @@ class ToyCommander:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        assert self._server is not None
+        if self._server is None:
+            return
         self._server.close(close_connections=True)
         await self._server.wait_closed()
         self._server = None

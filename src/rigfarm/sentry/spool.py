@@ -43,6 +43,8 @@ IDLE_FLUSH_S = 10.0
 FLUSH_LOGS = 1_000
 MEMORY_BYTES = 4 << 20
 """Logs kept in memory while the disk cannot be written."""
+BATCH_BYTES = 256 << 10
+"""Of one commit: what the disk may need beyond the spool's limit for a moment."""
 HURRY_BYTES = 1 << 20
 """More than this in memory is written without a pause."""
 _RELEASE_LOGS = 200
@@ -334,6 +336,10 @@ class Spool:
                 if self._commit.done():
                     self._commit.result()
                     self._commit = None
+                    if self._unwritten and self.problem is None:
+                        self._wake.set()
+                else:
+                    self._commit.add_done_callback(lambda _: self._wake.set())
             self._round.set()
             self._round = asyncio.Event()
             if fresh:
@@ -345,6 +351,8 @@ class Spool:
             await self._commit
         self._number()
         await self._write()
+        while self._unwritten and self.problem is None:
+            await self._write()
 
     async def _work(self) -> None:
         """Wait until there is something to write, or time to try again."""
@@ -366,11 +374,13 @@ class Spool:
 
     async def _write(self) -> None:
         """One commit of everything the file does not know yet."""
-        count, released = len(self._unwritten), dict(self._released)
+        records = self._next_batch()
+        last = records[-1].seq if records else 0
+        released = {seq: one for seq, one in self._released.items() if seq <= last}
         lost, void, acked = list(self._lost), list(self._void), list(self._acked)
         work = partial(
             SpoolFile.commit,
-            records=[record for record in self._unwritten if record.seq not in self._acked],
+            records=[record for record in records if record.seq not in self._acked],
             next_seq=self._next_seq,
             acked=acked,
             lost=lost,
@@ -379,12 +389,12 @@ class Spool:
             keep_through=self.sending_through,
         )
         try:
-            if count or lost or void or acked:
+            if records or lost or void or acked:
                 await self._in_thread(work)
         except STORAGE_ERRORS as error:
             self._failed(error)
             return
-        for _ in range(count):
+        for _ in records:
             self._memory -= len(self._unwritten.popleft().body)
         for known, parts in ((self._lost, lost), (self._void, void), (self._acked, acked)):
             for first, last in parts:
@@ -393,6 +403,17 @@ class Spool:
             del self._released[seq]
         if self.problem is not None:
             await self._recover()
+
+    def _next_batch(self) -> list[Record]:
+        """The oldest unwritten logs, as many as one commit takes."""
+        batch: list[Record] = []
+        room = BATCH_BYTES
+        for record in self._unwritten:
+            if room <= 0:
+                break
+            batch.append(record)
+            room -= len(record.body)
+        return batch
 
     async def _recover(self) -> None:
         """A commit succeeded: all is well again, unless it went to memory only because there was no file."""

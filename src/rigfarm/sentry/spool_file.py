@@ -19,7 +19,7 @@ from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool_db import PAGE_BYTES, DamagedError, check_tables, connect, create_tables, is_damage
 from rigfarm.sentry.spool_meta import GapBook, Meta, read_meta, write_meta
 from rigfarm.sentry.spool_record import GAP, LOG, OVERHEAD, Record, from_row, pack
-from rigfarm.sentry.spool_salvage import Findings, set_aside
+from rigfarm.sentry.spool_salvage import Findings, remove_journal, set_aside
 from rigfarm.wire.codec import decode_log
 
 __all__ = ["SpoolFile"]
@@ -318,6 +318,7 @@ class SpoolFile:
             self._refill(aside)
         except BaseException:
             self.close()
+            remove_journal(self.path)
             aside.replace(self.path)
             raise
         log.error(

@@ -14,7 +14,7 @@ from rigfarm.sentry.spool_db import PAGE_BYTES
 from rigfarm.sentry.spool_meta import GapBook, Meta, best_meta
 from rigfarm.sentry.spool_record import GAP, META, Record, scan
 
-__all__ = ["Findings", "set_aside"]
+__all__ = ["Findings", "remove_journal", "set_aside"]
 
 log = structlog.get_logger()
 
@@ -27,8 +27,13 @@ def set_aside(path: Path) -> Path:
         old.unlink()
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     path.rename(aside)
-    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+    remove_journal(path)
     return aside
+
+
+def remove_journal(path: Path) -> None:
+    """Take away the rollback journal, which belongs to a file that is no longer there."""
+    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
 
 
 def _pages(path: Path) -> Iterator[bytes]:
