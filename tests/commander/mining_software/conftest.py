@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import SoftwareBook, SoftwareForm
+from rigfarm.commander.mining_software.api import api_routes
 from rigfarm.commander.mining_software.archives import ArchiveStore
 from rigfarm.commander.mining_software.reach import Reach
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.web.problems import problem_handlers
 
 TLS = Path(__file__).parent / "tls"
 LAN_HOST, FORBIDDEN_HOST = "127.0.1.7", "127.0.0.1"
@@ -165,3 +170,16 @@ def tar_of(*members: tuple[str, bytes]) -> bytes:
 @pytest.fixture
 def archive() -> bytes:
     return tar_of(("fakeminer-1.2.3/README", b"read me"), ("fakeminer-1.2.3/fakeminer", b"\x7fELF" + b"x" * 5000))
+
+
+@pytest.fixture
+async def client(book: SoftwareBook) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    """The JSON API alone; the login has its own tests."""
+    app = Litestar(
+        [api_routes],
+        dependencies={"software": Provide(lambda: book, sync_to_thread=False)},
+        exception_handlers=problem_handlers(),
+        request_max_body_size=1 << 20,
+    )
+    async with AsyncTestClient(app) as client:
+        yield client

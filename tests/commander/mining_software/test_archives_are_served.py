@@ -26,8 +26,10 @@ async def _body() -> AsyncIterator[bytes]:
     yield BODY
 
 
-@pytest.fixture
-async def client(storage: Storage, book: SoftwareBook, form: SoftwareForm) -> AsyncIterator[AsyncTestClient[Litestar]]:
+@pytest.fixture(name="client")
+async def rigs_client(
+    storage: Storage, book: SoftwareBook, form: SoftwareForm
+) -> AsyncIterator[AsyncTestClient[Litestar]]:
     rigs = RigBook(storage, Hub())
     await rigs.load()
     _, token = await rigs.create("rig-01", "cpu-gpu")

@@ -1,0 +1,94 @@
+"""The JSON API of the address book: thin handlers over the book's verbs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Router, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import UNSET, Struct, UnsetType
+
+from rigfarm.commander.addresses.answers import AddressAnswer, address_answer
+from rigfarm.commander.addresses.book import AddressBook
+from rigfarm.commander.addresses.model import AddressForm, AddressKind
+
+__all__ = ["api_routes"]
+
+
+class NewAddress(Struct, forbid_unknown_fields=True):
+    """A pool has `urls` in failover order (`host:port` is enough for plain Stratum), a wallet has `wallet`."""
+
+    name: str
+    kind: AddressKind
+    coin: str
+    urls: list[str] = []
+    wallet: str = ""
+
+
+class AddressChange(Struct, forbid_unknown_fields=True):
+    """What is left out stays. `revision`: refuse when somebody else changed it since."""
+
+    name: str | UnsetType = UNSET
+    coin: str | UnsetType = UNSET
+    urls: list[str] | UnsetType = UNSET
+    wallet: str | UnsetType = UNSET
+    revision: int | UnsetType = UNSET
+
+
+@get("", summary="List pools and wallets")
+async def list_addresses(
+    addresses: NamedDependency[AddressBook],
+    kind: FromQuery[AddressKind | None] = None,
+    coin: FromQuery[str] = "",
+    q: FromQuery[str] = "",
+) -> list[AddressAnswer]:
+    """All of them, or those of a kind, a coin, or with these words."""
+    return [address_answer(one, addresses) for one in addresses.listed(kind, coin, q)]
+
+
+@post("", status_code=201, summary="Add a pool or wallet")
+async def create_address(data: JSONBody[NewAddress], addresses: NamedDependency[AddressBook]) -> AddressAnswer:
+    """The answer may carry a `warning`: a wallet that does not look like one of its coin is kept all the same."""
+    form = AddressForm(data.name, data.kind, data.coin, data.urls, data.wallet)
+    return address_answer(await addresses.create(form), addresses)
+
+
+@get("/{address_id:int}", summary="One pool or wallet, and who uses it")
+async def get_address(address_id: FromPath[int], addresses: NamedDependency[AddressBook]) -> AddressAnswer:
+    """`used_by` names playbooks and how many rigs run them."""
+    return address_answer(addresses.get(address_id), addresses)
+
+
+@patch("/{address_id:int}", summary="Change a pool or wallet")
+async def change_address(
+    address_id: FromPath[int], data: JSONBody[AddressChange], addresses: NamedDependency[AddressBook]
+) -> AddressAnswer:
+    """Playbooks that use it get a new revision; rigs go on with the old one until that is applied."""
+    old = addresses.get(address_id)
+    form = AddressForm(
+        name=old.name if data.name is UNSET else data.name,
+        kind=old.kind,
+        coin=old.coin if data.coin is UNSET else data.coin,
+        urls=old.urls if data.urls is UNSET else data.urls,
+        wallet=old.wallet if data.wallet is UNSET else data.wallet,
+    )
+    revision = None if data.revision is UNSET else data.revision
+    return address_answer(await addresses.change(address_id, form, revision), addresses)
+
+
+@delete("/{address_id:int}", summary="Remove a pool or wallet")
+async def remove_address(
+    address_id: FromPath[int],
+    addresses: NamedDependency[AddressBook],
+    even_if_used: Annotated[bool, QueryParameter(description="Playbooks that use it keep what it said.")] = False,
+) -> None:
+    """409 while playbooks use it, unless `even_if_used`."""
+    await addresses.remove(address_id, even_if_used=even_if_used)
+
+
+api_routes = Router(
+    "/api/addresses",
+    route_handlers=[list_addresses, create_address, get_address, change_address, remove_address],
+    tags=["addresses"],
+)

@@ -1,0 +1,166 @@
+"""The JSON API of mining software: thin handlers over the book's verbs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Router, delete, get, patch, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from rigfarm.commander.mining_software.answers import SoftwareAnswer, software_answer
+from rigfarm.commander.mining_software.book import MAX_ARCHIVE, SoftwareBook
+from rigfarm.commander.mining_software.catalogue import Program, catalogue, program
+from rigfarm.commander.mining_software.model import Devices, SoftwareForm
+from rigfarm.commander.mining_software.uploading import content_length, raw_body
+
+__all__ = ["api_routes"]
+
+
+class SoftwareFields(Struct, forbid_unknown_fields=True):
+    """What is left out stays; of a new entry, what the catalogue says of a program of that name is taken."""
+
+    name: str | UnsetType = UNSET
+    version: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    """https; http only for addresses of the LAN, with `lan`."""
+    lan: bool | UnsetType = UNSET
+    expected_sha256: str | UnsetType = UNSET
+    executable: str | UnsetType = UNSET
+    adapter: str | UnsetType = UNSET
+    api_arguments: str | UnsetType = UNSET
+    template: str | UnsetType = UNSET
+    devices: Devices | UnsetType = UNSET
+    dual: bool | UnsetType = UNSET
+
+    def over(self, form: SoftwareForm) -> SoftwareForm:
+        """The form with these fields."""
+        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+        given.pop("revision", None)
+        return replace(form, **given)
+
+
+class SoftwareChange(SoftwareFields, forbid_unknown_fields=True):
+    """`revision`: refuse when somebody else changed it since."""
+
+    revision: int | UnsetType = UNSET
+
+
+class Pin(Struct, forbid_unknown_fields=True):
+    """The hash that was shown."""
+
+    sha256: str
+
+
+@get("", summary="List mining software")
+async def list_software(software: NamedDependency[SoftwareBook], q: FromQuery[str] = "") -> list[SoftwareAnswer]:
+    """Every version of every program, or those with these words."""
+    return [software_answer(one, software) for one in software.listed(q)]
+
+
+@get("/catalogue", summary="Well-known programs")
+async def list_catalogue() -> list[Program]:
+    """Adapters and templates to start from; nothing here is a file or a hash."""
+    return list(catalogue())
+
+
+@post("", status_code=201, summary="Add a version of a mining program")
+async def create_software(data: JSONBody[SoftwareFields], software: NamedDependency[SoftwareBook]) -> SoftwareAnswer:
+    """A name of the catalogue and a version are enough; then fetch or upload its file."""
+    known = program(data.name) if data.name is not UNSET else None
+    start = SoftwareForm("", "")
+    if known is not None:
+        start = SoftwareForm(
+            known.name,
+            "",
+            executable=known.executable,
+            adapter=known.adapter,
+            api_arguments=known.api_arguments,
+            template=known.template,
+            devices=known.devices,
+            dual=known.dual,
+        )
+    return software_answer(await software.create(data.over(start)), software)
+
+
+@get("/{software_id:int}", summary="One version, its file and who uses it")
+async def get_software(software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> SoftwareAnswer:
+    """`file.state` says where its file is."""
+    return software_answer(software.get(software_id), software)
+
+
+@patch("/{software_id:int}", summary="Change a version")
+async def change_software(
+    software_id: FromPath[int], data: JSONBody[SoftwareChange], software: NamedDependency[SoftwareBook]
+) -> SoftwareAnswer:
+    """Playbooks that use it get a new revision; rigs go on with the old one until that is applied."""
+    form = data.over(software.get(software_id).form)
+    revision = None if data.revision is UNSET else data.revision
+    return software_answer(await software.change(software_id, form, revision), software)
+
+
+@delete("/{software_id:int}", summary="Remove a version and its file")
+async def remove_software(
+    software_id: FromPath[int],
+    software: NamedDependency[SoftwareBook],
+    even_if_used: Annotated[bool, QueryParameter(description="Rigs that run it keep it.")] = False,
+) -> None:
+    """409 while playbooks use it, unless `even_if_used`."""
+    await software.remove(software_id, even_if_used=even_if_used)
+
+
+@post("/{software_id:int}/fetch", status_code=202, summary="Fetch its file")
+async def fetch_software(software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> SoftwareAnswer:
+    """Downloads once, in the Commander. Look at `file` for how it goes; it is pinned by itself when
+    `expected_sha256` was given, else confirm with `pin`."""
+    software.fetch(software_id)
+    return software_answer(software.get(software_id), software)
+
+
+@delete("/{software_id:int}/fetch", summary="Stop fetching")
+async def cancel_fetch(software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> None:
+    """What came so far is thrown away."""
+    await software.cancel(software_id)
+
+
+@put(
+    "/{software_id:int}/archive",
+    status_code=200,
+    summary="Upload its file",
+    description="The request's body is the file: `curl -T miner.tar.gz …`.",
+    request_max_body_size=MAX_ARCHIVE,
+)
+async def upload_archive(
+    software_id: FromPath[int], request: Request[Any, Any, Any], software: NamedDependency[SoftwareBook]
+) -> SoftwareAnswer:
+    """For farms without Internet. It is streamed to the disk."""
+    done = await software.upload(software_id, raw_body(request), content_length(request))
+    return software_answer(done, software)
+
+
+@post("/{software_id:int}/pin", status_code=200, summary="Confirm its file")
+async def pin_software(
+    software_id: FromPath[int], data: JSONBody[Pin], software: NamedDependency[SoftwareBook]
+) -> SoftwareAnswer:
+    """From now on rigs may have it: the file with this SHA-256, and no other."""
+    return software_answer(await software.pin(software_id, data.sha256), software)
+
+
+api_routes = Router(
+    "/api/software",
+    route_handlers=[
+        list_software,
+        list_catalogue,
+        create_software,
+        get_software,
+        change_software,
+        remove_software,
+        fetch_software,
+        cancel_fetch,
+        upload_archive,
+        pin_software,
+    ],
+    tags=["mining software"],
+)

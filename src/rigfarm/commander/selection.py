@@ -1,0 +1,42 @@
+"""Which rigs something is done to: named one by one, or all that a view of the index shows."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rigfarm.commander.channels import Kind
+from rigfarm.commander.refusals import Invalid
+from rigfarm.commander.rigs.query import IndexQuery, RigList
+
+__all__ = ["RigFilter", "RigSelection"]
+
+MAX_RIGS = 20_000
+
+
+class RigFilter(Struct, frozen=True, forbid_unknown_fields=True):
+    """As in the URL of the index; an empty filter means every rig that has reported."""
+
+    q: str = ""
+    state: str = ""
+    coin: str = ""
+
+
+class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`rigs` by their ids, or a `filter`."""
+
+    rigs: list[int] = []
+    filter: RigFilter | None = None
+
+    def ids(self, rig_list: RigList, kind: Kind = "cpu-gpu") -> list[int]:
+        """The rigs of this moment, each once. Invalid when nothing was chosen."""
+        chosen = list(dict.fromkeys(self.rigs))
+        if self.filter is not None:
+            if chosen:
+                raise Invalid("Name rigs, or give a filter: not both.", field="rigs")
+            params = {"q": self.filter.q, "state": self.filter.state, "coin": self.filter.coin, "sort": "name"}
+            chosen = list(rig_list.ordered(IndexQuery.parse(kind, params)))
+        if not chosen:
+            raise Invalid("Choose at least one rig.", field="rigs")
+        if len(chosen) > MAX_RIGS:
+            raise Invalid(f"At most {MAX_RIGS:,} rigs at once.", field="rigs")
+        return chosen
