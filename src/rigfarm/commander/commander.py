@@ -56,6 +56,7 @@ class Commander:
         self.enrolment: EnrolmentKeys
         self.links: Links
         self.auth.sessions.on_end(self._session_ended)
+        self.live.still_good = self.auth.sessions.touch
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -57,9 +57,6 @@ async def link_socket(socket: WebSocket[Any, Any, Any], links: Links, bad_tokens
 
 async def _welcome(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> bool:
     """The first frame must be a Hello with a good token."""
-    if bad_tokens.blocked(link.address):
-        await socket.close(code=SLOW_DOWN, reason="too many bad tokens from this address; try again in a minute")
-        return False
     try:
         data = await asyncio.wait_for(socket.receive_data(mode="binary"), HELLO_WITHIN_S)
     except TimeoutError:
@@ -77,9 +74,13 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
     if len(hello.spool) != 16 or not 0 < len(hello.tokens) <= MAX_TOKENS:
         raise FrameError("a Hello needs a spool of 16 bytes and at least one token")
     welcome = links.greet(link, hello)
-    for verdict in welcome.verdicts:
-        if verdict.kind == "unknown":
-            bad_tokens.hit(link.address)
+    unknown = sum(verdict.kind == "unknown" for verdict in welcome.verdicts)
+    # One rig with a wrong token must not lock out the others behind the same address: who has a good one is heard.
+    if unknown == len(welcome.verdicts) and bad_tokens.blocked(link.address):
+        await socket.close(code=SLOW_DOWN, reason="too many bad tokens from this address; try again in a minute")
+        return False
+    if unknown:
+        bad_tokens.hit(link.address)
     await socket.send_data(encode(welcome), mode="binary")
     if not any(verdict.kind == "ok" for verdict in welcome.verdicts):
         await asyncio.sleep(GOODBYE_S)

@@ -160,6 +160,8 @@ class LiveSessions:
 
     def __init__(self, limit: int = 2_000) -> None:
         self.limit = limit
+        self.still_good: Callable[[bytes], bool] = lambda owner: True
+        """Whether a login has not ended yet."""
         self._closers: dict[PageSession, Callable[[], None]] = {}
 
     def __len__(self) -> int:

@@ -1,5 +1,7 @@
-"""The WebSocket `/live?page=/rigs%3Fsort%3Dname`: one per open page of a browser. The gate has checked the login and the
-origin before this runs; the end of the login closes the socket."""
+"""The WebSocket `/live?page=/rigs%3Fsort%3Dname`: one per open page of a browser.
+
+The gate has checked the login and the origin before this runs; the end of the login closes the socket.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ _message = msgspec.json.Decoder(dict[str, object])
 
 @websocket("/live")
 async def live_socket(
-    socket: WebSocket[Any, Any, Any], hub: Hub, live: LiveSessions, pages: PageRoutes, page: FromQuery[str] = "/"
+    socket: WebSocket[Any, Any, Any],
+    hub: Hub,
+    live: LiveSessions,
+    pages: PageRoutes,
+    page: FromQuery[str] = "/",
 ) -> None:
     """Serve one page until the browser leaves it."""
     await socket.accept()
@@ -53,6 +59,8 @@ async def live_socket(
     session = PageSession(hub, shown, send, owner)
     ended = asyncio.Event()
     live.add(session, ended.set)
+    if not live.still_good(owner):
+        ended.set()  # the login ended between the gate and here
     tasks = [
         asyncio.create_task(session.run(), name=f"page {page}"),
         asyncio.create_task(_listen(socket, session), name=f"listen {page}"),
