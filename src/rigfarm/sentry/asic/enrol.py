@@ -19,7 +19,7 @@ _TIMEOUT_S = 30.0
 _MAX_ANSWER_BYTES = 1 << 20
 
 
-class WantedRig(Struct, frozen=True, omit_defaults=True):
+class WantedRig(Struct, frozen=True):
     """A rig to be made."""
 
     name: str
@@ -36,10 +36,6 @@ class EnrolledRig(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"EnrolledRig(id={self.id}, name={self.name!r})"
-
-
-class _Request(Struct):
-    rigs: list[dict[str, str]]
 
 
 class _Answer(Struct):

@@ -15,16 +15,19 @@ __all__ = ["AsicPart"]
 
 
 class AsicPart:
-    """Implements `rigfarm.sentry.parts.Part`. `load` it before its tokens are asked for."""
+    """Implements `rigfarm.sentry.parts.Part`. Its tokens are known once it was loaded, at the latest by `run`."""
 
     def __init__(self, service: AsicService) -> None:
         self.service = service
         self._reporter: Reporter | None = None
+        self._loaded = False
         self._specs: dict[str, Specs] = {}
 
     async def load(self) -> None:
         """Read the list of devices."""
-        await self.service.load()
+        if not self._loaded:
+            await self.service.load()
+            self._loaded = True
 
     def tokens(self) -> list[str]:
         return self.service.roster.tokens()
@@ -34,6 +37,9 @@ class AsicPart:
         self.service.on_reading = self._report
         self.service.on_tokens_changed = reporter.tokens_changed
         self.service.poller.interval = lambda: reporter.interval_s
+        if not self._loaded:
+            await self.load()
+            reporter.tokens_changed()
         await self.service.run()
 
     async def on_verdict(self, token: str, verdict: Verdict) -> None:

@@ -52,7 +52,7 @@ class FakeAsicFarm:
         self._servers: dict[str, list[asyncio.Server]] = {}
         self._plugged: dict[str, set[Port]] = {}
         self._free = _addresses(network)
-        for device in devices:
+        for device in sorted(devices, key=lambda device: not device.ip):
             self._place(device)
 
     def __getitem__(self, ip: str) -> FakeAsic:

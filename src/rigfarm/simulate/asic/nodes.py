@@ -41,7 +41,7 @@ def number(value: Json) -> float:
 
 def scale(answer: dict[str, Json], factor: float, *keys: str) -> None:
     """Multiply numbers, keeping whole numbers whole."""
-    for key in keys:
+    for key in keys if factor != 1 else ():
         value = answer.get(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
@@ -50,6 +50,6 @@ def scale(answer: dict[str, Json], factor: float, *keys: str) -> None:
 
 def scale_text(answer: dict[str, Json], factor: float, *keys: str) -> None:
     """Multiply numbers that the device writes as text."""
-    for key in keys:
+    for key in keys if factor != 1 else ():
         if isinstance(answer.get(key), str) and answer[key]:
             answer[key] = f"{number(answer[key]) * factor:.2f}"
