@@ -24,6 +24,7 @@ QUICK = Timings(
     retry_cap_s=0.2,
     stable_s=0.5,
     resend_s=1.0,
+    careful_s=0.1,
 )
 
 

@@ -277,7 +277,7 @@ class Link:
     async def _greeted(self, socket: ClientConnection, spool: bytes, tokens: list[str], welcome: Welcome) -> None:
         loop = asyncio.get_running_loop()
         lanes = Lanes(self._spool, loop.time, resend_s=self._timings.resend_s, one_frame_of=self._one_frame_of)
-        session = self._session = Session(socket, spool, lanes, tokens, self)
+        session = self._session = Session(socket, spool, lanes, tokens, self, self._timings.careful_s)
         session.apply(list(enumerate(welcome.verdicts)))
         self._version = _printable(welcome.version)
         self._report_every(welcome.interval_s)
@@ -290,12 +290,14 @@ class Link:
             self._catch_up(session)
             await session.run()
         except RejectedFrameError:
+            self._session = None
             await self._be_careful(lanes)
+            raise
+        except LinkError:
+            self._one_frame_of = lanes.one_frame_of
             raise
         finally:
             self._session = None
-            if lanes.one_frame_of is None:
-                self._one_frame_of = None
 
     def _catch_up(self, session: Session) -> None:
         """Tokens may have changed while the Commander was being greeted."""

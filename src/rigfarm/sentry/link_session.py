@@ -25,7 +25,6 @@ log = structlog.get_logger()
 
 MAX_CONTROLS = 2_000
 """Frames other than logs that may wait; the oldest is dropped for one more."""
-CAREFUL_START_S = 1.0
 RELAX_AFTER = 8
 _LATE_EVERY_S = 2.0
 
@@ -89,7 +88,13 @@ class Session:
     """A greeted connection. `run` ends with the LinkError that ended it, or quietly after `leave`."""
 
     def __init__(
-        self, socket: ClientConnection, spool: bytes, lanes: Lanes, tokens: list[str], events: SessionEvents
+        self,
+        socket: ClientConnection,
+        spool: bytes,
+        lanes: Lanes,
+        tokens: list[str],
+        events: SessionEvents,
+        careful_s: float,
     ) -> None:
         self.tokens = tokens
         """By slot. A slot keeps its token as long as the connection lasts, so that no frame, however late, is
@@ -98,6 +103,7 @@ class Session:
         self._socket = socket
         self._events = events
         self._spool = spool
+        self._careful_s = careful_s
         self._controls: deque[bytes] = deque(maxlen=MAX_CONTROLS)
         self._hello_sent: float | None = None
         """When a Hello was sent that is not answered yet; there is one at most."""
@@ -214,7 +220,8 @@ class Session:
 
     async def _send(self) -> None:
         if self.lanes.one_frame_of is not None:
-            await asyncio.sleep(CAREFUL_START_S)
+            # Whatever else the Commander could not read is refused before the first log, and no log is blamed for it.
+            await asyncio.sleep(self._careful_s)
         while not self._leaving:
             self._greet_again()
             data = self._controls.popleft() if self._controls else self.lanes.next_frame()
