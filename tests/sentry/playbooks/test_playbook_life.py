@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from rigfarm.sentry.playbooks import RunnerError
 from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.rig import IMPATIENT, Rig, ask_program, order_for
-from rigfarm.wire.playbooks import Archive
+from rigfarm.wire.playbooks import Archive, Supervision
 
 MakeRig = Callable[..., Rig]
 
@@ -151,3 +152,44 @@ async def test_two_sentries_on_one_folder_do_not_both_mine(rig: MakeRig, archive
         with pytest.raises(RunnerError, match="another Sentry runs the playbooks"):
             await other.runner.start()
         await one.until("mining")
+
+
+@pytest.mark.parametrize("adapter", ["trex", "teamredminer"])
+async def test_programs_with_other_stats_apis_are_read_too(rig: MakeRig, archive: Archive, adapter: str) -> None:
+    order = order_for(archive, adapter=adapter, api_arguments=f"--api {adapter} --api-port $API_PORT")
+    async with rig() as one:
+        await one.runner.apply(1, [order])
+        await one.until("mining")
+        (source,) = one.runner.sources()
+        reading = await ask_program(source)
+    assert reading is not None
+    assert (reading.workloads[0].hashrate or 0) > 0
+
+
+async def test_a_program_nobody_can_read_is_taken_to_mine(
+    rig: MakeRig, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rigfarm.sentry.playbooks.watch._UNREAD_S", 0.3)
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive, adapter="unheard-of")])
+        status = await one.until("mining")
+    assert status.detail == "no adapter named 'unheard-of': its hashrate cannot be watched"
+
+
+async def test_a_low_hashrate_is_worth_three_restarts_and_then_a_word(rig: MakeRig, archive: Archive) -> None:
+    supervision = Supervision(stall_s=0.4, backoff_first_s=0.05, backoff_max_s=0.05)
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive, supervision=supervision)])
+        await one.until("mining")
+        assert one.runner._rig is not None
+        one.runner._rig.ledger.of(1).normal = [[1e6] * 40]
+        status = await one.when(lambda status: "restarts have not helped" in status.detail)
+        assert status.restarts == 3
+        assert status.state == "mining"
+        assert status.detail.startswith("it has made less than 50% of its own normal hashrate, and 3 restarts")
+        pid = status.pid
+        await asyncio.sleep(1)
+        assert (await one.until("mining")).pid == pid, "better low than not at all"
+        await one.runner.restart(1)
+        healthy = await one.when(lambda status: status.pid not in (None, pid) and status.state == "mining")
+        assert healthy.detail == "", "what is normal is learned anew"

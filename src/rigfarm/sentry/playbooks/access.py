@@ -7,24 +7,30 @@ import pwd
 import stat
 from pathlib import Path
 
-__all__ = ["AccessError", "open_way"]
+__all__ = ["AccessError", "check_user", "open_way"]
 
 
 class AccessError(Exception):
     """The user cannot run the program; the text says what to do."""
 
 
-def open_way(user: str, program: Path, ours: Path, home: Path) -> None:
-    """Let `user` reach `program`: the folders from `ours` (the Sentry's own) on are opened to its group for passing
-    through, not for looking. `home` becomes its own. Raises AccessError, OSError."""
+def check_user(user: str) -> pwd.struct_passwd:
+    """Whether programs can be started as `user`. Raises AccessError."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
         raise AccessError(f"this rig has no user {user!r}: create it, or change the playbook's user") from None
+    if entry.pw_uid != os.geteuid() != 0:
+        raise AccessError(f"only a Sentry that runs as root can start programs as {user!r}")
+    return entry
+
+
+def open_way(user: str, program: Path, ours: Path, home: Path) -> None:
+    """Let `user` reach `program`: the folders from `ours` (the Sentry's own) on are opened to its group for passing
+    through, not for looking. `home` becomes its own. Raises AccessError, OSError."""
+    entry = check_user(user)
     if entry.pw_uid == os.geteuid():
         return
-    if os.geteuid() != 0:
-        raise AccessError(f"only a Sentry that runs as root can start programs as {user!r}")
     groups = set(os.getgrouplist(user, entry.pw_gid))
     for folder in reversed(program.parents):
         if not _passable(folder, entry.pw_uid, groups):

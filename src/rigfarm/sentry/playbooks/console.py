@@ -11,6 +11,7 @@ import structlog
 
 from rigfarm.sentry.playbooks.logfile import LogFile
 from rigfarm.sentry.playbooks.plain_text import Lines
+from rigfarm.units import size
 
 __all__ = ["KEPT_LINES", "Console"]
 
@@ -45,9 +46,9 @@ class Console:
         """Bytes the program printed."""
         self._add(self._pieces.feed(data))
 
-    def dropped(self, lines: int) -> None:
-        """The program printed faster than anybody reads."""
-        self._add([*self._pieces.flush(), f"… {lines:,} lines left out: the program prints too fast"])
+    def dropped(self, count: int) -> None:
+        """So many bytes are missing here: the program printed faster than anybody reads."""
+        self._add([*self._pieces.flush(), f"… {size(count)} left out: the program prints too fast"])
 
     def say(self, line: str) -> None:
         """A line of the Sentry's own, between the program's."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from rigfarm.sentry.playbooks.access import AccessError, open_way
+from rigfarm.sentry.playbooks.access import AccessError, check_user, open_way
 from rigfarm.sentry.playbooks.devices import select
 from rigfarm.sentry.playbooks.disk import make_folder
 from rigfarm.sentry.playbooks.process import Program
@@ -54,7 +54,9 @@ def make_plan(order: PlaybookOrder, executable: Path, port: int, rig: Surroundin
     try:
         argv = arguments(order, port)
         portless = arguments(order, 0)
-    except TemplateError as error:
+        if order.run_as is not None:
+            check_user(order.run_as)
+    except (TemplateError, AccessError) as error:
         raise PlanError(str(error)) from None
     selection = select(order.devices, rig.settings.sysfs)
     if order.devices and not selection.found:

@@ -41,6 +41,7 @@ class Playbook:
 
     def __init__(self, order: PlaybookOrder, rig: Surroundings) -> None:
         self.order = order
+        self._spoken_of = order
         self._rig = rig
         self._state: PlaybookState = "queued"
         self._detail = ""
@@ -74,7 +75,6 @@ class Playbook:
             self.restart()
         else:
             self.begin()
-        self._rig.changed()
 
     def restart(self) -> None:
         """An operator wants the program started anew: backoff and what was learned as normal are forgotten."""
@@ -102,10 +102,10 @@ class Playbook:
     # What it says
 
     def status(self) -> PlaybookStatus:
-        """For the Commander."""
+        """For the Commander. A new order is spoken of once it is clear what it changes."""
         return PlaybookStatus(
-            id=self.order.id,
-            revision=self.order.revision,
+            id=self._spoken_of.id,
+            revision=self._spoken_of.revision,
             state=self._state,
             detail=self._detail,
             progress=self._progress,
@@ -131,6 +131,11 @@ class Playbook:
         self._state, self._detail, self._progress = state, detail, progress
         self._rig.changed()
 
+    def _speak_of(self, order: PlaybookOrder, state: PlaybookState) -> None:
+        self._spoken_of = order
+        self._rig.changed()
+        self._say(state, self._detail if state == self._state else "")
+
     # Its life
 
     async def _live(self) -> None:
@@ -152,6 +157,7 @@ class Playbook:
                 return
 
     def _fail(self, why: str) -> None:
+        self._spoken_of = self.order
         old = ". What it ran before mines on" if self.running is not None else ""
         self._say("failed", f"{why}{old}")
 
@@ -165,9 +171,13 @@ class Playbook:
             await self._stop()
             self._must_stop = False
         if order.wanted == "stopped":
-            self._say("stopped")
+            self._speak_of(order, "stopped")
             return
-        if not await self._is_running(order):
+        if await self._is_running(order):
+            self._speak_of(order, self._state)
+        else:
+            if self._spoken_of is not order:
+                self._speak_of(order, "queued")
             await self._replace(order)
         while True:
             outcome = await self._watch()

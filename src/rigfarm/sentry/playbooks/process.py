@@ -64,7 +64,7 @@ class _Event(Struct):
     pid: int = 0
     notes: list[str] = []
     why: str = ""
-    lines: int = 0
+    bytes: int = 0
     code: int | None = None
     signal: int | None = None
     survivors: list[int] = []
@@ -82,7 +82,7 @@ def shim_command(descriptor: int) -> list[str]:
 
 
 class Process:
-    """One run of a program. `on_output(bytes)` and `on_dropped(lines)` are called as it prints."""
+    """One run of a program. As it prints, `on_output` gets the bytes, `on_dropped` the number of those left out."""
 
     def __init__(self, program: Program, on_output: Callable[[bytes], None], on_dropped: Callable[[int], None]) -> None:
         self.program = program
@@ -207,7 +207,7 @@ class Process:
         elif event.event == "failed":
             self._settle(StartError(event.why))
         elif event.event == "dropped":
-            self._on_dropped(event.lines)
+            self._on_dropped(event.bytes)
         elif self._said is None:
             self._said = event
         else:  # the guard, when its worker could not end everything

@@ -39,8 +39,12 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 F_SETPIPE_SZ = 1031
 PIPE_BYTES = 1 << 20
 READ_BYTES = 64 << 10
-OUTPUT_BYTES_PER_S = 256 << 10
-OUTPUT_BURST_BYTES = 512 << 10
+OUTPUT_BYTES_PER_S = 64 << 10
+OUTPUT_BURST_BYTES = 256 << 10
+OUTPUT_RESUME_BYTES = 16 << 10
+"""After a gap so much is passed on at a time: few enough lines that whoever looks sees the gap too."""
+FLOOD_PAUSE_S = 0.005
+"""Between two reads of a flood, each of which empties the pipe: 200 MB/s are enough for anybody."""
 SWEEP_S = 10.0
 """After so long without success a process is stuck in a driver: nobody can end it."""
 
@@ -215,48 +219,54 @@ class Output:
         self.allowance = float(OUTPUT_BURST_BYTES)
         self.at = time.monotonic()
         self.dropped = 0
-        self.dropped_lines = 0
+        """Bytes, since the last that were passed on."""
+        self.nowhere = os.open(os.devnull, os.O_WRONLY)
 
     def drain(self, pipe: int) -> bool:
         """Read once; False at the end of the output."""
+        self.refill()
         try:
-            chunk = os.read(pipe, PIPE_BYTES if self.dropped else READ_BYTES)
+            if self.dropped and self.allowance < OUTPUT_RESUME_BYTES:
+                time.sleep(FLOOD_PAUSE_S)
+                thrown_away = os.splice(pipe, self.nowhere, PIPE_BYTES)
+                self.dropped += thrown_away
+                return bool(thrown_away)
+            chunk = os.read(pipe, READ_BYTES)
         except BlockingIOError:
             return True
         if chunk:
             self.take(chunk)
         return bool(chunk)
 
-    def take(self, chunk: bytes) -> None:
+    def refill(self) -> None:
         now = time.monotonic()
         self.allowance = min(OUTPUT_BURST_BYTES, self.allowance + (now - self.at) * OUTPUT_BYTES_PER_S)
         self.at = now
+
+    def take(self, chunk: bytes) -> None:
         if self.dropped:
             chunk = self.resume(chunk)
-        if chunk and (len(chunk) > self.allowance or not self.post(b"o" + chunk)):
-            self.drop(chunk)
-        else:
-            self.allowance -= len(chunk)
+        passed = chunk
+        if len(chunk) > self.allowance:
+            passed = chunk[: chunk.rfind(b"\n", 0, int(self.allowance)) + 1]
+        if passed and not self.post(b"o" + passed):
+            passed = b""
+        self.allowance -= len(passed)
+        self.dropped += len(chunk) - len(passed)
 
     def resume(self, chunk: bytes) -> bytes:
-        """What of `chunk` to pass on after a gap, which ends with a line: only when there is allowance again."""
-        if self.allowance < OUTPUT_BURST_BYTES / 4 or len(chunk) > self.allowance:
-            return chunk
+        """What of `chunk` follows a gap, which ends with a line."""
         head, newline, rest = chunk.partition(b"\n")
-        self.drop(head + newline)
+        self.dropped += len(head) + len(newline)
         if not newline or not self.tell_dropped():
+            self.dropped += len(rest)
             return b""
         return rest
 
-    def drop(self, chunk: bytes) -> None:
-        self.dropped += len(chunk)
-        self.dropped_lines += chunk.count(b"\n")
-
     def tell_dropped(self) -> bool:
-        event = {"event": "dropped", "bytes": self.dropped, "lines": self.dropped_lines}
-        if self.dropped and not self.post(json.dumps(event).encode()):
+        if self.dropped and not self.post(json.dumps({"event": "dropped", "bytes": self.dropped}).encode()):
             return False
-        self.dropped = self.dropped_lines = 0
+        self.dropped = 0
         return True
 
     def post(self, packet: bytes) -> bool:

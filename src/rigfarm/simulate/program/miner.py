@@ -34,10 +34,8 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     note(options.pids, str(os.getpid()))
     if options.dump:
-        note(
-            options.dump,
-            json.dumps({"argv": sys.argv, "cwd": os.getcwd(), "env": dict(os.environ), "uid": os.getuid()}),
-        )
+        seen = {"argv": sys.argv, "cwd": os.getcwd(), "env": dict(os.environ), "uid": os.getuid(), "nice": os.nice(0)}
+        note(options.dump, json.dumps(seen))
     alone = Alone(options.instance)
     breed(options)
     print(f" * ABOUT        XMRig/{VERSION} fake, pid {os.getpid()}", flush=True)
