@@ -126,7 +126,9 @@ class Lanes:
         self._end = self._spool.next_seq
         self._live.clear()
         self._live_waiting = 0
-        self._backlog.clear()
+        if self._backlog:
+            cursor = min(cursor, self._backlog[0].seq - 1)
+            self._backlog.clear()
         self._cursor = min(self._cursor, cursor)
 
     @property
