@@ -173,7 +173,10 @@ class LiveDetail:
         if self._charts is None and self._shown.stats.rigs[self._rig_id].log is not None:
             return await self.snapshot()
         page = await self._shown.detail(self._rig_id, charts=False)
-        return [self._regions.detail(page), *await self._points()]
+        html = self._regions.detail(page)
+        if any(channel == channels.rig(self._kind, self._rig_id) for channel, _ in changes):
+            html += self._regions.name(page.name, page.href)
+        return [html, *await self._points()]
 
     async def _points(self) -> list[str]:
         log = self._shown.stats.rigs[self._rig_id].log

@@ -42,10 +42,15 @@ class Regions:
     def detail(self, page: view.DetailPage) -> str:
         """What changes on a rig's page; its charts are told apart."""
         return (
-            self._part("rig-head", "rig_head.html", page)
+            self._part("rig-state", "rig_state.html", page)
             + self._part("rig-live", "rig_live.html", page)
             + self._part("rig-side", "rig_side.html", page)
         )
+
+    def name(self, name: str, href: str) -> str:
+        """A rig's name where it is shown; a form in its place, with what somebody types, stays."""
+        html = self._templates.get_template("rig_name.html").render(name=name, href=href)
+        return f'<hx-partial hx-target="h1#rig-name" hx-swap="outerMorph">{html.strip()}</hx-partial>'
 
     def overview(self, page: view.OverviewPage) -> str:
         """All of the overview."""
