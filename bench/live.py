@@ -127,8 +127,8 @@ def measure(rigs: int, every: float, pages: int, seconds: float = 20.0) -> None:
             f"log to changed row, {rigs:,} rigs every {every:.0f} s, {pages} pages",
             f"p50 {percentile(looking.waits, 0.5) * 1000:.0f} ms, p99 {percentile(looking.waits, 0.99) * 1000:.0f} ms",
             target="p99 ≤ 300 ms",
-            notes=f"{looking.rows:,} rows seen; {per_page_minute / 1024:,.0f} KiB per page and minute; CPU {share:.0%} of a "
-            f"core; memory {idle >> 20} MiB idle, {memory >> 20} MiB at the end; "
+            notes=f"{looking.rows:,} rows seen; {per_page_minute / 1024:,.0f} KiB per page and minute; CPU {share:.0%} "
+            f"of a core; memory {idle >> 20} MiB idle, {memory >> 20} MiB at the end; "
             f"loop lag p99 {health['loop_lag_p99_ms']:.1f} ms",
         )
     )

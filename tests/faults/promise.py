@@ -24,8 +24,14 @@ def scaled(short: int, full: int) -> int:
 def record(row: int, promise: str, *, n: int, bad: int, control: str, control_bad: str, unit: str = "") -> None:
     """Write down `bad` of `n`, and what the control did."""
     line = {
-        "row": row, "promise": promise, "n": n, "bad": bad, "unit": unit, "control": control, "control_bad": control_bad,
-    }  # fmt: skip
+        "row": row,
+        "promise": promise,
+        "n": n,
+        "bad": bad,
+        "unit": unit,
+        "control": control,
+        "control_bad": control_bad,
+    }
     print(f"\n  [{row}] {promise}: {bad} of {n} {unit}; control ({control}): {control_bad}")
     path = os.environ.get("RIGFARM_FAULTS_REPORT")
     if path:

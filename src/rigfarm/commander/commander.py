@@ -117,7 +117,7 @@ class Commander:
 @asynccontextmanager
 async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run something while the block runs; if it fails, say so once."""
-    name = work.__qualname__
+    name = getattr(work, "__qualname__", "work")
     task = asyncio.create_task(work, name=name)
 
     def done(task: asyncio.Task[None]) -> None:

@@ -21,7 +21,9 @@ workloads = st.lists(
     max_size=3,
 )
 steps = st.lists(
-    st.tuples(st.integers(1, 4), st.sampled_from(["log", "log", "log", "up", "lost", "gone", "new"]), workloads, powers),
+    st.tuples(
+        st.integers(1, 4), st.sampled_from(["log", "log", "log", "up", "lost", "gone", "new"]), workloads, powers
+    ),
     max_size=60,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 from rigfarm.commander import channels
 from rigfarm.commander.channels import TOTALS, Kind
@@ -92,7 +92,7 @@ class LiveIndex:
             frames.append("".join(rows))
         return [*frames, *self._look()]
 
-    def _first_reports(self, changes: list[tuple[str, object]]) -> list[str]:
+    def _first_reports(self, changes: Sequence[tuple[str, object]]) -> list[str]:
         """A waiting rig reported: its dialog turns green, and a notice says so."""
         frames = []
         for what, rig in changes:
