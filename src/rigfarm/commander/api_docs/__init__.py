@@ -56,9 +56,9 @@ api_docs_routes = [api_docs_page, openapi_json]
 
 def _operation(method: str, path: str, operation: JsonObject, components: JsonObject) -> Operation:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    status, answer = next(
-        ((code, found) for code, found in sorted(operation.get("responses", {}).items()) if code < "300"), ("", {})
-    )
+    responses: JsonObject = operation.get("responses", {})
+    status = next((code for code in sorted(responses) if code < "300"), "")
+    answer: JsonObject = responses.get(status, {})
     answer_schema = answer.get("content", {}).get("application/json", {}).get("schema")
     return Operation(
         method=method.upper(),
