@@ -24,6 +24,8 @@ class GalleryServer:
         self.gallery = gallery
         self.heard: list[str] = []
         """What pages said."""
+        self.mute = False
+        """Whether it hears and says nothing, as a line that is dead."""
         self._open: set[WebSocket[Any, Any, Any]] = set()
         self.app = Litestar([*assets.static_routes, *self._routes()], openapi_config=None, logging_config=None)
         self.app.asgi_handler = SecureHeaders(self.app.asgi_handler, None)
@@ -67,7 +69,7 @@ class GalleryServer:
                 while True:
                     text = await socket.receive_data(mode="text")
                     self.heard.append(text)
-                    if "ping" in text:
+                    if "ping" in text and not self.mute:
                         await socket.send_data('{"event":"pong"}', mode="text")
             except (WebSocketDisconnect, asyncio.CancelledError):
                 pass

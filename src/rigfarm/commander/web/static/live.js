@@ -68,15 +68,19 @@ async function stillLoggedIn() {
   }
 }
 
-document.addEventListener("htmx:ws:after:connection", ({ detail }) => {
-  socket = detail.connection.socket;
+function connected(opened) {
+  socket = opened;
   heardAt = Date.now();
   askedAt = 0;
   failures = 0;
-  settling = true;
   show("on", "live");
   if (!("stale" in root.dataset)) lostAt = null;
   socket.send('{"ping":1}');
+}
+
+document.addEventListener("htmx:ws:after:connection", ({ detail }) => {
+  settling = true;
+  connected(detail.connection.socket);
 });
 
 document.addEventListener("htmx:ws:close", ({ detail }) => {
@@ -150,6 +154,13 @@ function watch() {
     askedAt = now;
     socket.send('{"ping":1}');
   }
+}
+
+// The socket may have been quicker than this script.
+const early = main()?._htmx?.ws?.connection?.socket;
+if (early?.readyState === WebSocket.OPEN) {
+  settling = false;
+  connected(early);
 }
 
 setInterval(watch, 500);

@@ -1,0 +1,68 @@
+"""What the tests of the pages share."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import uvicorn
+from playwright.sync_api import Page
+
+from rigfarm.commander.web.gallery.pages import Gallery
+from rigfarm.commander.web.gallery.server import GalleryServer
+
+PHONE = (390, 844)
+DESK = (1440, 900)
+
+Look = Callable[..., Page]
+
+
+class Served:
+    """A gallery that runs in a thread of its own; its pages' sockets are spoken to from the test."""
+
+    def __init__(self) -> None:
+        self.gallery = Gallery()
+        self.server = GalleryServer(self.gallery)
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(self.server.app, log_level="warning", ws="websockets-sansio", lifespan="off")
+        self._uvicorn = uvicorn.Server(config)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="gallery")
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._uvicorn.serve(sockets=[self._socket]))
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._uvicorn.should_exit = True
+        self._thread.join(10)
+
+    def say(self, *frames: str) -> None:
+        """Send frames to every open page."""
+        asyncio.run_coroutine_threadsafe(self.server.say(*frames), self._loop).result(10)
+
+    def hang_up(self, code: int = 1012) -> None:
+        """Close every page's socket."""
+        asyncio.run_coroutine_threadsafe(self.server.hang_up(code), self._loop).result(10)
+
+
+def live(page: Page) -> Page:
+    """Wait until the page is connected and has its snapshot."""
+    page.locator('#live[data-live="on"]').wait_for()
+    return page
+
+
+def until(page: Page, expression: str, seconds: float = 8.0) -> None:
+    """Wait for an expression to become true. Playwright's own way needs eval, which our policy forbids."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"still not: {expression}"
+        page.wait_for_timeout(50)
