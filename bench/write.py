@@ -25,12 +25,12 @@ def write(figures: Path) -> None:
     lines = [
         "# Performance",
         "",
-        "Written by `make bench`. Absolute figures belong to the machine they were measured on; compare the ratios, which",
-        "are to a ceiling measured in the same run.",
+        "Written by `make bench`. Absolute figures belong to the machine they were measured on; compare the ratios,",
+        "which are to a ceiling measured in the same run.",
         "",
         f"{time.strftime('%Y-%m-%d')} · {os.cpu_count()} cores · {platform.system()} {platform.release()} · Python "
-        f"{platform.python_version()} · SQLite {sqlite3.sqlite_version} · commit {commit.stdout.strip()} · load average "
-        f"at the end {os.getloadavg()[0]:.1f}",
+        f"{platform.python_version()} · SQLite {sqlite3.sqlite_version} · commit {commit.stdout.strip()} · load "
+        f"average at the end {os.getloadavg()[0]:.1f}",
         "",
         "| what | figure | of the ceiling | must hold | notes |",
         "|---|---|---|---|---|",

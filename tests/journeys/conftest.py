@@ -22,7 +22,7 @@ QUIET = [
 Person = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """One browser for all journeys."""
     with sync_playwright() as playwright:

@@ -164,9 +164,10 @@ class Session:
             for task in sorted(done, key=lambda task: task is sending):
                 task.result()
         finally:
-            for task in (receiving, sending, self._reading):
-                if task is not None:
-                    task.cancel()
+            receiving.cancel()
+            sending.cancel()
+            if self._reading is not None:
+                self._reading.cancel()
             await asyncio.gather(receiving, sending, return_exceptions=True)
 
     async def _receive(self) -> None:
@@ -196,11 +197,11 @@ class Session:
                 self._events.judged(self.tokens[slot], verdict)
             self._wake.set()
         else:
-            slot = getattr(frame, "slot", None)
-            if slot is None:
+            addressee: int | None = getattr(frame, "slot", None)
+            if addressee is None:
                 self._events.told(frame, None)
-            elif 0 <= slot < len(self.tokens):
-                self._events.told(frame, self.tokens[slot])
+            elif 0 <= addressee < len(self.tokens):
+                self._events.told(frame, self.tokens[addressee])
 
     def _welcomed_again(self, welcome: Welcome) -> None:
         if self._hello_sent is None:

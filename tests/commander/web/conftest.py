@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import pytest
 from gallery_helpers import DESK, PHONE, Look, Served
@@ -38,16 +39,13 @@ def browser(chromium: str) -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture
-def look(browser: Browser, served: Served) -> Iterator[Look]:
-    """`look("rigs-12")`: a page of the gallery. What its console complains about fails the test."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
+@pytest.fixture(scope="module")
+def visitors(browser: Browser, served: Served) -> Callable[..., BrowserContext]:
+    """A browser profile per size, appearance and so on: what one page fetched, the next has."""
 
-    def at(
-        name: str, size: tuple[int, int] = DESK, scheme: str = "light", *, scripts: bool = True, motion: bool = True
-    ) -> Page:
-        context = browser.new_context(
+    @cache
+    def visitor(size: tuple[int, int], scheme: str, scripts: bool, motion: bool) -> BrowserContext:
+        return browser.new_context(
             base_url=served.url,
             viewport={"width": size[0], "height": size[1]},
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -55,23 +53,39 @@ def look(browser: Browser, served: Served) -> Iterator[Look]:
             java_script_enabled=scripts,
             has_touch=size == PHONE,
         )
-        contexts.append(context)
-        page = context.new_page()
+
+    return visitor
+
+
+@pytest.fixture
+def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
+    """`look("rigs-12")`: a page of the gallery. What its console complains about fails the test."""
+    pages: list[Page] = []
+    heard: list[str] = []
+    expected = ["WebSocket", "htmx:ws:error", "status of 409", "status of 503"]
+
+    def at(
+        name: str,
+        size: tuple[int, int] = DESK,
+        scheme: str = "light",
+        *,
+        scripts: bool = True,
+        motion: bool = True,
+        complaints: Sequence[str] = (),
+    ) -> Page:
+        expected.extend(complaints)
+        page = visitors(size, scheme, scripts, motion).new_page()
+        pages.append(page)
         page.set_default_timeout(8_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: heard.append(str(error)))
         page.on(
             "console",
-            lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None,
+            lambda message: heard.append(message.text) if message.type in ("error", "warning") else None,
         )
         page.goto(f"{HERE}/{name}")
         return page
 
     yield at
-    for context in contexts:
-        context.close()
-    assert [text for text in complaints if not _expected(text)] == []
-
-
-def _expected(text: str) -> bool:
-    """A socket that the test itself cut, and a refusal that it gave."""
-    return any(part in text for part in ("WebSocket", "htmx:ws:error", "status of 409", "status of 503"))
+    for page in pages:
+        page.close()
+    assert [text for text in heard if not any(part in text for part in expected)] == []

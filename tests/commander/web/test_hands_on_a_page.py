@@ -202,6 +202,7 @@ def test_the_appearance_is_remembered(look: Look) -> None:
     assert page.evaluate(theme) == "light"
     page.emulate_media(color_scheme="dark")
     until(page, f"{theme} === 'dark'")
+    page.evaluate("localStorage.clear()")
 
 
 def test_the_pages_are_in_a_menu_on_a_phone(look: Look) -> None:

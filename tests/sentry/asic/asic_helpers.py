@@ -25,14 +25,14 @@ from rigfarm.wire.tokens import new_token
 
 LOW_PORTS = can_bind_low_ports()
 QUICK = Pace(
-    cycle=0.1,
-    retry=0.05,
+    cycle=0.05,
+    retry=0.03,
     reading=2.0,
     recognising=6.0,
-    whole_every=0.3,
+    whole_every=0.15,
     chips_every=3600.0,
     first_checks_within=3600.0,
-    backoff_max=0.4,
+    backoff_max=0.2,
 )
 _networks = itertools.count(os.getpid() % 40_000)
 

@@ -21,7 +21,7 @@ from rigfarm.simulate.asic import FakeAsic, Fault
 
 LIVING, DEAD = scaled(6, 40), scaled(12, 160)
 PACE = dataclasses.replace(
-    QUICK, cycle=0.2, reading=0.4, recognising=0.4, backoff_max=0.4, living_at_once=3, dead_at_once=3, whole_every=60.0
+    QUICK, cycle=0.2, reading=0.3, recognising=0.3, backoff_max=0.4, living_at_once=3, dead_at_once=3, whole_every=60.0
 )
 """Fewer places than dead devices, as in a farm of thousands."""
 
@@ -39,7 +39,7 @@ async def cycles_of_the_living(folder: Path, dead: int, pace: Pace = PACE) -> fl
         await settled(asics, tokens[LIVING:])
         units = [asics.by(token) for token in tokens[:LIVING]]
         before, started = [unit.cycles for unit in units], time.monotonic()
-        await asyncio.sleep(10 * pace.cycle)
+        await asyncio.sleep(8 * pace.cycle)
         passed = (time.monotonic() - started) / pace.cycle
         return min(unit.cycles - b for unit, b in zip(units, before, strict=True)) / passed
 
@@ -49,22 +49,20 @@ async def settled(asics: Sentry, tokens: list[str]) -> None:
 
 
 async def test_the_living_are_read_in_every_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = await cycles_of_the_living(tmp_path / "alone", 0)
     beside = await cycles_of_the_living(tmp_path / "beside", DEAD)
     monkeypatch.setattr(poller_module, "_DEAD_AFTER", 10**9)  # the mutation: the dead share the lane of the living
-    shared = await cycles_of_the_living(tmp_path / "shared", DEAD) if DEAD else 0.0
+    shared = await cycles_of_the_living(tmp_path / "shared", DEAD)
     record(
         33,
-        f"{DEAD} dead devices, {LIVING} living ones: the slowest living one was read {beside:.2f} times a cycle, "
-        f"{alone:.2f} times without the dead",
+        f"{DEAD} dead devices, {LIVING} living ones: the slowest living one was read {beside:.2f} times a cycle",
         n=LIVING,
-        bad=0 if beside > 0.8 * alone else LIVING,
+        bad=0 if beside > 0.8 else LIVING,
         control="no lane of their own for the dead",
         control_bad=f"{shared:.2f} times a cycle",
         unit="living devices delayed",
     )
-    assert beside > 0.8 * alone
-    assert shared < 0.8 * alone, "the control must be seen"
+    assert beside > 0.8
+    assert shared < 0.8, "the control must be seen"
 
 
 async def test_a_dead_device_is_asked_ever_more_rarely(asics: Sentry) -> None:

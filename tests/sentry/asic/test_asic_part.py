@@ -185,10 +185,10 @@ async def test_while_the_commander_is_away_logs_are_kept(settings: Settings, com
         agent, _ = await linked(settings, commander, *entries)
         agent.link.interval_s = 0.1
         async with running(agent):
-            await until(lambda: agent.spool.stats().logs >= 60, "an outage's worth of logs")
+            await until(lambda: agent.spool.stats().logs >= 30, "an outage's worth of logs")
             await commander.start()
-            await until(lambda: len(commander.logs) >= 60)
+            await until(lambda: len(commander.logs) >= 30)
             for ip in farm.devices:
                 times = [log.t for log in commander.logs if log.lan_ip == ip]
-                assert len(times) >= 10
+                assert len(times) >= 5
                 assert times == sorted(set(times))

@@ -23,7 +23,7 @@ from rigfarm.commander.refusals import Absent, Invalid
 from rigfarm.wire.playbooks import Supervision
 from rigfarm.wire.template import API_PORT, TemplateError, missing, placeholders
 
-__all__ = ["content_of", "software_ref", "without_value"]
+__all__ = ["content_of", "draft_of", "software_ref", "without_value"]
 
 _PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
@@ -38,6 +38,16 @@ MAX_CPUS = 1024
 
 def content_of(form: PlaybookForm, addresses: AddressBook, software: SoftwareBook) -> PlaybookContent:
     """The form as a revision's content. Invalid has a text for each field, and names each placeholder without value."""
+    content, wrong = draft_of(form, addresses, software)
+    if wrong:
+        raise Invalid.of(wrong)
+    return content
+
+
+def draft_of(
+    form: PlaybookForm, addresses: AddressBook, software: SoftwareBook
+) -> tuple[PlaybookContent, dict[str, str]]:
+    """The content as far as it goes, and what is wrong by field: for a preview while somebody types."""
     wrong: dict[str, str] = {}
 
     def take(error: Invalid | Absent, field: str) -> None:
@@ -73,9 +83,7 @@ def content_of(form: PlaybookForm, addresses: AddressBook, software: SoftwareBoo
         run_as=form.run_as.strip() or None,
     )
     _check_template(content, wrong)
-    if wrong:
-        raise Invalid.of(wrong)
-    return content
+    return content, wrong
 
 
 _NO_SOFTWARE = SoftwareRef(0, "", "", "", "")

@@ -30,12 +30,15 @@ class Screen(Struct):
     next: int = 0
     """Number of the line that comes after the last, as the Sentry counts."""
     heard: bool = False
+    began: int = 0
+    """Grows when the lines begin anew: whoever shows them has to show all of them again."""
 
     def take(self, first: int, lines: list[str]) -> int:
         """New lines; what is known already is passed over. Returns how many came."""
         known = self.next - first
         if self.heard and known > 0 and not self._same(known, lines):
             self.lines.clear()
+            self.began += 1
             known = 0
         new = lines[max(known, 0) :]
         if not new:

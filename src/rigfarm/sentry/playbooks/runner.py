@@ -21,7 +21,7 @@ from rigfarm.sentry.playbooks.settings import Settings
 from rigfarm.sentry.playbooks.software import Software
 from rigfarm.sentry.playbooks.surroundings import Read, Reboot, Surroundings
 from rigfarm.sentry.readings import WorkloadSource
-from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.playbooks import Archive, PlaybookOrder, PlaybookStatus
 
 __all__ = ["PlaybookRunner", "RunnerError"]
 
@@ -73,7 +73,7 @@ class PlaybookRunner:
         self._changing = asyncio.Lock()
         self._telling: asyncio.Handle | None = None
         self._housekeeping: asyncio.Task[None] | None = None
-        self._untidy = False
+        self._pruned_for: list[Archive] = []
         self._lock = -1
         self._commander = ("", "")
         self._rig: Surroundings | None = None
@@ -143,7 +143,6 @@ class PlaybookRunner:
                     self._playbooks[order.id].change(order)
                 else:
                     self._add(order)
-            self._untidy = True
             self._changed()
 
     async def restart(self, playbook: int | None = None) -> int:
@@ -281,10 +280,11 @@ class PlaybookRunner:
         if not self._kept:
             await self._keep(self._current_orders())
         running = [plan.order.archive for playbook in self._playbooks.values() if (plan := playbook.running)]
-        if self._untidy:
+        used = [*(order.archive for order in self._current_orders()), *running]
+        if used != self._pruned_for:
             try:
-                await self._rig.software.prune([*(order.archive for order in self._current_orders()), *running])
-                self._untidy = False
+                await self._rig.software.prune(used)
+                self._pruned_for = used
             except OSError as error:
                 _log.warning("old mining software stays on disk", error=str(error))
 

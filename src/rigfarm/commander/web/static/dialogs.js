@@ -2,9 +2,15 @@
 // Cancel, and on nothing else; an answer with errors changes the form in place and leaves what was typed.
 const dialog = () => document.getElementById("dialog");
 
+// What was in it goes with it: a secret is shown once. At once, too: the event of closing comes later.
+function close() {
+  dialog().close();
+  dialog().replaceChildren();
+}
+
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const box = dialog();
-  if (ctx.target === box && box.childElementCount && !box.open) box.showModal();
+  if (ctx.target === box && ctx.swap !== "none" && box.childElementCount && !box.open) box.showModal();
 });
 
 // A form that worked: nothing more to say (204), or the server leads elsewhere.
@@ -15,14 +21,14 @@ document.addEventListener("htmx:before:response", (event) => {
     event.preventDefault();
     const there = new URL(raw.url);
     const here = there.pathname === location.pathname;
-    if (here && document.getElementById("live")?.dataset.live === "on") dialog().close();
+    if (here && document.getElementById("live")?.dataset.live === "on") close();
     else location.assign(there);
   } else if (raw.status === 204 && ctx.sourceElement.closest?.("#dialog")) {
-    dialog().close();
+    close();
   }
 });
 
-document.addEventListener("close-dialog", () => dialog().close());
+document.addEventListener("close-dialog", close);
 
 document.addEventListener("click", (event) => {
   const closer = event.target.closest?.("dialog [data-close]");
@@ -31,10 +37,7 @@ document.addEventListener("click", (event) => {
   closer.closest("dialog").close();
 });
 
-// What was in it is gone with it: a secret is shown once.
-dialog()?.addEventListener("close", () => {
-  dialog().replaceChildren();
-});
+dialog()?.addEventListener("close", () => dialog().replaceChildren());
 
 // A menu closes when something else is chosen.
 document.addEventListener("click", (event) => {
