@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rigfarm.commander.playbooks.placeholders import known_placeholders
-
 from rigfarm.commander.mining_software.catalogue import Program, catalogue, program
 from rigfarm.commander.mining_software.model import SoftwareForm, checked
+from rigfarm.commander.playbooks.placeholders import known_placeholders
 from rigfarm.sentry.miners import adapters
 from rigfarm.wire.template import placeholders
 

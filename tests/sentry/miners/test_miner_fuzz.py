@@ -9,10 +9,10 @@ import re
 
 import msgspec
 import pytest
-from conftest import FIXTURES, recorded_answers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import FIXTURES, recorded_answers
 from rigfarm.sentry.miners import adapters, interpret
 from rigfarm.sentry.miners.transport import MAX_ANSWER_BYTES
 from rigfarm.sentry.readings import MinerReading, WorkloadSource

@@ -112,7 +112,7 @@ class Follower:
         unit.let_go()
         unit.failures = 0
         unit.neighbour_confirmed = False
-        unit.wake.set()
+        unit.nudge()
 
     def _change(self, unit: Unit, device: Device) -> None:
         unit.device = device

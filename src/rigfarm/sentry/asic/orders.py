@@ -61,7 +61,7 @@ class OrderDesk:
         try:
             return await self._effect(unit, reader, order)
         finally:
-            unit.wake.set()
+            unit.nudge()
 
     async def _effect(self, unit: Unit, reader: Reader, order: Order) -> OrderOutcome:
         """Look until the device shows the effect."""

@@ -11,7 +11,6 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -26,6 +25,7 @@ from rigfarm.sentry.asic.memory_guard import MemoryGuard
 from rigfarm.sentry.asic.model import Identity
 from rigfarm.sentry.asic.readers.base import Reader, ReadingError, Scope
 from rigfarm.sentry.asic.recognise import Recogniser
+from rigfarm.sentry.asic.rhythm import NEVER, Rhythm
 from rigfarm.sentry.asic.unit import Unit
 
 __all__ = ["Pace", "Poller"]
@@ -57,7 +57,7 @@ class Pace:
 
 
 class Poller:
-    """One task per unit; `report` is called for every reading whose device is surely the right one."""
+    """`report` is called for every reading whose device is surely the right one."""
 
     def __init__(
         self,
@@ -79,52 +79,36 @@ class Poller:
         self._guard = MemoryGuard()
         self._living = asyncio.Semaphore(self.pace.living_at_once)
         self._dead = asyncio.Semaphore(self.pace.dead_at_once)
-        self._tasks: dict[Unit, asyncio.Task[None]] = {}
+        self._rhythm = Rhythm(self._turn, self.pace.cycle)
 
     async def run(self, units: Iterable[Unit]) -> None:
         """Poll these, and whoever is added, until cancelled."""
         for unit in units:
             self.add(unit)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._guard.run())
-                tasks.create_task(self._follower.run())
-        finally:
-            await self._stop_all()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._guard.run())
+            tasks.create_task(self._follower.run())
+            tasks.create_task(self._rhythm.run())
 
     def add(self, unit: Unit) -> None:
         """Begin with one more."""
-        if unit not in self._tasks:
-            self._tasks[unit] = asyncio.create_task(self._live(unit))
+        self._rhythm.add(unit)
 
     async def drop(self, unit: Unit) -> None:
         """Stop with this one."""
-        task = self._tasks.pop(unit, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._rhythm.drop(unit)
         unit.let_go()
 
-    async def _stop_all(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._tasks.clear()
-
-    async def _live(self, unit: Unit) -> None:
-        due = time.monotonic() + random.uniform(0, self.pace.cycle)  # noqa: S311 - spreads the load, guards nothing
-        while True:
-            await _until(due, unit.wake)
-            if not unit.device.token_invalid:
-                await self._beat(unit)
-            now = time.monotonic()
-            due = max(min(due, now) + self._rest(unit), now)
+    async def _turn(self, unit: Unit) -> float:
+        """One reading, if it is to be read at all; s until the next."""
+        if not unit.device.token_invalid:
+            await self._beat(unit)
+        return self._rest(unit)
 
     def _rest(self, unit: Unit) -> float:
         """s until it is asked again."""
         if unit.device.token_invalid:
-            return float("inf")
+            return NEVER
         cycle = max(self.pace.cycle, self.interval())
         if not unit.failures:
             return cycle
@@ -241,13 +225,3 @@ class Poller:
             unit.let_go()
         if error.state == "id-mismatch":
             self._follower.lost(unit)
-
-
-async def _until(due: float, wake: asyncio.Event) -> None:
-    """Sleep until `due` (monotonic), or until woken."""
-    seconds = due - time.monotonic()
-    if seconds > 0:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None if seconds == float("inf") else seconds):
-                await wake.wait()
-    wake.clear()

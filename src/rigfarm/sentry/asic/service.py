@@ -215,7 +215,7 @@ class AsicService:
             self.happenings.tell("warning", unit.ip, f"{unit.name} {why}: no longer read for it")
             unit.let_go()
         elif was_invalid and not unit.device.token_invalid:
-            unit.wake.set()
+            unit.nudge()
 
     async def order(self, token: str, order: Order) -> OrderOutcome:
         """Carry an operator's order out."""
@@ -235,7 +235,7 @@ class AsicService:
         unit.let_go()
         unit.failures = 0
         unit.state, unit.detail = "new", ""
-        unit.wake.set()
+        unit.nudge()
 
     def _tell_tokens(self, units: list[Unit]) -> None:
         if any(unit.device.token for unit in units):

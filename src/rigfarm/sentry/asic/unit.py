@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rigfarm.sentry.asic import clean
@@ -43,8 +43,8 @@ class Unit:
     """The kernel's ARP table has named it as it names itself."""
     greedy: bool = False
     """It was cut off for answering without end."""
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set: look at it now."""
+    nudge: Callable[[], None] = lambda: None
+    """Look at it now: set by whoever gives it its turns."""
 
     @property
     def ip(self) -> str:
