@@ -111,7 +111,7 @@ async def test_every_write_may_fail(
         await rig.until("mining", 2)
         count = disk.writes
         assert count > 15
-        tried = range(count) if FULL else range(0, count, max(1, count // 10))
+        tried = range(count) if FULL else range(0, count, max(1, count // 6))
         for after in tried:
             try:
                 await install_on_full_disk(rig, disk, old, archives.next(), after)

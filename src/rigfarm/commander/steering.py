@@ -6,25 +6,61 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment
 from litestar.di import Provide
 
 from rigfarm.commander.addresses import AddressBook
-from rigfarm.commander.live import Hub
+from rigfarm.commander.addresses import pages as addresses
+from rigfarm.commander.addresses.api import api_routes as address_api
+from rigfarm.commander.live import Hub, PageRoutes
 from rigfarm.commander.mining_software import SoftwareBook
+from rigfarm.commander.mining_software import pages as software
+from rigfarm.commander.mining_software.api import api_routes as software_api
 from rigfarm.commander.mining_software.archives import ArchiveStore
+from rigfarm.commander.mining_software.serving import archive_routes
 from rigfarm.commander.orders import OrderBook
-from rigfarm.commander.playbooks import PlaybookBook
+from rigfarm.commander.orders import pages as orders
+from rigfarm.commander.orders.api import api_routes as order_api
+from rigfarm.commander.playbooks import PlaybookBook, pages, pages_apply, regions
+from rigfarm.commander.playbooks.api import api_routes as playbook_api
+from rigfarm.commander.playbooks.api_rigs import api_rig_routes
 from rigfarm.commander.playbooks.consoles import Consoles
 from rigfarm.commander.playbooks.names import RenameListener
+from rigfarm.commander.playbooks.pages_rig import register_live_consoles, rig_routes
+from rigfarm.commander.playbooks.rig_panel import RigPanels
 from rigfarm.commander.playbooks.rollouts import Rollouts
 from rigfarm.commander.playbooks.source import PlaybookSource
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.web.shell import NavItem
 from rigfarm.wire.frames import CommandResult, Console
 from rigfarm.wire.playbooks import PlaybookStatus
 
-__all__ = ["Steering", "dependencies"]
+__all__ = ["NAV", "Steering", "dependencies", "steering_routes"]
+
+steering_routes: list[Any] = [
+    *addresses.page_routes,
+    *software.page_routes,
+    *pages.page_routes,
+    *pages_apply.apply_routes,
+    *rig_routes,
+    *orders.page_routes,
+    *archive_routes,
+    address_api,
+    software_api,
+    playbook_api,
+    api_rig_routes,
+    order_api,
+]
+"""Pages, the JSON API, and the files that rigs fetch."""
+
+NAV = (
+    NavItem("playbooks", "Playbooks", "/playbooks", go="p"),
+    NavItem("software", "Software", "/software", go="s"),
+    NavItem("addresses", "Addresses", "/addresses", go="d"),
+)
+"""Their places in the top bar."""
 
 
 class Steering:
@@ -40,6 +76,8 @@ class Steering:
         self.source = PlaybookSource(self.playbooks, self.consoles)
         self._hub = hub
         self._rigs = rigs
+        self.panels: RigPanels
+        """`await panels.html(rig_id)`: the region `#rig-playbooks` of a rig's page."""
         self._names: RenameListener | None = None
 
     async def load(self) -> None:
@@ -55,6 +93,15 @@ class Steering:
         """Stop downloads, write what waits."""
         await self.software.close()
         await self.orders.close()
+
+    def show(self, routes: PageRoutes, templates: Environment) -> None:
+        """Register the live pages, and make what a rig's page shows of all this."""
+        addresses.register_live_pages(routes, templates, self.addresses)
+        software.register_live_pages(routes, templates, self.software)
+        regions.register_live_pages(routes, templates, self.playbooks, self.rollouts)
+        register_live_consoles(routes, templates, self.playbooks, self.consoles)
+        orders.register_live_pages(routes, templates, self.orders, self._rigs)
+        self.panels = RigPanels(templates, self.playbooks, self.orders)
 
     def work(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """What runs beside everything else until it is cancelled."""

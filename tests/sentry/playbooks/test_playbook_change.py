@@ -31,9 +31,7 @@ def mining_as(revision: int) -> Callable[[PlaybookStatus], bool]:
         {"name": "another name"},
         {"workloads": [WorkloadOrder("RVN")]},
         {"supervision": Supervision(stall_s=77)},
-        {"variables": {"WORKER_NAME": "rig-07", "UNUSED": "x"}},
-        {"template": "  "},
-        {},
+        {"variables": {"WORKER_NAME": "rig-07", "UNUSED": "x"}, "template": "  "},
     ],
 )
 async def test_what_a_program_would_not_notice_restarts_nothing(

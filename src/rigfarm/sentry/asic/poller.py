@@ -46,6 +46,8 @@ class Pace:
     """After a first failure: soon enough that nobody takes it for gone."""
     reading: float = 8.0
     recognising: float = 12.0
+    round_every: float = 30.0
+    """Pools, shares, fans."""
     whole_every: float = 60.0
     """Who is it, what does it complain of."""
     chips_every: float = 600.0
@@ -143,7 +145,7 @@ class Poller:
         scope = self._scope(unit, recognised)
         async with self._guard.deadline(unit, self.pace.reading):
             answer = await reader.read(scope)
-            if scope is Scope.PULSE and not answer.silent and unit.skipped(answer, time.monotonic()):
+            if not answer.identified and not answer.silent and unit.skipped(answer, time.monotonic()):
                 scope, answer = Scope.WHOLE, await reader.read(Scope.WHOLE)
         if unit.ip != ip:
             return  # it was found elsewhere meanwhile: this was somebody else's answer
@@ -172,7 +174,9 @@ class Poller:
         now = time.monotonic()
         if now >= unit.chips_due:
             return Scope.CHIPS
-        return Scope.WHOLE if recognised or unit.failures or now >= unit.whole_due else Scope.PULSE
+        if recognised or unit.failures or now >= unit.whole_due:
+            return Scope.WHOLE
+        return Scope.ROUND if now >= unit.round_due else Scope.PULSE
 
     async def _silent(self, unit: Unit, recognised: bool) -> ReadingError:
         """Why a device says nothing; looked into only when it was just recognised, so it is there at least."""
@@ -206,6 +210,8 @@ class Poller:
         if unit.checks_due is None:
             unit.checks_due = now + random.uniform(0, self.pace.first_checks_within)  # noqa: S311 - spreads the load
         if scope is not Scope.PULSE:
+            unit.round_due = now + self.pace.round_every * random.uniform(0.9, 1.0)  # noqa: S311 - as above
+        if reading.specs is not None:
             unit.whole_due = now + self.pace.whole_every * random.uniform(0.9, 1.1)  # noqa: S311 - as above
         if scope is Scope.CHIPS:
             unit.chips_due = now + self.pace.chips_every

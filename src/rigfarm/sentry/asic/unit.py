@@ -35,6 +35,7 @@ class Unit:
     """Readings that were reported."""
     failures: int = 0
     """In a row."""
+    round_due: float = 0.0
     whole_due: float = 0.0
     chips_due: float = 0.0
     checks_due: float | None = None

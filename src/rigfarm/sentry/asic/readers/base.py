@@ -16,7 +16,9 @@ class Scope(Enum):
     """How much a reading asks for."""
 
     PULSE = "pulse"
-    """What changes from one cycle to the next."""
+    """What changes from one cycle to the next: hashrate, boards, power."""
+    ROUND = "round"
+    """Also pools, shares and fans."""
     WHOLE = "whole"
     """Also who it is, its messages and settings."""
     CHIPS = "chips"

@@ -100,17 +100,17 @@ class LibraryReader:
         )
 
     async def read(self, scope: Scope) -> DeviceAnswer:
-        answer = DeviceAnswer(identified=scope is not Scope.PULSE)
+        whole = scope in (Scope.WHOLE, Scope.CHIPS)
+        answer = DeviceAnswer(identified=whole)
         for step in steps(self._miner.firmware, scope):
             data = await _calm(self._miner.get_data(exclude=step.exclude))
             for field in step.wanted:
                 _TAKE[field](answer, data)
             if answer.silent:
                 return answer
-        if scope is Scope.PULSE:
+        if not whole:
             _remember(answer, self._kept)
-        elif not answer.silent:
-            self._kept = answer
+        self._kept = answer
         return answer
 
     async def obey(self, order: Order) -> None:
@@ -171,12 +171,17 @@ _KEPT_FIELDS = (
 )
 
 
+_KEPT_LISTS = ("fans", "pools", "messages")
+
+
 def _remember(answer: DeviceAnswer, kept: DeviceAnswer) -> None:
     """Fill in what this reading did not ask for."""
     for name in _KEPT_FIELDS:
         if getattr(answer, name) is None:
             setattr(answer, name, getattr(kept, name))
-    answer.messages = answer.messages or kept.messages
+    for name in _KEPT_LISTS:
+        if not getattr(answer, name):
+            setattr(answer, name, getattr(kept, name))
 
 
 def _told(read: Callable[[], _T]) -> _T | None:

@@ -29,22 +29,21 @@ _ALL = {name: getattr(DataField, name) for name in vars(DataField) if name[0].is
 
 # The first step has the uptime: a device that does not even tell that is not asked on.
 _PULSE: dict[str, tuple[_Fields, ...]] = {
-    "AntMiner Stock": (("Hashboards", "Fans", "Uptime", "ExpectedHashrate"), ("Hashrate",), ("Pools",)),
-    "WhatsMiner Stock": (
-        ("Uptime", "Hashrate", "ExpectedHashrate", "Fans", "Wattage"),
-        ("Hashboards",),
-        ("Pools",),
-    ),
-    "Braiins": (("Uptime", "ExpectedHashrate"), ("Hashboards",), ("Hashrate", "Wattage"), ("Fans",), ("Pools",)),
-    "LuxOS": (("Uptime", "Hashrate"), ("Hashboards",), ("Fans",), ("Wattage",), ("Pools",)),
-    "UMC OS": (
-        ("Hashboards", "Hashrate", "ExpectedHashrate", "Fans", "Uptime", "Wattage", "OperatingState"),
-        ("Pools",),
-    ),
+    "AntMiner Stock": (("Uptime", "Hashboards", "Fans", "ExpectedHashrate"), ("Hashrate",)),
+    "WhatsMiner Stock": (("Uptime", "Hashrate", "ExpectedHashrate", "Fans", "Wattage"), ("Hashboards",)),
+    "Braiins": (("Uptime", "ExpectedHashrate"), ("Hashboards",), ("Hashrate", "Wattage")),
+    "LuxOS": (("Uptime", "Hashboards", "Hashrate"), ("Wattage",)),
+    "UMC OS": (("Uptime", "Hashboards", "Hashrate", "ExpectedHashrate", "Fans", "Wattage", "OperatingState"),),
 }
 _PULSE_AT_ONCE: tuple[_Fields, ...] = (
-    ("Hashboards", "Hashrate", "ExpectedHashrate", "Fans", "Uptime", "Wattage", "Pools", "OperatingState"),
+    ("Uptime", "Hashboards", "Hashrate", "ExpectedHashrate", "Fans", "Wattage", "OperatingState"),
 )
+
+_ROUND: dict[str, tuple[_Fields, ...]] = {
+    "Braiins": (("Fans",), ("Pools",)),
+    "LuxOS": (("Fans",), ("Pools",)),
+}
+_ROUND_AT_ONCE: tuple[_Fields, ...] = (("Pools",),)
 
 _REST: dict[str, tuple[_Fields, ...]] = {
     "AntMiner Stock": (
@@ -100,11 +99,14 @@ _REST_AT_ONCE: tuple[_Fields, ...] = (
 @cache
 def steps(firmware: str, scope: Scope) -> tuple[Step, ...]:
     """The steps of a reading of this scope."""
-    pulse = _PULSE.get(firmware, _PULSE_AT_ONCE)
+    fields = _PULSE.get(firmware, _PULSE_AT_ONCE)
     if scope is Scope.CHIPS:
-        pulse = tuple((*fields, "Chips") if "Hashboards" in fields else fields for fields in pulse)
-    rest = () if scope is Scope.PULSE else _REST.get(firmware, _REST_AT_ONCE)
-    return tuple(_step(fields) for fields in (*pulse, *rest))
+        fields = tuple((*step, "Chips") if "Hashboards" in step else step for step in fields)
+    if scope is not Scope.PULSE:
+        fields += _ROUND.get(firmware, _ROUND_AT_ONCE)
+    if scope in (Scope.WHOLE, Scope.CHIPS):
+        fields += _REST.get(firmware, _REST_AT_ONCE)
+    return tuple(_step(step) for step in fields)
 
 
 def _step(wanted: _Fields) -> Step:
