@@ -15,6 +15,8 @@ __all__ = ["PORTS", "Front", "first_open_port", "login_refused", "look", "why"]
 PORTS = (80, 4028, 4433, 4029, 8889)
 """Where ASICs listen: web pages, cgminer's API and its kin."""
 _CONNECT_S = 1.5
+_SAYING_S = 3.0
+_WEB_PORT = 80
 _REALMS = ('realm="antMiner', 'realm="blackMiner', 'realm="Daoge')
 """Of the digest logins of ASICs; a router's or printer's is none of our business."""
 
@@ -27,6 +29,8 @@ class Front:
     port: int | None
     """A port that is open; None: nobody is there."""
     page: LanAnswer | None = None
+    says: bool = True
+    """Whether it says anything at all to who knocks; a frozen device takes connections, and that is all."""
 
     @property
     def text(self) -> str:
@@ -53,12 +57,27 @@ async def first_open_port(ip: str, timeout_s: float = _CONNECT_S) -> int | None:
 async def look(ip: str) -> Front:
     """Knock at `ip`, and read its front page if it has one."""
     port = await first_open_port(ip)
-    if port != 80:
-        return Front(ip, port)
+    if port is None:
+        return Front(ip, None)
+    if port != _WEB_PORT:
+        return Front(ip, port, says=await _says_something(ip, port))
     try:
         return Front(ip, port, await ask("GET", f"http://{ip}/"))
-    except LanHttpError:
-        return Front(ip, port)
+    except LanHttpError as error:
+        return Front(ip, port, says=not isinstance(error.__cause__, TimeoutError))
+
+
+async def _says_something(ip: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_SAYING_S):
+            reader, writer = await asyncio.open_connection(ip, port)
+            try:
+                writer.write(b'{"command":"version"}\n')
+                return bool(await reader.read(1))
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
 
 
 async def login_refused(front: Front, login: Login | None) -> bool:
@@ -81,6 +100,8 @@ async def why(front: Front, login: Login | None) -> ReadingError:
     if front.port is None:
         ports = ", ".join(map(str, PORTS))
         return ReadingError("unreachable", f"No answer on ports {ports}: is it on, and is the address right?")
+    if not front.says:
+        return ReadingError("unreachable", f"It takes connections on port {front.port}, but says nothing.")
     if await login_refused(front, login):
         return ReadingError("wrong-credentials", "It refuses the login: enter the user and password of its web page.")
     return ReadingError(

@@ -100,16 +100,16 @@ class LibraryReader:
         )
 
     async def read(self, scope: Scope) -> DeviceAnswer:
-        whole = scope in (Scope.WHOLE, Scope.CHIPS)
-        answer = DeviceAnswer(identified=whole)
+        answer = DeviceAnswer(identified=scope in (Scope.WHOLE, Scope.CHIPS))
+        asked: set[str] = set()
         for step in steps(self._miner.firmware, scope):
+            asked.update(step.wanted)
             data = await _calm(self._miner.get_data(exclude=step.exclude))
             for field in step.wanted:
                 _TAKE[field](answer, data)
             if answer.silent:
                 return answer
-        if not whole:
-            _remember(answer, self._kept)
+        _remember(answer, self._kept, asked)
         self._kept = answer
         return answer
 
@@ -155,33 +155,31 @@ def _supported(miner: Miner) -> frozenset[str]:
     return frozenset(order for order, able in can.items() if able)
 
 
-_KEPT_FIELDS = (
-    "mac",
-    "serial",
-    "hostname",
-    "firmware_version",
-    "control_board",
-    "expected_hashrate",
-    "power_w",
-    "power_limit_min_w",
-    "power_limit_max_w",
-    "mining",
-    "state",
-    "light",
-)
+_KEPT = {
+    "Mac": "mac",
+    "SerialNumber": "serial",
+    "Hostname": "hostname",
+    "FirmwareVersion": "firmware_version",
+    "ControlBoardVersion": "control_board",
+    "ExpectedHashrate": "expected_hashrate",
+    "Wattage": "power_w",
+    "IsMining": "mining",
+    "OperatingState": "state",
+    "LightFlashing": "light",
+    "Fans": "fans",
+    "Pools": "pools",
+    "Messages": "messages",
+}
+"""Field of the library -> where it is kept. What was asked for and not told is unknown, and not what it was."""
 
 
-_KEPT_LISTS = ("fans", "pools", "messages")
-
-
-def _remember(answer: DeviceAnswer, kept: DeviceAnswer) -> None:
+def _remember(answer: DeviceAnswer, kept: DeviceAnswer, asked: set[str]) -> None:
     """Fill in what this reading did not ask for."""
-    for name in _KEPT_FIELDS:
-        if getattr(answer, name) is None:
+    for field, name in _KEPT.items():
+        if field not in asked:
             setattr(answer, name, getattr(kept, name))
-    for name in _KEPT_LISTS:
-        if not getattr(answer, name):
-            setattr(answer, name, getattr(kept, name))
+    if "TuningCapabilities" not in asked:
+        answer.power_limit_min_w, answer.power_limit_max_w = kept.power_limit_min_w, kept.power_limit_max_w
 
 
 def _told(read: Callable[[], _T]) -> _T | None:

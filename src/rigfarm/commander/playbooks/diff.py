@@ -1,0 +1,61 @@
+"""What one revision changed of the one before it, in words."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rigfarm.commander.playbooks.model import SLOTS, PlaybookContent, Slot
+from rigfarm.wire.playbooks import Supervision
+
+__all__ = ["Difference", "differences"]
+
+_TITLES: dict[Slot, str] = {"cpu": "CPU", "gpu1": "GPU", "gpu2": "GPU, second algorithm"}
+
+
+class Difference(Struct, frozen=True):
+    """One thing that is otherwise; empty: it was not there, or is no more."""
+
+    what: str
+    before: str
+    after: str
+
+
+def differences(before: PlaybookContent | None, after: PlaybookContent) -> list[Difference]:
+    """In the order of the form; of a first revision nothing."""
+    if before is None:
+        return []
+    old, new = _lines(before), _lines(after)
+    return [
+        Difference(what, old.get(what, ""), new.get(what, ""))
+        for what in dict.fromkeys([*old, *new])
+        if old.get(what, "") != new.get(what, "")
+    ]
+
+
+def _lines(content: PlaybookContent) -> dict[str, str]:
+    software, archive = content.software, content.software.archive
+    lines = {
+        "Name": content.name,
+        "Mining software": f"{software.name} {software.version}",
+        "File": "not pinned" if archive is None else archive.sha256,
+        "Stats adapter": f"{software.adapter} {software.api_arguments}",
+    }
+    for slot in SLOTS:
+        workload = content.workload(slot)
+        if workload is not None:
+            title = _TITLES[slot]
+            lines[f"{title}: coin"] = f"{workload.coin} {workload.algorithm}".strip()
+            lines[f"{title}: pool"] = "" if workload.pool is None else ", ".join(workload.pool.urls)
+            lines[f"{title}: wallet"] = "" if workload.wallet is None else workload.wallet.wallet
+    lines["Template"] = " ".join(content.template.split())
+    lines["Devices"] = ", ".join(content.devices) or "all"
+    lines["Variables"] = ", ".join(f"{name}={value}" for name, value in content.variables.items())
+    lines["Supervision"] = _supervision(content.supervision)
+    lines["Niceness"] = "" if content.nice is None else str(content.nice)
+    lines["CPUs"] = ", ".join(str(cpu) for cpu in content.affinity)
+    lines["User"] = content.run_as or ""
+    return lines
+
+
+def _supervision(supervision: Supervision) -> str:
+    return ", ".join(f"{name} {getattr(supervision, name):g}" for name in supervision.__struct_fields__)
