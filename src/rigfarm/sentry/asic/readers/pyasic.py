@@ -31,7 +31,7 @@ class PyasicWorker:
         self._absent = command is None and find_spec("pyasic") is None
         self._timeout_s = timeout_s
         self._ids = count(1)
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._waiting: dict[int, tuple[asyncio.subprocess.Process, asyncio.Future[Answer]]] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -48,7 +48,7 @@ class PyasicWorker:
         process = await self._running()
         request.id, request.timeout_s = next(self._ids), self._timeout_s
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[request.id] = future
+        self._waiting[request.id] = process, future
         try:
             assert process.stdin is not None
             process.stdin.write(msgspec.json.encode(request) + b"\n")
@@ -86,19 +86,19 @@ class PyasicWorker:
         try:
             while line := await process.stdout.readline():
                 answer = msgspec.json.decode(line, type=Answer)
-                future = self._waiting.get(answer.id)
+                _, future = self._waiting.get(answer.id, (None, None))
                 if future is not None and not future.done():
                     future.set_result(answer)
         except (ValueError, msgspec.DecodeError):  # a line without end, or one that is none
             process.kill()
-        self._fail(await process.wait())
+        self._fail(process, await process.wait())
 
-    def _fail(self, status: int) -> None:
-        """The worker is gone: whoever waits for it learns why."""
+    def _fail(self, process: asyncio.subprocess.Process, status: int) -> None:
+        """This worker is gone: whoever waits for it, and not for the next one, learns why."""
         ended = ReadingError("unreachable", "pyasic ended unexpectedly and will be restarted.")
         error = _not_installed() if status == NOT_INSTALLED else ended
-        for future in self._waiting.values():
-            if not future.done():
+        for worker, future in self._waiting.values():
+            if worker is process and not future.done():
                 future.set_exception(error)
 
     def _kill(self) -> None:
