@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from rigfarm.commander.rigs.view.charts import Chart, ChartData, Series
 from rigfarm.commander.web.fragments import event, morph
 from rigfarm.commander.web.gallery.made_up import farm
+from rigfarm.units import duration
 
 pytestmark = pytest.mark.browser
 
@@ -236,7 +237,20 @@ def test_a_filter_changes_the_view_and_the_url_in_place(look: Look, served: Serv
     page.wait_for_url("**/rigs?state=offline")
     expect(page.locator("tr.rig")).to_have_count(5)
     assert page.evaluate("window.same"), "the page was not loaded anew"
-    live(page)
+    socket = "document.getElementById('main')._htmx.ws?.connection"
+    until(page, f"{socket}?.socket?.readyState === 1")
+    assert page.evaluate(f"{socket}.url").endswith("/live?page=/rigs%3Fstate%3Dattention%26sort%3D-hashrate")
+    assert page.title() == "(7) Rigs · Rigfarm"
+
+
+def test_back_leads_to_the_view_before(look: Look, served: Served) -> None:
+    page = live(look("rigs-12"))
+    answer(page, r"/rigs\?state=offline$", served.gallery.page_rigs_attention())
+    page.get_by_role("link", name="offline 1").last.click()
+    page.wait_for_url("**/rigs?state=offline")
+    page.go_back()
+    page.wait_for_url("**/gallery/rigs-12")
+    expect(page.locator("tr.rig")).to_have_count(12)
 
 
 def test_searching_as_you_type_keeps_the_field(look: Look, served: Served) -> None:
@@ -272,3 +286,14 @@ def test_charts_take_all_data_anew(look: Look, served: Served) -> None:
     expect(page.locator(".plot canvas")).to_have_count(2)
     expect(page.locator('[data-chart="hashrate-1"]')).to_contain_text("Hashrate KAS")
     expect(page.locator('[data-chart="hashrate-1"] .chart-now')).to_have_text("4.000 kH/s")
+
+
+def test_scripts_write_ages_as_the_server_does(look: Look) -> None:
+    page = look("rigs-3")
+    seconds = [0, 4, 59, 60, 3599, 3600, 10_920, 36_000, 37_800, 86_400, 273_600, 864_000, 950_400, 90_000_000]
+    module = page.evaluate("document.querySelector('script[type=module]').src.replace('app.js', 'times.js')")
+    written = page.evaluate(
+        "async ([module, all]) => { const { duration } = await import(module); return all.map(duration); }",
+        [module, seconds],
+    )
+    assert written == [duration(one) for one in seconds]
