@@ -47,6 +47,8 @@ async def main():
 asyncio.run(main())
 '''
 
+pytestmark = pytest.mark.stress
+
 
 async def test_kill_9_loses_and_doubles_nothing(commander: ToyCommander, tmp_path: Path) -> None:
     token = new_token()
