@@ -78,5 +78,5 @@ def test_tokens_and_keys_are_cut(out: io.StringIO, prefix: str) -> None:
 def test_libraries_are_heard_from_warnings_on(out: io.StringIO) -> None:
     configure_log("info", "text", out)
     logging.getLogger("alembic").info("chatter")
-    logging.getLogger("uvicorn.error").warning("trouble %d", 7)
-    assert out.getvalue()[20:] == " warning trouble 7 library=uvicorn.error\n"
+    logging.getLogger("httpcore").warning("trouble %d", 7)
+    assert out.getvalue()[20:] == " warning trouble 7 library=httpcore\n"

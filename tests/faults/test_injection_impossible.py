@@ -62,13 +62,14 @@ def check(template: str, values: dict[str, str]) -> str | None:
 
 
 def shell_breaks_out(count: int, canary: Path) -> int:
-    """The control: the same names, put into the template's text and given to a shell."""
+    """The control: the same names, put into the template's text and given to a shell, in a folder for what it makes."""
+    folder = canary.parent / "control"
+    folder.mkdir()
     broken = 0
     for name in hostile_names(count, canary):
         command = TEMPLATES[0].replace("$POOL", "pool").replace("$WALLET", "w").replace("$WORKER", name)
-        done = subprocess.run(
-            "printf '%s\\n' " + command.replace("\0", ""), shell=True, capture_output=True, text=True, check=False
-        )
+        command = "printf '%s\\n' " + command.replace("\0", "")
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=folder)
         broken += len(done.stdout.splitlines()) != 7
     return broken
 

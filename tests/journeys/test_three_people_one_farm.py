@@ -106,6 +106,7 @@ def test_a_name_that_is_taken_is_said_in_the_dialog_and_nothing_typed_is_lost(
     expect(page.locator("#dialog #token")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#dialog")).not_to_be_visible()
+    expect(page.locator("#token")).to_have_count(0)
     assert "rf_" not in page.content(), "a secret is gone with the dialog that showed it"
 
 

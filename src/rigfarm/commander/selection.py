@@ -14,11 +14,19 @@ MAX_RIGS = 20_000
 
 
 class RigFilter(Struct, frozen=True, forbid_unknown_fields=True):
-    """As in the URL of the index; an empty filter means every rig that has reported."""
+    """As in the URL of the index; an empty filter means every rig, those that have never reported included."""
 
     q: str = ""
     state: str = ""
     coin: str = ""
+
+    def ids(self, rig_list: RigList, kind: Kind) -> list[int]:
+        """The rigs of this moment, by name."""
+        params = {"q": self.q, "state": self.state, "coin": self.coin, "sort": "name"}
+        found = list(rig_list.ordered(IndexQuery.parse(kind, params)))
+        if not (self.q or self.state or self.coin):
+            found += rig_list.ordered(IndexQuery.parse(kind, {"state": "waiting", "sort": "name"}))
+        return found
 
 
 class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,8 +41,7 @@ class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):
         if self.filter is not None:
             if chosen:
                 raise Invalid("Name rigs, or give a filter: not both.", field="rigs")
-            params = {"q": self.filter.q, "state": self.filter.state, "coin": self.filter.coin, "sort": "name"}
-            chosen = list(rig_list.ordered(IndexQuery.parse(kind, params)))
+            chosen = self.filter.ids(rig_list, kind)
         if not chosen:
             raise Invalid("Choose at least one rig.", field="rigs")
         if len(chosen) > MAX_RIGS:

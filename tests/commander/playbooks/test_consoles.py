@@ -79,6 +79,11 @@ def test_a_sentry_that_counts_anew_begins_a_new_screen() -> None:
     consoles.receive(7, Console(0, 1, 0, ["old", "older"]))
     consoles.receive(7, Console(0, 1, 0, ["new"]))
     assert list(screen.lines) == ["new"]
+    for start in range(1, 1001, 100):
+        consoles.receive(7, Console(0, 1, start, [str(start + n) for n in range(100)]))
+    consoles.receive(7, Console(0, 1, 0, ["newer", "newest"]))
+    assert list(screen.lines) == ["newer", "newest"]
+    assert screen.began == 2
 
 
 def test_it_is_bounded_and_its_lines_do_nothing() -> None:

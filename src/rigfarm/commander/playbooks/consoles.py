@@ -49,10 +49,12 @@ class Screen(Struct):
         return len(new)
 
     def _same(self, known: int, lines: list[str]) -> bool:
-        """Whether the lines say again what is here: otherwise the Sentry began to count anew."""
-        again = min(known, len(lines), len(self.lines))
-        here = list(self.lines)[len(self.lines) - known :] if known <= len(self.lines) else []
-        return not here or here[:again] == lines[:again]
+        """Whether lines that begin `known` before the end say again what is here: else the Sentry counts anew."""
+        if known > KEPT_LINES:
+            return False
+        here, said = list(self.lines)[-known:], lines[max(known - len(self.lines), 0) :]
+        again = min(len(here), len(said))
+        return here[:again] == said[:again]
 
 
 class Consoles:

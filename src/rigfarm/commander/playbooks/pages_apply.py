@@ -19,7 +19,8 @@ from rigfarm.commander.playbooks.regions import PlaybookRegions
 from rigfarm.commander.playbooks.rollouts import RolloutForm, Rollouts
 from rigfarm.commander.playbooks.view import counted
 from rigfarm.commander.refusals import Absent, Invalid, Refusal
-from rigfarm.commander.rigs.query import STATES, IndexQuery, RigList
+from rigfarm.commander.rigs.query import STATES, RigList
+from rigfarm.commander.selection import RigFilter
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.render import render
 
@@ -58,11 +59,9 @@ class Who(Struct, frozen=True):
         """The rigs of this moment."""
         if self.those == "named":
             return self.named
-        found = rig_list.ordered(
-            IndexQuery.parse("cpu-gpu", {"q": self.q, "state": self.state, "coin": self.coin, "sort": "name"})
-        )
+        found = RigFilter(self.q, self.state, self.coin).ids(rig_list, "cpu-gpu")
         if self.those == "filter":
-            return list(found)
+            return found
         have = book.assignments.by_playbook.get(playbook_id, {})
         return [rig_id for rig_id in found if rig_id in have] if self.narrowed else sorted(have)
 
