@@ -28,7 +28,7 @@ from rigfarm.commander.settings import Settings
 OPEN = {"/healthz", "/readyz", "/login", "/link", "/static/{name:path}"}
 """Without a session: how a load balancer asks, the login itself, what the login looks like, and the Sentries' link,
 which has tokens of its own. Every other route that is open has to say why here."""
-OPEN_TO_TOKENS = {"/api/enrol"}
+OPEN_TO_TOKENS = {"/api/enrol", "/software/archives/{sha256:str}"}
 """Open routes that authenticate by a rig's token or an enrolment key themselves."""
 
 PASSWORD = "correct horse battery staple"

@@ -11,10 +11,10 @@ from typing import Any
 import jinja2
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
-from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
 from rigfarm import __version__
@@ -30,6 +30,7 @@ from rigfarm.commander.rigs.api import api_routes
 from rigfarm.commander.rigs.model import KINDS
 from rigfarm.commander.rigs.pages import page_routes
 from rigfarm.commander.settings import Settings
+from rigfarm.commander.steering import NAV, dependencies, steering_routes
 from rigfarm.commander.web import assets
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.commander.web.shell import NavItem, Shell
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> Litestar:
             *page_routes,
             *assets.static_routes,
             *enrolment_routes,
+            *steering_routes,
             *api_docs_routes,
             enrol,
             api_routes,
@@ -66,10 +68,16 @@ def create_app(settings: Settings) -> Litestar:
         ],
         lifespan=[running],
         middleware=[commander.auth.gate],
-        dependencies={**commander.auth.dependencies(), **_dependencies(commander)},
+        dependencies={
+            **commander.auth.dependencies(),
+            **_dependencies(commander),
+            **dependencies(lambda: commander.steering),
+        },
         exception_handlers=problem_handlers(),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates)),
-        compression_config=CompressionConfig(backend="gzip", minimum_size=1000, exclude=["/software/", "/static/"]),
+        compression_config=CompressionConfig(
+            backend="gzip", minimum_size=1000, exclude=["/software/archives/", "/static/"]
+        ),
         request_max_body_size=MAX_BODY,
         openapi_config=OpenAPIConfig(
             title="Rigfarm",
@@ -119,6 +127,7 @@ def _shell(commander: Commander) -> Shell:
             NavItem("overview", "Overview", "/", go="o"),
             NavItem("rigs", "Rigs", "/rigs", ill["cpu-gpu"], go="r"),
             NavItem("asics", "ASICs", "/asics", ill["asic"], go="a"),
+            *NAV,
         ),
         version=__version__,
         search="/rigs",

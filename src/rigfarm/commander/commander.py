@@ -28,6 +28,7 @@ from rigfarm.commander.rigs.regions import Regions
 from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.stats import OperationalStats, remembered
+from rigfarm.commander.steering import Steering
 from rigfarm.commander.storage import Storage
 
 __all__ = ["Commander"]
@@ -55,6 +56,7 @@ class Commander:
         self.shown: Shown
         self.enrolment: EnrolmentKeys
         self.links: Links
+        self.steering: Steering
         self.auth.sessions.on_end(self._session_ended)
         self.live.still_good = self.auth.sessions.touch
 
@@ -71,21 +73,36 @@ class Commander:
                 self.book, self.stats, self.journal, self.hub, interval_s=self.settings.report_interval_s
             )
             self.enrolment = EnrolmentKeys(self.storage, self.book)
+            self.steering = Steering(self.storage, self.hub, self.book, self.stats, self.settings.data_dir)
             self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.public_url)
             register_live_pages(self.pages, self.shown, Regions(self.templates))
+            self.steering.show(self.pages, self.templates)
+            self.shown.panel = self.steering.panels.html
+            self._listen_for_steering()
             self.book.on_added.append(self._rig_added)
             self.book.on_removed.append(self._rig_removed)
             await self.book.load()
             await self.enrolment.load()
+            await self.steering.load()
+            stack.push_async_callback(self.steering.close)
             self._remember()
             self.journal.start()
             stack.push_async_callback(self.journal.close)
             stack.callback(self.recent.close)
-            for work in (self.stats.run(), self.health.run(), self.book.run(), self.recent.rebuild()):
+            works = (self.stats.run(), self.health.run(), self.book.run(), self.recent.rebuild(), *self.steering.work())
+            for work in works:
                 await stack.enter_async_context(_beside(work))
             calm_garbage_collector()
             yield
             self.live.end()
+
+    def _listen_for_steering(self) -> None:
+        """What waits for rigs goes down their links, and what they say of it comes up."""
+        steering, handlers = self.steering, self.links.handlers
+        self.links.sources += [steering.source, steering.orders]
+        handlers.playbooks = steering.heard_playbooks
+        handlers.console = steering.heard_console
+        handlers.result = steering.heard_result
 
     def _remember(self) -> None:
         """Bring back the operational stats, so that a restart shows no empty page."""

@@ -9,6 +9,7 @@ import time
 from collections import deque
 
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.response import Response
 from msgspec import Struct
 
@@ -88,7 +89,7 @@ def healthz() -> dict[str, str]:
 
 
 @get("/readyz", opt={"open": True}, summary="Can logs be taken and acknowledged?", sync_to_thread=False)
-def readyz(journal: Journal) -> Response[dict[str, str]]:
+def readyz(journal: NamedDependency[Journal]) -> Response[dict[str, str]]:
     """503 while the journal cannot be written."""
     if journal.failing is None:
         return Response({"status": "ready"})
@@ -96,7 +97,9 @@ def readyz(journal: Journal) -> Response[dict[str, str]]:
 
 
 @get("/api/health", summary="How the Commander itself does", sync_to_thread=False)
-def api_health(health: Health, journal: Journal, links: Links) -> HealthAnswer:
+def api_health(
+    health: NamedDependency[Health], journal: NamedDependency[Journal], links: NamedDependency[Links]
+) -> HealthAnswer:
     """Figures for whoever runs the Commander."""
     lag = health.percentile(0.99)
     return HealthAnswer(

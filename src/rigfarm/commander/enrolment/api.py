@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, post
+from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
+from litestar.params import JSONBody
 from msgspec import Struct
 
 from rigfarm.commander.auth import RateLimit
@@ -46,7 +48,10 @@ class EnrolAnswer(Struct):
 
 @post("/api/enrol", status_code=201, opt={"open": True}, summary="Make rigs with an enrolment key", tags=["rigs"])
 async def enrol(
-    request: Request[Any, Any, Any], data: EnrolRequest, enrolment: EnrolmentKeys, bad_tokens: RateLimit
+    request: Request[Any, Any, Any],
+    data: JSONBody[EnrolRequest],
+    enrolment: NamedDependency[EnrolmentKeys],
+    bad_tokens: NamedDependency[RateLimit],
 ) -> EnrolAnswer:
     """`Authorization: Bearer re_…`; the key is made on the settings page, expires, and opens nothing else."""
     address = address_of(request.scope)

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import structlog
 from litestar import Request, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
@@ -30,13 +31,15 @@ class KeyForm(Struct):
 
 
 @get("/settings/enrolment", include_in_schema=False)
-async def enrolment_page(request: WebRequest, enrolment: EnrolmentKeys) -> Template:
+async def enrolment_page(request: WebRequest, enrolment: NamedDependency[EnrolmentKeys]) -> Template:
     """All keys, and a form for one more."""
     return _page(request, enrolment)
 
 
 @post("/settings/enrolment", status_code=200, include_in_schema=False)
-async def create_key(request: WebRequest, enrolment: EnrolmentKeys, data: URLEncodedBody[KeyForm]) -> Template:
+async def create_key(
+    request: WebRequest, enrolment: NamedDependency[EnrolmentKeys], data: URLEncodedBody[KeyForm]
+) -> Template:
     """Make a key and show it, this once."""
     try:
         hours = float(data.hours)
@@ -58,7 +61,7 @@ async def create_key(request: WebRequest, enrolment: EnrolmentKeys, data: URLEnc
 
 
 @post("/settings/enrolment/{key_id:int}/revoke", status_code=200, include_in_schema=False)
-async def revoke_key(request: WebRequest, enrolment: EnrolmentKeys, key_id: FromPath[int]) -> Redirect:
+async def revoke_key(request: WebRequest, enrolment: NamedDependency[EnrolmentKeys], key_id: FromPath[int]) -> Redirect:
     """Refuse a key from now on."""
     key = await enrolment.revoke(key_id)
     log.info("enrolment key revoked", name=key.name, address=address_of(request.scope))

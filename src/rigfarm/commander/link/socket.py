@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import structlog
 from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 
 from rigfarm.commander.auth.limits import RateLimit
@@ -31,7 +32,9 @@ Socket: TypeAlias = "WebSocket[Any, Any, Any]"
 
 
 @websocket("/link", opt={"open": True})
-async def link_socket(socket: WebSocket[Any, Any, Any], links: Links, bad_tokens: RateLimit) -> None:
+async def link_socket(
+    socket: WebSocket[Any, Any, Any], links: NamedDependency[Links], bad_tokens: NamedDependency[RateLimit]
+) -> None:
     """Serve one Sentry until it goes."""
     address = socket.client.host if socket.client is not None else "?"
     await socket.accept()

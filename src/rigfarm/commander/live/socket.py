@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 import structlog
 from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromQuery
 
@@ -37,9 +38,9 @@ _message = msgspec.json.Decoder(dict[str, object])
 @websocket("/live")
 async def live_socket(
     socket: WebSocket[Any, Any, Any],
-    hub: Hub,
-    live: LiveSessions,
-    pages: PageRoutes,
+    hub: NamedDependency[Hub],
+    live: NamedDependency[LiveSessions],
+    pages: NamedDependency[PageRoutes],
     page: FromQuery[str] = "/",
 ) -> None:
     """Serve one page until the browser leaves it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from rigfarm.commander.channels import Kind
@@ -38,14 +39,14 @@ class RigChange(Struct, forbid_unknown_fields=True):
 
 
 @post("/rigs", status_code=201, summary="Add a rig")
-async def create_rig(data: NewRig, book: RigBook) -> answers.CreatedRig:
+async def create_rig(data: JSONBody[NewRig], book: NamedDependency[RigBook]) -> answers.CreatedRig:
     """The answer carries the rig's token: it is shown this once."""
     rig, token = await book.create(data.name, data.kind)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
 
 
 @post("/rigs/many", status_code=201, summary="Add many rigs, all or none")
-async def create_rigs(data: NewRigs, book: RigBook) -> list[answers.CreatedRig]:
+async def create_rigs(data: JSONBody[NewRigs], book: NamedDependency[RigBook]) -> list[answers.CreatedRig]:
     """The answer carries the rigs' tokens: they are shown this once."""
     made = await book.create_many(data.names, data.kind)
     return [answers.CreatedRig(rig.id, rig.name, rig.kind, token) for rig, token in made]
@@ -53,12 +54,12 @@ async def create_rigs(data: NewRigs, book: RigBook) -> list[answers.CreatedRig]:
 
 @get("/rigs", summary="List rigs")
 async def list_rigs(
-    book: RigBook,
-    stats: OperationalStats,
-    rig_list: RigList,
+    book: NamedDependency[RigBook],
+    stats: NamedDependency[OperationalStats],
+    rig_list: NamedDependency[RigList],
     kind: Annotated[Kind | None, QueryParameter(description="Only rigs of this kind.")] = None,
     q: Annotated[str, QueryParameter(description="Words to search for.")] = "",
-    condition: Annotated[str, QueryParameter(query="state", description="A state word, or `attention`.")] = "",
+    condition: Annotated[str, QueryParameter(name="state", description="A state word, or `attention`.")] = "",
     coin: FromQuery[str] = "",
     sort: Annotated[str, QueryParameter(description="A column of the index; `-` in front: descending.")] = "name",
 ) -> list[answers.RigAnswer]:
@@ -76,14 +77,19 @@ async def list_rigs(
 
 
 @get("/rigs/{rig_id:int}", summary="One rig with its latest log, specs and state")
-async def get_rig(rig_id: FromPath[int], book: RigBook, stats: OperationalStats) -> answers.RigDetail:
+async def get_rig(
+    rig_id: FromPath[int], book: NamedDependency[RigBook], stats: NamedDependency[OperationalStats]
+) -> answers.RigDetail:
     """The latest operational log, what the rig is made of, and how it is."""
     return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
 
 
 @patch("/rigs/{rig_id:int}", summary="Rename a rig")
 async def change_rig(
-    rig_id: FromPath[int], data: RigChange, book: RigBook, stats: OperationalStats
+    rig_id: FromPath[int],
+    data: JSONBody[RigChange],
+    book: NamedDependency[RigBook],
+    stats: NamedDependency[OperationalStats],
 ) -> answers.RigDetail:
     """Names are distinct without regard to case."""
     rig = await book.rename(rig_id, data.name)
@@ -91,21 +97,21 @@ async def change_rig(
 
 
 @delete("/rigs/{rig_id:int}", summary="Remove a rig")
-async def remove_rig(rig_id: FromPath[int], book: RigBook) -> None:
+async def remove_rig(rig_id: FromPath[int], book: NamedDependency[RigBook]) -> None:
     """Its Sentry stops what it mines, removes playbooks and mining software, and forgets the token; at once, or when
     it next returns."""
     await book.remove(rig_id)
 
 
 @post("/rigs/{rig_id:int}/token", status_code=201, summary="Give a rig a new token")
-async def rotate_token(rig_id: FromPath[int], book: RigBook) -> answers.CreatedRig:
+async def rotate_token(rig_id: FromPath[int], book: NamedDependency[RigBook]) -> answers.CreatedRig:
     """The old token is refused from now on; mining goes on. The new one is shown this once."""
     rig, token = await book.rotate_token(rig_id)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
 
 
 @get("/stats", summary="Totals of the farm")
-async def get_stats(stats: OperationalStats) -> answers.FarmAnswer:
+async def get_stats(stats: NamedDependency[OperationalStats]) -> answers.FarmAnswer:
     """Totals of both kinds, by coin, over the rigs that are up."""
     return answers.farm(stats)
 

@@ -158,7 +158,8 @@ class LiveDetail:
         page = await self._shown.detail(self._rig_id, charts=True)
         self._charts = page.charts
         self._last_t = page.charts.t[-1] if page.charts is not None and page.charts.t else 0
-        frames = [self._regions.whole_detail(page), event("snapshot"), event("title", sick=sick(self._shown))]
+        panel = await self._shown.panel_html(self._rig_id)
+        frames = [self._regions.whole_detail(page, panel), event("snapshot"), event("title", sick=sick(self._shown))]
         if page.charts is not None:
             frames.append(event("points", data=page.charts))
         return frames
@@ -176,6 +177,7 @@ class LiveDetail:
         html = self._regions.detail(page)
         if any(channel == channels.rig(self._kind, self._rig_id) for channel, _ in changes):
             html += self._regions.name(page.name, page.href)
+            html += self._regions.panel(await self._shown.panel_html(self._rig_id))
         return [html, *await self._points()]
 
     async def _points(self) -> list[str]:

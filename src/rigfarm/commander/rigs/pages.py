@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
@@ -38,19 +39,19 @@ class RigForm(Struct):
 
 
 @get("/", include_in_schema=False)
-async def overview(request: WebRequest, shown: Shown) -> Template:
+async def overview(request: WebRequest, shown: NamedDependency[Shown]) -> Template:
     """The main dashboard."""
     return render(request, "overview.html", page=shown.overview(), active="overview", live="/")
 
 
 @get("/rigs", include_in_schema=False)
-async def rigs_index(request: WebRequest, shown: Shown) -> Template:
+async def rigs_index(request: WebRequest, shown: NamedDependency[Shown]) -> Template:
     """CPU/GPU rigs."""
     return _index(request, shown, "cpu-gpu")
 
 
 @get("/asics", include_in_schema=False)
-async def asics_index(request: WebRequest, shown: Shown) -> Template:
+async def asics_index(request: WebRequest, shown: NamedDependency[Shown]) -> Template:
     """ASICs."""
     return _index(request, shown, "asic")
 
@@ -61,13 +62,13 @@ def _index(request: WebRequest, shown: Shown, kind: Kind) -> Template:
 
 
 @get("/rigs/{rig_id:int}", include_in_schema=False)
-async def rig_detail(request: WebRequest, rig_id: FromPath[int], shown: Shown) -> Answer:
+async def rig_detail(request: WebRequest, rig_id: FromPath[int], shown: NamedDependency[Shown]) -> Answer:
     """One CPU/GPU rig."""
     return await _detail(request, rig_id, shown, "cpu-gpu")
 
 
 @get("/asics/{rig_id:int}", include_in_schema=False)
-async def asic_detail(request: WebRequest, rig_id: FromPath[int], shown: Shown) -> Answer:
+async def asic_detail(request: WebRequest, rig_id: FromPath[int], shown: NamedDependency[Shown]) -> Answer:
     """One ASIC."""
     return await _detail(request, rig_id, shown, "asic")
 
@@ -77,7 +78,8 @@ async def _detail(request: WebRequest, rig_id: FromPath[int], shown: Shown, kind
     if rig.kind != kind:
         return Redirect(view.href(rig.kind, rig.id), status_code=303)
     page = await shown.detail(rig_id, charts=True)
-    return render(request, "rig_detail.html", page=page, active=_active(kind), live=page.href)
+    panel = await shown.panel_html(rig_id)
+    return render(request, "rig_detail.html", page=page, panel=panel, active=_active(kind), live=page.href)
 
 
 def _active(kind: Kind) -> str:
@@ -85,7 +87,7 @@ def _active(kind: Kind) -> str:
 
 
 @get(["/rigs/{rig_id:int}/devices", "/asics/{rig_id:int}/devices"], include_in_schema=False)
-async def rig_devices(request: WebRequest, rig_id: FromPath[int], shown: Shown) -> Template:
+async def rig_devices(request: WebRequest, rig_id: FromPath[int], shown: NamedDependency[Shown]) -> Template:
     """Its devices, for a row of the index that is opened."""
     page = await shown.detail(rig_id, charts=False)
     return render(request, "rig_devices.html", page=page)
@@ -107,7 +109,9 @@ async def new_asic(request: WebRequest) -> Template:
 
 
 @post(["/rigs", "/asics"], status_code=200, include_in_schema=False)
-async def create_rig(request: WebRequest, data: URLEncodedBody[RigForm], book: RigBook, shown: Shown) -> Template:
+async def create_rig(
+    request: WebRequest, data: URLEncodedBody[RigForm], book: NamedDependency[RigBook], shown: NamedDependency[Shown]
+) -> Template:
     """Make it, and show its token, this once."""
     kind: Kind = "asic" if data.kind == "asic" else "cpu-gpu"
     try:
@@ -121,14 +125,16 @@ async def create_rig(request: WebRequest, data: URLEncodedBody[RigForm], book: R
 
 
 @get(["/rigs/{rig_id:int}/name", "/asics/{rig_id:int}/name"], include_in_schema=False)
-async def rig_name(request: WebRequest, rig_id: FromPath[int], book: RigBook) -> Template:
+async def rig_name(request: WebRequest, rig_id: FromPath[int], book: NamedDependency[RigBook]) -> Template:
     """The name as it stands on the rig's page."""
     rig = book.get(rig_id)
     return render(request, "rig_name.html", name=rig.name, href=view.href(rig.kind, rig.id))
 
 
 @get(["/rigs/{rig_id:int}/name/edit", "/asics/{rig_id:int}/name/edit"], include_in_schema=False)
-async def edit_name(request: WebRequest, rig_id: FromPath[int], book: RigBook, inline: FromQuery[str] = "") -> Template:
+async def edit_name(
+    request: WebRequest, rig_id: FromPath[int], book: NamedDependency[RigBook], inline: FromQuery[str] = ""
+) -> Template:
     """The name, to be changed."""
     rig = book.get(rig_id)
     return _name_form(request, rig, rig.name, inline=bool(inline))
@@ -136,7 +142,7 @@ async def edit_name(request: WebRequest, rig_id: FromPath[int], book: RigBook, i
 
 @post(["/rigs/{rig_id:int}/name", "/asics/{rig_id:int}/name"], status_code=200, include_in_schema=False)
 async def rename_rig(
-    request: WebRequest, rig_id: FromPath[int], data: URLEncodedBody[RigForm], book: RigBook
+    request: WebRequest, rig_id: FromPath[int], data: URLEncodedBody[RigForm], book: NamedDependency[RigBook]
 ) -> Answer:
     """Rename it."""
     try:
@@ -154,7 +160,7 @@ async def rename_rig(
 
 
 @get(["/rigs/{rig_id:int}/remove", "/asics/{rig_id:int}/remove"], include_in_schema=False)
-async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], book: RigBook) -> Template:
+async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], book: NamedDependency[RigBook]) -> Template:
     """What removing it means."""
     rig = book.get(rig_id)
     href = view.href(rig.kind, rig.id)
@@ -171,21 +177,23 @@ async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], book: RigBo
 
 
 @post(["/rigs/{rig_id:int}/remove", "/asics/{rig_id:int}/remove"], status_code=200, include_in_schema=False)
-async def remove_rig(request: WebRequest, rig_id: FromPath[int], book: RigBook) -> Answer:
+async def remove_rig(request: WebRequest, rig_id: FromPath[int], book: NamedDependency[RigBook]) -> Answer:
     """Remove it."""
     rig = await book.remove(rig_id)
     return Redirect(view.PATHS[rig.kind], status_code=303)
 
 
 @get(["/rigs/{rig_id:int}/token/new", "/asics/{rig_id:int}/token/new"], include_in_schema=False)
-async def ask_rotate_token(request: WebRequest, rig_id: FromPath[int], book: RigBook) -> Template:
+async def ask_rotate_token(request: WebRequest, rig_id: FromPath[int], book: NamedDependency[RigBook]) -> Template:
     """What a new token means."""
     rig = book.get(rig_id)
     return _dialog(request, "rig_rotate.html", rig.kind, name=rig.name, href=view.href(rig.kind, rig.id))
 
 
 @post(["/rigs/{rig_id:int}/token", "/asics/{rig_id:int}/token"], status_code=200, include_in_schema=False)
-async def rotate_token(request: WebRequest, rig_id: FromPath[int], book: RigBook, shown: Shown) -> Template:
+async def rotate_token(
+    request: WebRequest, rig_id: FromPath[int], book: NamedDependency[RigBook], shown: NamedDependency[Shown]
+) -> Template:
     """Give it a new token, and show it, this once."""
     rig, token = await book.rotate_token(rig_id)
     join = view.join_view(rig, shown.public_url(), token)

@@ -35,9 +35,13 @@ class Regions:
         """A rig reported for the first time: whoever waits for it sees that."""
         return morph(f"join-{join.id}", self._templates.get_template("rig_joined.html").render(join=join))
 
-    def whole_detail(self, page: view.DetailPage) -> str:
+    def whole_detail(self, page: view.DetailPage, panel: str) -> str:
         """All of a rig's page: it was waiting, and has charts now."""
-        return self._content("rig_detail.html", page=page)
+        return self._content("rig_detail.html", page=page, panel=panel)
+
+    def panel(self, html: str) -> str:
+        """What other parts show on a rig's page."""
+        return morph("rig-playbooks", html) if html else ""
 
     def detail(self, page: view.DetailPage) -> str:
         """What changes on a rig's page; its charts are told apart."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from jinja2 import Environment, Template
 from markupsafe import Markup
@@ -41,6 +41,8 @@ class Shown:
         self.rig_list = rig_list
         self.recent = recent
         self.public_url = public_url
+        self.panel: Callable[[int], Awaitable[Markup]] | None = None
+        """What other parts show on a rig's page: the element `#rig-playbooks`, by the rig's id."""
         self.units: dict[Kind, view.CoinUnits] = {"cpu-gpu": view.CoinUnits(), "asic": view.CoinUnits()}
         self._row: Template = templates.get_template("rig_row.html")
         self._rows: dict[int, tuple[tuple[int, int, int], Markup]] = {}
@@ -120,6 +122,10 @@ class Shown:
         data = await self.charts(rig_id) if charts and stats.log is not None else None
         join = view.join_view(rig, self.public_url()) if stats.log is None else None
         return view.detail_page(rig, stats, now_ms(), charts=data, join=join)
+
+    async def panel_html(self, rig_id: int) -> Markup:
+        """What other parts show on a rig's page."""
+        return Markup("") if self.panel is None else await self.panel(rig_id)
 
     async def charts(self, rig_id: int) -> view.ChartData:
         """The last hour from the journal, and the log of this moment, which may not be durable yet."""
