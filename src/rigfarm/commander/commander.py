@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-import structlog
 from jinja2 import Environment
 
 from rigfarm.commander import channels
 from rigfarm.commander.auth import Auth
+from rigfarm.commander.beside import beside
 from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.health import Health, calm_garbage_collector
 from rigfarm.commander.lan import lan_address
@@ -32,8 +30,6 @@ from rigfarm.commander.steering import Steering
 from rigfarm.commander.storage import Storage
 
 __all__ = ["Commander"]
-
-log = structlog.get_logger()
 
 
 class Commander:
@@ -89,9 +85,9 @@ class Commander:
             self.journal.start()
             stack.push_async_callback(self.journal.close)
             stack.callback(self.recent.close)
-            works = (self.stats.run(), self.health.run(), self.book.run(), self.recent.rebuild(), *self.steering.work())
+            works = (self.stats.run, self.health.run, self.book.run, self.recent.rebuild, *self.steering.work())
             for work in works:
-                await stack.enter_async_context(_beside(work))
+                await stack.enter_async_context(beside(work))
             calm_garbage_collector()
             yield
             self.live.end()
@@ -129,22 +125,3 @@ class Commander:
         self.recent.forget(rig.id)
         self.rig_list.forget(rig.id)
         self.hub.publish(channels.operation_stats_index(rig.kind), "deleted", None, key=rig.id)
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run something while the block runs; if it fails, say so once."""
-    name = getattr(work, "__qualname__", "work")
-    task = asyncio.create_task(work, name=name)
-
-    def done(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a part of the Commander failed", part=name, exc_info=error)
-
-    task.add_done_callback(done)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task

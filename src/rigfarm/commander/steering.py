@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +103,9 @@ class Steering:
         orders.register_live_pages(routes, templates, self.orders, self._rigs)
         self.panels = RigPanels(templates, self.playbooks, self.orders)
 
-    def work(self) -> tuple[Coroutine[Any, Any, None], ...]:
+    def work(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """What runs beside everything else until it is cancelled."""
-        return (self.rollouts.run(), self.orders.run(), self.consoles.run())
+        return (self.rollouts.run, self.orders.run, self.consoles.run)
 
     # What Sentries say: for `link.UpHandlers`
 
