@@ -35,14 +35,22 @@ class CommanderProcess:
     """`with CommanderProcess(folder) as commander:`; it can be killed and started again on the same port and data."""
 
     def __init__(
-        self, folder: Path, *, port: int | None = None, password: str = PASSWORD, settings: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        password: str = PASSWORD,
+        settings: dict[str, str] | None = None,
+        mutation: str = "",
     ) -> None:
+        """`mutation` is Python that is run before it starts: how the control of a fault test breaks it."""
         self.folder = folder
         self.port = port or free_port()
         self.password = password
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "commander.log"
         self._settings = settings or {}
+        self._mutation = mutation
         self._process: subprocess.Popen[bytes] | None = None
         self._key: str | None = None
 
@@ -70,6 +78,13 @@ class CommanderProcess:
         }
 
     @property
+    def _program(self) -> list[str]:
+        """Python's arguments for the command line."""
+        if not self._mutation:
+            return ["-m", "rigfarm.cli"]
+        return ["-c", f"{self._mutation}\nfrom rigfarm.cli import main\nmain()"]
+
+    @property
     def pid(self) -> int:
         """Of the running process."""
         assert self._process is not None
@@ -81,7 +96,7 @@ class CommanderProcess:
         started = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rigfarm.cli", "commander"],
+                [sys.executable, *self._program, "commander"],
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
