@@ -7,9 +7,11 @@ import gc
 import sqlite3
 import time
 from collections import deque
+from collections.abc import Iterable
 
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from litestar.response import Response
 from msgspec import Struct
 
@@ -20,17 +22,18 @@ from rigfarm.commander.logs import Journal
 __all__ = ["Health", "calm_garbage_collector", "health_routes"]
 
 SAMPLE_S = 0.05
-KEPT = 1200
-"""One minute of samples."""
+KEPT_S = 60.0
+KEPT = int(KEPT_S / SAMPLE_S)
 
 
 class Health:
-    """Samples the event loop: how late does a timer fire?"""
+    """Samples the event loop: how late does a timer fire? And notes how long the garbage collector stopped it."""
 
     def __init__(self) -> None:
-        self.lags: deque[float] = deque(maxlen=KEPT)
-        self.gc_pauses: deque[float] = deque(maxlen=KEPT)
         self.started = time.monotonic()
+        self._lags: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        """(monotonic s, s) of the last minute."""
+        self._gc_pauses: deque[tuple[float, float]] = deque(maxlen=KEPT)
         self._gc_started = 0.0
 
     async def run(self) -> None:
@@ -41,7 +44,7 @@ class Health:
             while True:
                 due = loop.time() + SAMPLE_S
                 await asyncio.sleep(SAMPLE_S)
-                self.lags.append(max(loop.time() - due, 0.0))
+                self._lags.append((time.monotonic(), max(loop.time() - due, 0.0)))
         finally:
             gc.callbacks.remove(self._gc)
 
@@ -49,14 +52,21 @@ class Health:
         if phase == "start":
             self._gc_started = time.perf_counter()
         else:
-            self.gc_pauses.append(time.perf_counter() - self._gc_started)
+            self._gc_pauses.append((time.monotonic(), time.perf_counter() - self._gc_started))
 
-    def percentile(self, share: float) -> float | None:
-        """Loop lag in s that `share` of the last minute's samples stay under."""
-        if not self.lags:
-            return None
-        ordered = sorted(self.lags)
-        return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+    def lag(self, share: float, seconds: float = KEPT_S) -> float | None:
+        """s that `share` of the loop's lags of the last `seconds` stay under; None before the first sample."""
+        ordered = sorted(_since(self._lags, seconds))
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None
+
+    def longest_gc_pause(self, seconds: float = KEPT_S) -> float:
+        """s; 0 when there was no collection."""
+        return max(_since(self._gc_pauses, seconds), default=0.0)
+
+
+def _since(samples: Iterable[tuple[float, float]], seconds: float) -> list[float]:
+    since = time.monotonic() - seconds
+    return [value for at, value in samples if at >= since]
 
 
 def calm_garbage_collector() -> None:
@@ -78,6 +88,7 @@ class HealthAnswer(Struct):
     logs_received: int
     logs_durable: int
     loop_lag_p99_ms: float | None
+    longest_gc_pause_ms: float
     journal_commit_ms: float
     problem: str | None = None
 
@@ -98,10 +109,13 @@ def readyz(journal: NamedDependency[Journal]) -> Response[dict[str, str]]:
 
 @get("/api/health", summary="How the Commander itself does", sync_to_thread=False)
 def api_health(
-    health: NamedDependency[Health], journal: NamedDependency[Journal], links: NamedDependency[Links]
+    health: NamedDependency[Health],
+    journal: NamedDependency[Journal],
+    links: NamedDependency[Links],
+    seconds: FromQuery[float] = KEPT_S,
 ) -> HealthAnswer:
-    """Figures for whoever runs the Commander."""
-    lag = health.percentile(0.99)
+    """Figures for whoever runs the Commander: lag and pauses of the last `seconds`, a minute at the most."""
+    lag = health.lag(0.99, seconds)
     return HealthAnswer(
         status="ok" if journal.failing is None else "journal failing",
         version=__version__,
@@ -111,6 +125,7 @@ def api_health(
         logs_received=links.received,
         logs_durable=journal.committed,
         loop_lag_p99_ms=None if lag is None else lag * 1000,
+        longest_gc_pause_ms=health.longest_gc_pause(seconds) * 1000,
         journal_commit_ms=journal.commit_s * 1000,
         problem=journal.failing,
     )

@@ -12,6 +12,7 @@ import structlog
 from rigfarm import __version__
 from rigfarm.commander import channels
 from rigfarm.commander.link.link import Link
+from rigfarm.commander.link.turns import Turns
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Journal
 from rigfarm.commander.rigs.book import RigBook
@@ -56,6 +57,7 @@ class Links:
         self.interval_s = interval_s
         self.sources: list[Source] = []
         self.handlers = UpHandlers()
+        self.sending = Turns(lambda link: self.background(link.drain()))
         self.links: set[Link] = set()
         self.by_rig: dict[int, Link] = {}
         self.received = 0
