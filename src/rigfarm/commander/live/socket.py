@@ -15,6 +15,7 @@ from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromQuery
+from uvicorn.protocols.utils import ClientDisconnected
 
 from rigfarm.commander.live.hub import Hub
 from rigfarm.commander.live.routes import PageRoutes
@@ -71,7 +72,7 @@ async def live_socket(
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             error = task.exception()
-            if error is not None and not isinstance(error, WebSocketDisconnect):
+            if error is not None and not isinstance(error, WebSocketDisconnect | ClientDisconnected):
                 log.error("a live page failed", page=page, exc_info=error)
     finally:
         live.discard(session)
