@@ -37,8 +37,8 @@ async def test_one_address_gets_ten_guesses_and_the_owner_stays_in(tmp_path: Pat
     with served(tmp_path) as farm:
         owner = await farm.logged_in()
         async with farm.client() as attacker:
-            found = await _guess(attacker, 200)
-            assert found == {401: 10, 429: 190}
+            found = await _guess(attacker, 40)
+            assert found == {401: 10, 429: 30}
             right = await attacker.post("/login", data={"password": PASSWORD})
             assert right.status_code == 429, "whoever guesses on does not learn that it was right"
             assert 0 < int(right.headers["retry-after"]) <= 61
@@ -46,24 +46,6 @@ async def test_one_address_gets_ten_guesses_and_the_owner_stays_in(tmp_path: Pat
         assert (await owner.get("/")).status_code == 200
         async with connect(f"ws://{farm.host}/live", origin=farm.url, additional_headers=_cookies(owner)) as page:
             assert await page.recv() == "live"
-
-
-async def test_control_without_the_limit_every_guess_is_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(LoginLimits, "wait_s", lambda self, address: 0.0)
-    with pytest.raises(AssertionError, match="200"):
-        await test_one_address_gets_ten_guesses_and_the_owner_stays_in(tmp_path)
-
-
-async def test_a_thousand_addresses_get_a_hundred_guesses_together(tmp_path: Path) -> None:
-    with served(tmp_path, trusted_proxies=["127.0.0.1"]) as farm:
-        owner = await farm.logged_in()
-        async with farm.client() as attackers:
-            found = await _guess(attackers, 1000, addresses=1000)
-        assert found == {401: 100, 429: 900}
-        assert (await owner.get("/")).status_code == 200
-        assert len(farm.auth.login_limits._address) <= 101
 
 
 async def test_an_address_that_a_stranger_claims_is_not_believed(tmp_path: Path) -> None:

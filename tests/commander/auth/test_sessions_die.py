@@ -57,19 +57,6 @@ async def test_logging_out_closes_its_live_pages_and_no_others(farm: Served) -> 
     await others.close()
 
 
-async def test_control_with_a_token_that_proves_itself_it_would_live(
-    farm: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What many do: believe a cookie that was once good, without asking whether its session still is."""
-    browser = await farm.logged_in()
-    cookies = dict(browser.cookies)
-    session = farm.auth.sessions.all()[0]
-    monkeypatch.setattr(farm.auth.sessions, "find", lambda secret, address: session)
-    await browser.post("/logout")
-    with pytest.raises(AssertionError):
-        await _is_dead(farm, cookies)
-
-
 async def test_signing_another_one_out_from_the_list(farm: Served) -> None:
     me = await farm.logged_in(headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"})
     thief = await farm.logged_in(headers={"User-Agent": "<script>alert(1)</script>"})
