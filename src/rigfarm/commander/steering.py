@@ -27,6 +27,7 @@ from rigfarm.commander.playbooks.api_rigs import api_rig_routes
 from rigfarm.commander.playbooks.consoles import Consoles
 from rigfarm.commander.playbooks.names import RenameListener
 from rigfarm.commander.playbooks.pages_rig import register_live_consoles, rig_routes
+from rigfarm.commander.playbooks.presence import Presence
 from rigfarm.commander.playbooks.rig_panel import RigPanels
 from rigfarm.commander.playbooks.rollouts import Rollouts
 from rigfarm.commander.playbooks.source import PlaybookSource
@@ -79,6 +80,7 @@ class Steering:
         self.panels: RigPanels
         """`await panels.html(rig_id)`: the region `#rig-playbooks` of a rig's page."""
         self._names: RenameListener | None = None
+        self._presence = Presence(hub, stats, self.playbooks)
 
     async def load(self) -> None:
         """Read what is kept; after the rigs."""

@@ -20,6 +20,11 @@ class Use(Struct, frozen=True):
     rigs: int = 0
     """How many rigs run it."""
 
+    @property
+    def on(self) -> str:
+        """The rigs that run it, for people: `1 rig`; empty when there is none."""
+        return f"{self.rigs:,} rig{'' if self.rigs == 1 else 's'}" if self.rigs else ""
+
 
 AskWhoUses = Callable[[int], list[Use]]
 """Answers who uses the thing with an id."""

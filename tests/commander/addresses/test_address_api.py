@@ -28,7 +28,7 @@ async def test_it_works(client: Any) -> None:
 async def test_a_wallet_that_looks_wrong_is_kept_with_a_warning(client: Any) -> None:
     made = await client.post("/api/addresses", json={"name": "w", "kind": "wallet", "coin": "XMR", "wallet": "48short"})
     assert made.status_code == 201
-    assert "does not look like a XMR address" in made.json()["warning"]
+    assert "does not look like an address of XMR" in made.json()["warning"]
     other = {"name": "w2", "kind": "wallet", "coin": "ZZZ", "wallet": "48short"}
     assert "warning" not in (await client.post("/api/addresses", json=other)).json()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,7 +22,9 @@ from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.steering import Steering, dependencies, steering_routes
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.wire.frames import CommandResult, Console
+from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.playbooks import PlaybookStatus
+from rigfarm.wire.specs import Specs
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -31,6 +34,7 @@ class Web:
 
     def __init__(self, farm: Any, client: Any, steering: Steering, templates: Environment) -> None:
         self.farm, self.client, self.steering = farm, client, steering
+        self.stats: OperationalStats
         self.routes = PageRoutes()
         steering.show(self.routes, templates)
 
@@ -82,7 +86,9 @@ async def web(farm: Any) -> AsyncIterator[Web]:
         request_max_body_size=1 << 20,
     )
     async with AsyncTestClient(app) as client:
-        yield Web(farm, client, steering, templates)
+        opened = Web(farm, client, steering, templates)
+        opened.stats = stats
+        yield opened
     await steering.close()
 
 
@@ -365,6 +371,7 @@ async def test_what_rigs_say_is_shown_and_does_nothing(web: Web) -> None:
     (rig_id,) = await web.farm.new_rigs("rig-01")
     await web.steering.playbooks.running.apply(playbook, [rig_id])
     page, index = await web.live(f"/playbooks/{playbook}"), await web.live("/playbooks")
+    web.stats.link_up(rig_id)
     web.steering.heard_playbooks(rig_id, [PlaybookStatus(playbook, 1, "failed", HOSTILE, restarts=3, since_ms=-5)])
     for html in (
         "".join(await page.snapshot()),
@@ -378,6 +385,72 @@ async def test_what_rigs_say_is_shown_and_does_nothing(web: Web) -> None:
         assert "<img" not in html
         assert "&lt;img" in html
     assert "failed" in await web.get("/playbooks")
+
+
+async def test_a_rig_that_is_away_is_never_shown_as_mining(web: Web) -> None:
+    playbook = await web.playbook()
+    (rig_id,) = await web.farm.new_rigs("rig-01")
+    await web.steering.playbooks.running.apply(playbook, [rig_id])
+    assert "it is told when it returns" in await web.get(f"/playbooks/{playbook}")
+    web.stats.link_up(rig_id)
+    web.stats.receive(rig_id, OperationalLog(t=time.time_ns() // 1_000_000))
+    web.steering.heard_playbooks(rig_id, [PlaybookStatus(playbook, 1, "mining", since_ms=1)])
+    page, index = await web.live(f"/playbooks/{playbook}"), await web.live("/playbooks")
+    assert "mining</span>" in "".join(await page.snapshot())
+    assert "1 mining" in "".join(await index.snapshot())
+    web.stats.link_lost(rig_id)
+    web.stats.tick(time.monotonic() + 60)
+    parts = ("".join(await page.render({})), "".join(await index.render({})), await web.steering.panels.html(rig_id))
+    for html in parts:
+        "".join(await page.render({})),
+        "".join(await index.render({})),
+        await web.steering.panels.html(rig_id),
+    ):
+        assert "offline" in html
+        assert "mining</span>" not in html
+    assert "mining when it was last heard" in await web.get(f"/playbooks/{playbook}")
+    web.stats.link_up(rig_id)
+    web.stats.receive(rig_id, OperationalLog(t=time.time_ns() // 1_000_000))
+    assert "mining</span>" in "".join(await page.render({}))
+
+
+async def test_all_rigs_of_a_playbook_are_stopped_at_once(web: Web) -> None:
+    playbook = await web.playbook()
+    rigs = await web.farm.new_rigs(*(f"rig-{n:03}" for n in range(105)))
+    await web.steering.playbooks.running.apply(playbook, rigs)
+    assert "all 105 rigs that have it" in await web.get(f"/playbooks/{playbook}")
+    asked = await web.post(f"/playbooks/{playbook}/rigs/ask", {"how": "stop", "everywhere": "1"}, 200)
+    assert "Stop XMR on CPUs on 105 rigs" in asked.text
+    assert asked.text.count('name="rigs"') == 105
+
+
+async def test_rigs_that_were_selected_on_the_index_get_a_playbook(web: Web) -> None:
+    assert "There is no playbook yet" in await web.get(
+        f"/playbooks/choose?rig={(await web.farm.new_rigs('rig-00'))[0]}"
+    )
+    playbook = await web.playbook(HOSTILE)
+    first, second = await web.farm.new_rigs("rig-01", "rig-02")
+    html = await web.get(f"/playbooks/choose?rig={first}&rig={second}&rig=999")
+    assert f"/playbooks/{playbook}/apply?rig={first}&amp;rig={second}" in html
+    assert "<img" not in html
+    assert "None of these rigs" in await web.get("/playbooks/choose?rig=999")
+
+
+async def test_a_wallet_is_looked_at_while_one_types(web: Web) -> None:
+    assert "does not look like" in await web.get("/addresses/warning?coin=xmr&wallet=48wrong")
+    assert "does not look like" not in await web.get("/addresses/warning?coin=XMR&wallet=")
+    assert "does not look like" not in await web.get("/addresses/warning?coin=NOBODYKNOWS&wallet=abc")
+
+
+async def test_only_what_a_rig_can_do_is_offered(web: Web) -> None:
+    (rig_id,) = await web.farm.new_rigs("rig-01")
+    assert "Reboot …" in await web.steering.panels.html(rig_id), "nobody knows yet"
+    web.farm.rigs.specs_changed(rig_id, Specs("0.1", supports=["restart-miner"]))
+    await web.farm.rigs._store_said()
+    html = await web.steering.panels.html(rig_id)
+    assert "Restart miner …" in html
+    assert "Reboot …" not in html
+    assert "allow_power" in html
 
 
 # A rig's own

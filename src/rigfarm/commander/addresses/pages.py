@@ -116,6 +116,14 @@ async def new_address(request: WebRequest) -> Template:
     return _form(request, FormData(kind=kind, coin=request.query_params.get("coin", "")[:16]), None)
 
 
+@get("/addresses/warning", include_in_schema=False)
+async def warning(request: WebRequest) -> Template:
+    """While one types a wallet: whether it looks like one of its coin."""
+    wallet = request.query_params.get("wallet", "").strip()[:256]
+    coin = request.query_params.get("coin", "").strip().upper()[:16]
+    return render(request, "address_warning.html", warning=wallet_warning(coin, wallet) if wallet else None)
+
+
 @post("/addresses", status_code=200, include_in_schema=False)
 async def create_address(
     request: WebRequest, data: URLEncodedBody[FormData], addresses: NamedDependency[AddressBook]
@@ -169,8 +177,9 @@ async def ask_remove_address(
     one, uses = addresses.get(address_id), addresses.used_by(address_id)
     lines = ["No playbook uses it."]
     if uses:
-        rigs = sum(use.rigs for use in uses)
-        lines = [f"Playbooks that use it keep what it says now, and go on mining with it on {rigs} rigs.",
+        rigs = Use("", "", "", sum(use.rigs for use in uses)).on
+        mining = f" Mining with it goes on on {rigs}." if rigs else ""
+        lines = [f"Playbooks that use it keep what it says now.{mining}",
                  "They show it as removed, and it can no longer be chosen."]  # fmt: skip
     return render(
         request,
@@ -195,6 +204,7 @@ async def remove_address(
 page_routes = [
     addresses_page,
     new_address,
+    warning,
     create_address,
     edit_address,
     change_address,

@@ -10,7 +10,6 @@ from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.model import Assignment, Playbook, PlaybookContent, Revision, Wanted
 from rigfarm.commander.playbooks.plan import Plan, Step
 from rigfarm.commander.playbooks.rollouts.model import Before, Rollout, RolloutState
-from rigfarm.commander.playbooks.statuses import state_of
 
 __all__ = [
     "PlanAnswer",
@@ -57,7 +56,8 @@ class RigPlaybook(Struct, omit_defaults=True):
     newest: int
     wanted: Wanted
     state: str
-    """queued · downloading · verifying · unpacking · starting · mining · backing-off · failed · stopping · stopped"""
+    """queued · downloading · verifying · unpacking · starting · mining · backing-off · failed · stopping · stopped ·
+    offline (what it says is old)"""
     detail: str = ""
     progress: float | UnsetType = UNSET
     """0..1 while downloading."""
@@ -138,8 +138,7 @@ def playbook_detail(playbook: Playbook, book: PlaybookBook, rollout: Rollout | N
 
 def rig_playbook(assignment: Assignment, book: PlaybookBook) -> RigPlaybook:
     """How one playbook does on one rig."""
-    status = book.statuses.get(assignment.rig_id, assignment.playbook_id)
-    current = status is not None and status.revision == assignment.revision
+    shown = book.statuses.shown(assignment)
     playbook = book.get(assignment.playbook_id)
     answer = RigPlaybook(
         rig_id=assignment.rig_id,
@@ -148,10 +147,10 @@ def rig_playbook(assignment: Assignment, book: PlaybookBook) -> RigPlaybook:
         revision=assignment.revision,
         newest=playbook.revision,
         wanted=assignment.wanted,
-        state=state_of(assignment, status),
+        state=shown.state,
+        detail=shown.detail,
     )
-    if status is not None and current:
-        answer.detail = status.detail
+    if (status := shown.status) is not None:
         answer.restarts = status.restarts
         answer.progress = UNSET if status.progress is None else status.progress
         answer.since = _time(status.since_ms)

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.playbooks.book import PlaybookBook
+from rigfarm.commander.playbooks.model import Assignment
 from rigfarm.commander.playbooks.plan import Plan
 from rigfarm.commander.playbooks.regions import PlaybookRegions
 from rigfarm.commander.playbooks.rollouts import RolloutForm, Rollouts
@@ -103,6 +104,20 @@ class Chosen(Struct, frozen=True):
             return float(text) if text else default
         except ValueError:
             raise Invalid("Expected a number.", field=name) from None
+
+
+@get("/playbooks/choose", include_in_schema=False)
+async def choose_for_rigs(request: WebRequest, playbooks: NamedDependency[PlaybookBook]) -> Template:
+    """Every playbook, for the rigs that were selected on the index."""
+    named = [rig for rig_id in Who.parse(request).named if (rig := playbooks.rigs.rigs.get(rig_id)) is not None]
+    return render(
+        request,
+        "playbook_choose_many.html",
+        active="rigs",
+        rigs=[(rig.id, rig.name) for rig in named],
+        query="&".join(f"rig={rig.id}" for rig in named),
+        playbooks=playbooks.listed(),
+    )
 
 
 @get("/playbooks/{playbook_id:int}/apply", include_in_schema=False)
@@ -206,10 +221,10 @@ async def abort(
 
 _VERBS = {"stop": "Stop", "start": "Start", "restart": "Restart", "take-off": "Take off"}
 _MEANING = {
-    "stop": ["Their mining programs end.", "They keep the playbook, to be started again."],
-    "start": ["Their mining programs start."],
-    "restart": ["Their mining programs end and start anew."],
-    "take-off": ["Their mining programs end.", "They no longer have the playbook."],
+    "stop": ["The mining program ends.", "The playbook stays, to be started again."],
+    "start": ["The mining program starts."],
+    "restart": ["The mining program ends and starts anew."],
+    "take-off": ["The mining program ends.", "The playbook is there no longer."],
 }
 
 
@@ -221,8 +236,9 @@ async def ask_rigs(
     chosen = await Chosen.of(request)
     if chosen.how not in _VERBS:
         raise Invalid("Choose what to do.")
-    have = playbooks.assignments.by_playbook.get(playbook_id, {})
-    rigs = [(rig_id, playbooks.rigs.rigs[rig_id].name) for rig_id in chosen.rigs if rig_id in have]
+    have: Mapping[int, Assignment] = playbooks.assignments.by_playbook.get(playbook_id, {})
+    asked = sorted(have) if chosen.fields.get("everywhere") else chosen.rigs
+    rigs = [(rig_id, playbooks.rigs.rigs[rig_id].name) for rig_id in asked if rig_id in have]
     if not rigs:
         raise Invalid("Choose at least one rig.")
     playbook = playbooks.get(playbook_id)
@@ -257,7 +273,7 @@ async def do_rigs(request: WebRequest, playbook_id: FromPath[int], playbooks: Na
     return done(request, _back(chosen.fields, f"/playbooks/{playbook_id}"))
 
 
-apply_routes = [apply_page, apply_foot, apply, rollout_page, ask_abort, abort, ask_rigs, do_rigs]
+apply_routes = [choose_for_rigs, apply_page, apply_foot, apply, rollout_page, ask_abort, abort, ask_rigs, do_rigs]
 
 
 def _back(fields: Mapping[str, str], otherwise: str) -> str:

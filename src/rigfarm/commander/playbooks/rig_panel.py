@@ -48,8 +48,14 @@ class RigPanel(Struct, frozen=True):
     rows: list[RigRow]
     orders: list[OrderRow]
     variables: dict[str, str]
+    actions: list[tuple[str, str]]
+    """(order, its button) of what the rig can do."""
+    hint: str
+    """Why it cannot do more."""
 
 
+_ACTIONS = {"restart-miner": "Restart miner", "reboot": "Reboot", "shut-down": "Shut down"}
+_NO_POWER = "Reboot and shut down: allow them on the rig, with allow_power = true in sentry.toml."
 _TONES = {"failed": "bad", "refused": "warn", "done": "good"}
 
 
@@ -85,6 +91,7 @@ class RigPanels:
         rig = self._playbooks.rigs.get(rig_id)
         now_ms = time.time_ns() // 1_000_000
         kind = "asics" if rig.kind == "asic" else "rigs"
+        can = set(rig.specs.supports if rig.specs is not None else ()) or set(_ACTIONS)
         return RigPanel(
             rig_id=rig_id,
             name=rig.name,
@@ -93,4 +100,6 @@ class RigPanels:
             rows=[rig_row(one, self._playbooks, now_ms) for one in self._playbooks.assignments.of_rig(rig_id)],
             orders=[order_row(one, now_ms) for one in await self._orders.of_rig(rig_id, SHOWN_ORDERS)],
             variables=dict(self._playbooks.assignments.variables_of(rig_id)),
+            actions=[(order, words) for order, words in _ACTIONS.items() if order in can],
+            hint="" if can & {"reboot", "shut-down"} else _NO_POWER,
         )

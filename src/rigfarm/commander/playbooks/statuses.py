@@ -5,17 +5,28 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from rigfarm.commander.playbooks.model import Assignment
 from rigfarm.wire.playbooks import PlaybookStatus
 
-__all__ = ["MAX_STATUSES", "Statuses", "state_of"]
+__all__ = ["MAX_STATUSES", "Shown", "Statuses", "state_of"]
 
 MAX_STATUSES = 64
 """Of one rig; what it says beyond is not kept."""
 MAX_DETAIL = 600
+
+
+class Shown(Struct, frozen=True):
+    """How a playbook does on a rig, as everybody is shown it."""
+
+    state: str
+    detail: str
+    status: PlaybookStatus | None
+    """What the rig says of the revision it shall have; absent when it said nothing of it, or is away."""
 
 
 class Statuses:
@@ -23,6 +34,8 @@ class Statuses:
 
     def __init__(self) -> None:
         self._all: dict[int, dict[int, PlaybookStatus]] = {}
+        self.away: Callable[[int], bool] = lambda _: False
+        """Whether nobody hears of a rig at present: what it said last is no news."""
 
     def get(self, rig_id: int, playbook_id: int) -> PlaybookStatus | None:
         """What the rig last said of the playbook."""
@@ -47,7 +60,20 @@ class Statuses:
 
     def counts(self, assignments: list[Assignment]) -> Counter[str]:
         """Rigs by state word."""
-        return Counter(state_of(one, self.get(one.rig_id, one.playbook_id)) for one in assignments)
+        return Counter(self.shown(one).state for one in assignments)
+
+    def shown(self, assignment: Assignment) -> Shown:
+        """What to show of a playbook on a rig. A rig that is away is never shown as mining."""
+        status = self.get(assignment.rig_id, assignment.playbook_id)
+        state = state_of(assignment, status)
+        if status is not None and status.revision != assignment.revision:
+            status = None
+        if not self.away(assignment.rig_id) or state == "stopped":
+            return Shown(state, "" if status is None else status.detail, status)
+        if status is None or state == "stopping":
+            return Shown("queued", "The rig is offline: it is told when it returns.", None)
+        why = f": {status.detail}" if status.detail else ""
+        return Shown("offline", f"{status.state} when it was last heard{why}", None)
 
 
 def state_of(assignment: Assignment, status: PlaybookStatus | None) -> str:

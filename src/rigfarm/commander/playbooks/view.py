@@ -12,7 +12,6 @@ from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.model import Assignment, Playbook
 from rigfarm.commander.playbooks.rollouts import Rollout
 from rigfarm.commander.playbooks.rollouts.model import Before
-from rigfarm.commander.playbooks.statuses import state_of
 from rigfarm.units import duration, hashrate, percent
 
 __all__ = [
@@ -33,7 +32,18 @@ __all__ = [
 ON_PAGE = 100
 TONES = {"failed": "bad", "backing-off": "warn", "queued": "", "mining": "good"}
 """Colour is spent on what is wrong; `mining` is well."""
-_ORDER = ("failed", "backing-off", "queued", "downloading", "verifying", "unpacking", "starting", "stopping", "mining")
+_ORDER = (
+    "failed",
+    "backing-off",
+    "offline",
+    "queued",
+    "downloading",
+    "verifying",
+    "unpacking",
+    "starting",
+    "stopping",
+    "mining",
+)
 
 
 class PlaybookRow(Struct, frozen=True):
@@ -138,10 +148,8 @@ def playbook_row(playbook: Playbook, book: PlaybookBook, rollout: Rollout | None
 
 def rig_row(assignment: Assignment, book: PlaybookBook, now_ms: int) -> RigRow:
     """How a playbook does on a rig."""
-    status = book.statuses.get(assignment.rig_id, assignment.playbook_id)
-    if status is not None and status.revision != assignment.revision:
-        status = None
-    state = state_of(assignment, status)
+    shown = book.statuses.shown(assignment)
+    state, status = shown.state, shown.status
     playbook = book.get(assignment.playbook_id)
     since = None if status is None else status.since_ms
     return RigRow(
@@ -154,7 +162,7 @@ def rig_row(assignment: Assignment, book: PlaybookBook, now_ms: int) -> RigRow:
         wanted=assignment.wanted,
         state=state,
         tone=TONES.get(state, ""),
-        detail="" if status is None else status.detail,
+        detail=shown.detail,
         progress=None if status is None else status.progress,
         since_iso=iso(since),
         since=ago(since, now_ms) if iso(since) else "",
@@ -168,7 +176,7 @@ def rig_rows(playbook_id: int, book: PlaybookBook, page: int, now_ms: int) -> tu
     names = book.rigs.rigs
 
     def order(one: Assignment) -> tuple[int, str]:
-        return _rank(state_of(one, book.statuses.get(one.rig_id, playbook_id))), name_key(names[one.rig_id].name)
+        return _rank(book.statuses.shown(one).state), name_key(names[one.rig_id].name)
 
     on.sort(key=order)
     pages = max(-(-len(on) // ON_PAGE), 1)

@@ -88,6 +88,6 @@ def wallet_warning(coin: str, wallet: str) -> str | None:
     if any(check(candidate) for candidate in candidates for check in checks):
         return None
     return (
-        f"This does not look like a {coin} address ({shape}): a character may be missing or wrong. "
+        f"This does not look like an address of {coin} ({shape}): a character may be missing or wrong. "
         "If it is an account name of your pool, all is well."
     )

@@ -8,6 +8,7 @@ import "./dialogs.js";
 import "./copying.js";
 import "./expand.js";
 import "./keys.js";
+import "./steering.js";
 
 // Deferred scripts may start htmx before its WebSocket extension is there; a second look connects what was missed.
 htmx.process(document.body);

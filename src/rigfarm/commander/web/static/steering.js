@@ -1,0 +1,30 @@
+// Choosing rigs: all of a table at once, and a playbook for those that are selected on the index.
+const boxes = (all) => [...all.form.elements].filter((one) => one.name === all.dataset.checkAll && one.type === "checkbox" && !one.disabled);
+
+document.addEventListener("change", (event) => {
+  const { target } = event;
+  if (!(target instanceof HTMLInputElement) || !target.form) return;
+  if (target.dataset.checkAll) {
+    for (const one of boxes(target)) one.checked = target.checked;
+    return;
+  }
+  for (const all of [...target.form.elements].filter((one) => target.name && one.dataset.checkAll === target.name)) {
+    const some = boxes(all);
+    all.checked = some.length > 0 && some.every((one) => one.checked);
+    all.indeterminate = !all.checked && some.some((one) => one.checked);
+  }
+});
+
+document.addEventListener("rigfarm:selection", ({ detail: { ids } }) => {
+  const bar = document.getElementById("selection");
+  if (!bar || !location.pathname.startsWith("/rigs")) return;
+  let link = bar.querySelector("[data-apply]");
+  if (!link) {
+    link = document.createElement("a");
+    link.className = "btn";
+    link.dataset.apply = "";
+    link.textContent = "Apply a playbook …";
+    bar.append(link);
+  }
+  link.href = `/playbooks/choose?${ids.map((id) => `rig=${id}`).join("&")}`;
+});
