@@ -25,7 +25,14 @@ def main() -> None:
         for extra in extras:
             command += ["--extra", extra]
         subprocess.run([*command, "pyproject.toml"], cwd=ROOT, check=True)
+        _leave_ourselves_out(ROOT / "requirements" / f"{name}.txt")
         print(f"requirements/{name}.txt written")
+
+
+def _leave_ourselves_out(path: Path) -> None:
+    """An extra that includes another names Rigfarm itself, by a folder that only this machine has."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("rigfarm ")), encoding="utf-8")
 
 
 if __name__ == "__main__":

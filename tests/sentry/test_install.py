@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rigfarm.sentry.install import DATA_DIR, UNIT, InstallError, command, install, service, uninstall, unit_text
+from rigfarm.sentry.install import DATA_DIR, UNIT, InstallError, command, install, systemd, uninstall, unit_text
+from rigfarm.sentry.install.program import COMMAND
 
 ARGV = ["/opt/rigfarm/bin/rigfarm", "sentry", "run"]
 UNIT_PATH = f"etc/systemd/system/{UNIT}"
+WANTED = f"etc/systemd/system/multi-user.target.wants/{UNIT}"
 
 
 class Systemctl:
@@ -107,9 +109,45 @@ def test_this_very_sentry_is_what_is_installed(monkeypatch: pytest.MonkeyPatch, 
     assert command() == [str(tmp_path / "python"), "-m", "rigfarm.cli", "sentry", "run"]
     (tmp_path / "rigfarm").touch()
     assert command() == [str(tmp_path / "rigfarm"), "sentry", "run"]
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
-    monkeypatch.setattr(sys, "executable", "/usr/local/bin/rigfarm")
-    assert command() == ["/usr/local/bin/rigfarm", "sentry", "run"]
+    assert command(tmp_path) == ["/rigfarm", "sentry", "run"], "as the machine of that file system calls it"
+
+
+def bundle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An unpacked self-contained Sentry, as far as the installation looks at it, which this process is now."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/rigfarm").touch()
+    (folder / "bundle.json").write_text("{}")
+    monkeypatch.setattr(sys, "prefix", str(folder))
+    monkeypatch.setattr(sys, "executable", str(folder / "bin/python"))
+    return folder
+
+
+def test_a_self_contained_sentry_gets_a_command_and_goes_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = bundle(tmp_path / "opt/rigfarm/sentry-1", monkeypatch)
+    install(root=tmp_path)
+    new = bundle(tmp_path / "opt/rigfarm/sentry-2", monkeypatch)
+    said = install(root=tmp_path)
+    assert f"Removed {old}, which it replaces." in said
+    assert 'exec /opt/rigfarm/sentry-2/bin/rigfarm "$@"' in (tmp_path / COMMAND).read_text()
+    assert "ExecStart=/opt/rigfarm/sentry-2/bin/rigfarm sentry run" in (tmp_path / UNIT_PATH).read_text()
+    assert (tmp_path / WANTED).readlink() == Path("/") / UNIT_PATH
+    said = uninstall(root=tmp_path, own=new)
+    assert files(tmp_path) == []
+    assert not (tmp_path / WANTED).is_symlink()
+    assert not (tmp_path / "opt/rigfarm").exists()
+    assert said[-2:] == [f"Removed /{COMMAND}.", f"Removed {new}."]
+
+
+def test_a_command_of_that_name_that_is_not_ours_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = bundle(tmp_path / "opt/rigfarm/sentry-1", monkeypatch)
+    (tmp_path / COMMAND).parent.mkdir(parents=True)
+    (tmp_path / COMMAND).write_text("#!/usr/bin/python3\n# pip's\n")
+    said = install(root=tmp_path)
+    assert any(line.startswith(f"Left /{COMMAND}") and "/opt/rigfarm/sentry-1/bin/rigfarm" in line for line in said)
+    uninstall(root=tmp_path, own=own)
+    assert files(tmp_path) == [str(COMMAND)]
 
 
 def test_the_words_of_the_command_stay_words() -> None:
@@ -179,4 +217,4 @@ def test_systemd_finds_no_fault_in_it(tmp_path: Path, data_dir: Path) -> None:
 
 def test_systemctl_says_why() -> None:
     with pytest.raises(InstallError, match="systemctl"):
-        service.systemctl(["no-such-verb-of-systemctl"])
+        systemd.systemctl(["no-such-verb-of-systemctl"])

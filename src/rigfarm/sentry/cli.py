@@ -24,6 +24,13 @@ _FOLDER = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Where it keeps its configuration, token and logs; else RIGFARM_DATA_DIR.",
 )
+_ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True, resolve_path=True),
+    default="/",
+    envvar="RIGFARM_ROOT",
+    help="Where the file system of the machine is, for an image that does not run.",
+)
 
 
 @click.group()
@@ -55,8 +62,10 @@ def _settings(folder: Path) -> Settings:
 @click.argument("url")
 @click.argument("token", required=False)
 @click.option("--ca", "ca_file", type=click.Path(path_type=Path), help="PEM file of the authority behind its https.")
+@click.option("--install", "service", is_flag=True, help="And have it run at every start, as `install` does.")
+@_ROOT
 @_FOLDER
-def join(url: str, token: str | None, ca_file: Path | None, data_dir: Path | None) -> None:
+def join(url: str, token: str | None, ca_file: Path | None, service: bool, root: Path, data_dir: Path | None) -> None:
     """Make this machine a rig of the Commander at URL.
 
     TOKEN is what the Commander shows for the rig. Every user of this machine can see a command's arguments, so it may
@@ -65,18 +74,43 @@ def join(url: str, token: str | None, ca_file: Path | None, data_dir: Path | Non
     from rigfarm.sentry.join import JoinError
     from rigfarm.sentry.join import join as join_commander
 
-    folder = _prepared(data_dir)
+    folder = _prepared(_service_folder(root, data_dir) if service else data_dir)
     try:
         rig = asyncio.run(join_commander(folder, url, token or _token(), ca_file))
     except JoinError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"This machine is {rig} now.")
-    if _is_running(folder):
+    if service:
+        _install(root, data_dir)
+    elif _is_running(folder):
         click.echo("The Sentry that is running here takes over within seconds.")
     else:
         option = f" --data-dir {data_dir}" if data_dir is not None else ""
         click.echo(f"Start it with:  rigfarm sentry run{option}")
         click.echo("Or, to have it run at every start of this machine:  sudo rigfarm sentry install")
+
+
+def _service_folder(root: Path, data_dir: Path | None) -> Path:
+    """Where the service keeps its things, seen from here."""
+    from rigfarm.sentry.install import DATA_DIR, InstallError, need_root
+
+    try:
+        need_root(root)
+    except InstallError as error:
+        raise click.ClickException(str(error)) from None
+    return root / (data_dir.absolute() if data_dir is not None else DATA_DIR).relative_to("/")
+
+
+def _install(root: Path, data_dir: Path | None, *, only_print: bool = False) -> None:
+    from rigfarm.sentry.install import DATA_DIR, InstallError, command, install, unit_text
+
+    folder = data_dir.absolute() if data_dir is not None else DATA_DIR
+    try:
+        lines = [unit_text(command(root), folder)] if only_print else install(data_dir=folder, root=root)
+    except InstallError as error:
+        raise click.ClickException(str(error)) from None
+    for line in lines:
+        click.echo(line)
 
 
 def _token() -> str:
@@ -168,30 +202,23 @@ def doctor(data_dir: Path | None) -> None:
 
 @sentry.command()
 @click.option("--print", "only_print", is_flag=True, help="Only show the unit that would be written.")
+@_ROOT
 @_FOLDER
-def install(only_print: bool, data_dir: Path | None) -> None:
+def install(only_print: bool, root: Path, data_dir: Path | None) -> None:
     """Have it run at every start of this machine, as a systemd service."""
-    from rigfarm.sentry.install import DATA_DIR, InstallError, command, unit_text
-    from rigfarm.sentry.install import install as install_service
-
-    folder = data_dir.absolute() if data_dir is not None else DATA_DIR
-    try:
-        lines = [unit_text(command(), folder)] if only_print else install_service(data_dir=folder)
-    except InstallError as error:
-        raise click.ClickException(str(error)) from None
-    for line in lines:
-        click.echo(line)
+    _install(root, data_dir, only_print=only_print)
 
 
 @sentry.command()
 @click.option("--keep-data", is_flag=True, help="Keep its token, logs and mining software.")
-def uninstall(keep_data: bool) -> None:
+@_ROOT
+def uninstall(keep_data: bool, root: Path) -> None:
     """Stop the service and remove everything it put on this machine."""
-    from rigfarm.sentry.install import InstallError
+    from rigfarm.sentry.install import InstallError, own_program
     from rigfarm.sentry.install import uninstall as uninstall_service
 
     try:
-        lines = uninstall_service(keep_data=keep_data)
+        lines = uninstall_service(root=root, keep_data=keep_data, own=own_program())
     except InstallError as error:
         raise click.ClickException(str(error)) from None
     for line in lines:

@@ -10,12 +10,15 @@ __all__ = ["command", "homes"]
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 
-def command() -> list[str]:
-    """The command of the Sentry that is asking: the self-contained program, the installed script, or the module."""
-    if getattr(sys, "frozen", False):
-        return [str(Path(sys.executable).resolve()), "sentry", "run"]
+def command(root: Path = Path("/")) -> list[str]:
+    """The command of the Sentry that is asking: the script beside its Python, or the module.
+
+    On the machine whose file system is at `root` it has the same place, when it lies in there.
+    """
     script = Path(sys.executable).with_name("rigfarm")
     start = [str(script)] if script.is_file() else [sys.executable, "-m", "rigfarm.cli"]
+    if Path(start[0]).is_relative_to(root):
+        start[0] = f"/{Path(start[0]).relative_to(root)}"
     return [*start, "sentry", "run"]
 
 

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rigfarm.sentry.install.command import command
 from rigfarm.sentry.install.errors import InstallError
+from rigfarm.sentry.install.program import (
+    COMMAND,
+    own_program,
+    put_command,
+    remove_command,
+    remove_older,
+    remove_program,
+)
+from rigfarm.sentry.install.systemd import FOLDER, Systemctl, need_root, need_systemd, offline, systemctl
 from rigfarm.sentry.install.unit import DATA_DIR, unit_text
 
-__all__ = ["UNIT", "Systemctl", "install", "systemctl", "uninstall"]
+__all__ = ["UNIT", "install", "uninstall"]
 
 UNIT = "rigfarm-sentry.service"
-_FOLDER = Path("etc/systemd/system")
 _DATA = re.compile(r'^Environment="?RIGFARM_DATA_DIR=(.*?)"?$', re.MULTILINE)
-_TIMEOUT_S = 90.0
-
-Systemctl = Callable[[Sequence[str]], None]
-"""Runs systemctl with these arguments. Raises InstallError."""
-
-
-def systemctl(arguments: Sequence[str]) -> None:
-    """The real one."""
-    try:
-        done = subprocess.run(
-            ["systemctl", *arguments], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InstallError(f"systemctl cannot be run: {error}.") from None
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
-        raise InstallError(f"`systemctl {' '.join(arguments)}` failed: {said}")
 
 
 def install(
@@ -42,48 +31,70 @@ def install(
     *,
     data_dir: Path = DATA_DIR,
     root: Path = Path("/"),
-    run: Systemctl = systemctl,
+    run: Systemctl | None = None,
 ) -> list[str]:
     """Write the unit that runs `argv` (this very Sentry, unless told otherwise), enable and start it. Safe to repeat.
 
     `root` is where the machine's file system is, for an image. Raises InstallError.
     """
-    text = unit_text(argv or command(), data_dir)
-    _need_systemd(root)
-    path = root / _FOLDER / UNIT
+    do = run or _systemctl(root)
+    start = list(argv or command(root))
+    text = unit_text(start, data_dir)
+    need_root(root)
+    own = None if argv else own_program()
+    done = put_command(root, start[:-2]) if argv is None else []
+    need_systemd(root, f"/{COMMAND}" if argv is None else start[0])
+    path = root / FOLDER / UNIT
     changed = _write(path, text)
-    run(["daemon-reload"])
-    run(["enable", UNIT])
-    run(["restart" if changed else "start", UNIT])
+    do(["daemon-reload"])
+    do(["enable", UNIT])
+    do(["restart" if changed else "start", UNIT])
     return [
         f"{'Wrote' if changed else 'Kept, as it was the same,'} {path}.",
-        f"The Sentry runs now and at every start of this machine, with its data in {data_dir}.",
+        *done,
+        *(remove_older(own) if own else []),
+        f"The Sentry runs {_when(root)} at every start of this machine, with its data in {data_dir}.",
         f"Its log: journalctl -u {UNIT} -f",
     ]
 
 
-def uninstall(*, root: Path = Path("/"), run: Systemctl = systemctl, keep_data: bool = False) -> list[str]:
+def uninstall(
+    *, root: Path = Path("/"), run: Systemctl | None = None, keep_data: bool = False, own: Path | None = None
+) -> list[str]:
     """Stop the service (and so all mining), and remove the unit, what was added to it, and its data. Safe to repeat.
 
-    Raises InstallError.
+    `own` is the folder of a self-contained Sentry, which goes too, with its command. Raises InstallError.
     """
-    _need_systemd(root)
-    path = root / _FOLDER / UNIT
+    do = run or _systemctl(root)
+    need_root(root)
+    path = root / FOLDER / UNIT
     additions = path.with_name(f"{UNIT}.d")
     data_dir = _data_dir(path)
     done = []
     if path.exists():
-        run(["disable", "--now", UNIT])
+        need_systemd(root)
+        do(["disable", "--now", UNIT])
         path.unlink()
         done.append(f"Stopped the Sentry and removed {path}.")
     if additions.is_dir():
         shutil.rmtree(additions)
         done.append(f"Removed {additions}.")
     if done:
-        run(["daemon-reload"])
+        do(["daemon-reload"])
     if not keep_data:
         done += _remove_data(root, data_dir)
+    done += remove_command(root)
+    if own is not None:
+        done += remove_program(own)
     return done or ["There is nothing to remove."]
+
+
+def _systemctl(root: Path) -> Systemctl:
+    return systemctl if root == Path("/") else offline(root)
+
+
+def _when(root: Path) -> str:
+    return "now and" if root == Path("/") else "from then on"
 
 
 def _remove_data(root: Path, data_dir: Path) -> list[str]:
@@ -121,15 +132,3 @@ def _write(path: Path, text: str) -> bool:
     except OSError as error:
         raise InstallError(f"{path} cannot be written ({error.strerror}).") from None
     return True
-
-
-def _need_systemd(root: Path) -> None:
-    if root != Path("/"):
-        return
-    if os.geteuid() != 0:
-        raise InstallError("Only root can do this: run the same command with sudo.")
-    if not Path("/run/systemd/system").is_dir():
-        raise InstallError(
-            "This machine was not started by systemd. Have its own init system run `rigfarm sentry run`; "
-            "`rigfarm sentry install --print` shows what the service would be."
-        )

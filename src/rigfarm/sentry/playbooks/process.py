@@ -22,8 +22,6 @@ from rigfarm.sentry.playbooks.leftovers import MARK, end_marked
 
 __all__ = ["Ending", "Process", "Program", "StartError", "shim_command"]
 
-FROZEN_SHIM = "--playbook-shim"
-"""First argument of a self-contained Sentry that shall be a shim: there is no interpreter to run the file with."""
 START_S = 20.0
 _PACKETS_AT_ONCE = 32
 
@@ -75,9 +73,7 @@ _events = msgspec.json.Decoder(_Event)
 
 
 def shim_command(descriptor: int) -> list[str]:
-    """How to start a shim. A self-contained Sentry's own command hands FROZEN_SHIM to `shim.main`."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, FROZEN_SHIM, str(descriptor)]
+    """How to start a shim: as a file, without a word of Rigfarm's packages. A self-contained Sentry does the same."""
     return [sys.executable, "-I", "-S", shim.__file__, str(descriptor)]
 
 

@@ -1,0 +1,57 @@
+"""The Sentry's own package and those that it needs, taken from this environment, as the lock names them."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+import sys
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from standard import library
+
+_PINNED = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)")
+OUR_PARTS = ("wire", "sentry")
+
+
+def version(source: Path) -> str:
+    """Of Rigfarm."""
+    return str(runpy.run_path(str(source / "__init__.py"))["__version__"])
+
+
+def copy(lock: Path, source: Path, tree: Path) -> None:
+    """Into the bundle's site-packages. Says what is not installed as the lock wants it, and ends."""
+    target = library(tree) / "site-packages"
+    for name, wanted in _PINNED.findall(lock.read_text(encoding="utf-8")):
+        _copy_distribution(_installed(name, wanted), target)
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for module in source.glob("*.py"):
+        shutil.copy(module, _made(target / "rigfarm") / module.name)
+    for part in OUR_PARTS:
+        shutil.copytree(source / part, target / "rigfarm" / part, ignore=ignore)
+
+
+def _installed(name: str, wanted: str) -> Distribution:
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        sys.exit(f"{name} {wanted} is not installed here: make install")
+    if found.version != wanted:
+        sys.exit(f"{name} is {found.version} here, and the lock wants {wanted}: make install")
+    return found
+
+
+def _copy_distribution(found: Distribution, target: Path) -> None:
+    for file in found.files or ():
+        outside = ".." in file.parts or file.suffix == ".pyc" or file.suffix == ".pyi"
+        if outside or {"tests", "test"} & set(file.parts):
+            continue
+        path = target / str(file)
+        _made(path.parent)
+        shutil.copy(Path(str(file.locate())), path)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
