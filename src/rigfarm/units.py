@@ -41,6 +41,8 @@ __all__ = [
     "parse_temperature",
     "percent",
     "power",
+    "power_in",
+    "power_unit",
     "size",
     "temperature",
     "watts",
@@ -147,6 +149,20 @@ def watts(value: float | None) -> Quantity:
     if value is None or not 0.0 <= value < 1e9:
         return _NOTHING
     return Quantity(f"{value:.0f}" if value < 999.5 else f"{value:,.0f}".replace(",", THIN), "W")
+
+
+def power_unit(values: Iterable[float | None]) -> Unit:
+    """The one unit for a column of powers: watts until the largest would have six digits."""
+    known = [value for value in values if value is not None and 0.0 <= value < LARGEST]
+    largest = max(known, default=0.0)
+    return POWERS[0] if largest < 99_999.5 else _pick(POWERS, largest)
+
+
+def power_in(unit: Unit, value: float | None) -> Quantity:
+    """A power in the unit of its column; watts are whole."""
+    if value is None or not 0.0 <= value < LARGEST:
+        return _NOTHING
+    return watts(value) if unit is POWERS[0] else Quantity(digits(value / unit.factor), unit.symbol)
 
 
 def temperature(value: float | None) -> Quantity:

@@ -20,6 +20,7 @@ from litestar.template import TemplateConfig
 from rigfarm import __version__
 from rigfarm.commander import auth
 from rigfarm.commander.api_docs import api_docs_routes
+from rigfarm.commander.bundle.serving import bundle_routes
 from rigfarm.commander.commander import Commander
 from rigfarm.commander.enrolment.api import enrol
 from rigfarm.commander.enrolment.pages import enrolment_routes
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Litestar:
             *page_routes,
             *assets.static_routes,
             *enrolment_routes,
+            *bundle_routes,
             *steering_routes,
             *api_docs_routes,
             enrol,
@@ -76,7 +78,7 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers=problem_handlers(),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates)),
         compression_config=CompressionConfig(
-            backend="gzip", minimum_size=1000, exclude=["/software/archives/", "/static/"]
+            backend="gzip", minimum_size=1000, exclude=["/software/archives/", "/bundle/", "/static/"]
         ),
         request_max_body_size=MAX_BODY,
         openapi_config=OpenAPIConfig(
@@ -115,6 +117,7 @@ def _dependencies(commander: Commander) -> dict[str, Provide]:
         "links": of(lambda: commander.links),
         "shown": of(lambda: commander.shown),
         "enrolment": of(lambda: commander.enrolment),
+        "bundles": of(lambda: commander.bundles),
     }
 
 
@@ -132,6 +135,7 @@ def _shell(commander: Commander) -> Shell:
         version=__version__,
         search="/rigs",
         new="/rigs/new",
+        url=commander.public_url(),
     )
 
 

@@ -25,10 +25,10 @@ async def _status(farm: Served, secret: str, path: str = "/api/rigs") -> int:
 
 async def test_it_works(farm: Served) -> None:
     browser = await farm.logged_in()
-    assert "grafana</td>" not in (await browser.get("/settings")).text
+    assert "grafana</th>" not in (await browser.get("/settings")).text
     secret = await _make(browser, " grafana ")
     page = (await browser.get("/settings")).text
-    assert ">grafana</td>" in page
+    assert ">grafana</th>" in page
     assert "never</td>" in page
     assert secret not in page
 

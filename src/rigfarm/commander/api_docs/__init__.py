@@ -41,7 +41,7 @@ async def api_docs_page(request: Request[Any, Any, Any]) -> Template:
         for method, operation in methods.items()
         if method in ("get", "post", "put", "patch", "delete")
     ]
-    return render(request, "api_docs.html", operations=operations, version=schema["info"]["version"])
+    return render(request, "api_docs.html", groups=_by_noun(operations), version=schema["info"]["version"])
 
 
 @get("/api/docs/openapi.json", include_in_schema=False, sync_to_thread=False)
@@ -52,6 +52,14 @@ def openapi_json(request: Request[Any, Any, Any]) -> JsonObject:
 
 
 api_docs_routes = [api_docs_page, openapi_json]
+
+
+def _by_noun(operations: list[Operation]) -> list[tuple[str, list[Operation]]]:
+    """Those of one noun together: what follows `/api/` in their paths; others, as `/healthz`, by their whole path."""
+    groups: dict[str, list[Operation]] = {}
+    for one in operations:
+        groups.setdefault(one.path.removeprefix("/api").split("/")[1], []).append(one)
+    return list(groups.items())
 
 
 def _operation(method: str, path: str, operation: JsonObject, components: JsonObject) -> Operation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import structlog
@@ -15,6 +16,7 @@ from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.enrolment.keys import EnrolmentKeys
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.web.render import render
+from rigfarm.units import duration
 
 __all__ = ["enrolment_routes"]
 
@@ -79,4 +81,9 @@ def _page(request: WebRequest, enrolment: EnrolmentKeys, *, status: int = 200, *
         "hours": "24",
         "errors": {"name": "", "hours": ""},
     }
-    return render(request, "enrolment.html", status=status, keys=enrolment.all(), **(shown | context))
+    return render(request, "enrolment.html", status=status, keys=enrolment.all(), left=_left, **(shown | context))
+
+
+def _left(moment: datetime) -> str:
+    """How long until then, for people."""
+    return duration((moment - datetime.now(UTC)).total_seconds())

@@ -3,6 +3,7 @@ import { now } from "./times.js";
 
 const HEIGHT = 112;
 const REDRAW_MS = 5000;
+const LEAST_MS = 600000; // a rig that has just begun to report fills its charts, minute by minute, up to the whole span
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E", "Z"];
 const hours = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 const box = document.querySelector("[data-charts]");
@@ -54,6 +55,17 @@ function columns(chart) {
   return [t, ...values];
 }
 
+// How far back the charts reach now.
+function shownMs() {
+  const known = data.t.length ? now() - data.t[0] : 0;
+  return Math.min(Math.max(known * 1.02, LEAST_MS), data.span_ms);
+}
+
+// Values with nothing beside them: no line leads to them, so that they are drawn as points.
+function alone(values) {
+  return [...values.keys()].filter((i) => values[i] != null && values[i - 1] == null && values[i + 1] == null);
+}
+
 function axisValues(unit) {
   return (u, ticks) => {
     const { factor } = scale(unit, largest(u));
@@ -78,7 +90,7 @@ function options(chart, figure) {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
-      x: { time: true, range: () => [(now() - data.span_ms) / 1000, now() / 1000] },
+      x: { time: true, range: () => [(now() - shownMs()) / 1000, now() / 1000] },
       y: { range },
     },
     series: [
@@ -87,7 +99,7 @@ function options(chart, figure) {
         label: one.name,
         stroke: color(`--s${n}`),
         width: 1.5,
-        points: { show: false },
+        points: { show: (u, n) => alone(u.data[n]).length > 0, size: 4, filter: (u, n) => alone(u.data[n]) },
         fill: chart.series.length === 1 ? `${color(`--s${n}`)}1a` : undefined,
       })),
     ],

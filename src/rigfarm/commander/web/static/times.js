@@ -39,8 +39,9 @@ function moment(element) {
 function tick() {
   if (document.hidden) return;
   const at = now();
-  for (const element of document.querySelectorAll("time[data-age]")) {
-    const words = duration((at - moment(element)) / 1000);
+  for (const element of document.querySelectorAll("time[data-age], time[data-until]")) {
+    const past = (at - moment(element)) / 1000;
+    const words = duration("until" in element.dataset ? -past : past);
     if (element.textContent !== words) element.textContent = words;
   }
 }
