@@ -24,6 +24,8 @@ VICTIM = '''
 """A Sentry that reports as fast as it can and says on stdout what is durable, until it is killed."""
 import asyncio, sys
 from pathlib import Path
+import structlog
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 sys.path.insert(0, sys.argv[4])
 from sentry_helpers import QUICK, FakePart, until
 from rigfarm.sentry.agent import Agent
@@ -47,8 +49,6 @@ async def main():
 asyncio.run(main())
 '''
 
-pytestmark = pytest.mark.stress
-
 
 async def test_kill_9_loses_and_doubles_nothing(commander: ToyCommander, tmp_path: Path) -> None:
     token = new_token()
@@ -57,7 +57,7 @@ async def test_kill_9_loses_and_doubles_nothing(commander: ToyCommander, tmp_pat
     durable = 0
     stretches: list[int] = []
     first = 0
-    for round_ in range(12):
+    for round_ in range(6):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-c", VICTIM, commander.url, token, str(first), str(Path(__file__).parent), str(tmp_path / "sentry")),
@@ -135,30 +135,28 @@ async def test_a_commander_that_does_anything(settings: Settings, commander: Toy
 
 
 async def test_new_logs_do_not_wait_behind_a_backlog(settings: Settings, commander: ToyCommander) -> None:
+    """The Commander stands still in the middle of a backlog: what is recorded now comes all the same."""
     part = FakePart()
     commander.good(part.token)
-    commander.ack_after_s = 0.03
     await commander.stop()
-    timings = msgspec.structs.replace(QUICK, ping_every_s=5.0, ping_timeout_s=5.0, resend_s=30.0)
+    timings = msgspec.structs.replace(QUICK, ping_every_s=30.0, ping_timeout_s=30.0, resend_s=120.0)
     agent = Agent(msgspec.structs.replace(settings, commander=commander.url), [part], timings=timings)
-    loop = asyncio.get_running_loop()
-    recorded: dict[int, float] = {}
     async with running(agent):
         await until(lambda: part.reporter)
         for _ in range(60):
             part.report(100, padding=200)
             await asyncio.sleep(0.005)
-        await until(lambda: agent.spool.stats().logs == 6_000)
+        await until(lambda: agent.spool.stats().logs == 6_000 and not agent.spool._unwritten)
+        commander.silent = True
         await commander.start()
         await until(lambda: commander.uptimes)
-        while agent.spool.stats().logs > 300:
-            (number,) = part.report(1)
-            recorded[int(number)] = loop.time()
-            await asyncio.sleep(0.02)
+        for _ in range(5):
+            newest = part.report(3)[-1]
+            await until(lambda newest=newest: newest in commander.uptimes, "a new log")  # type: ignore[misc]
+        assert sum(number <= 6_000 for number in commander.uptimes) < 1_000, "nothing was waiting: this shows nothing"
+        commander.silent = False
+        commander.cut()
         await until(lambda: agent.spool.stats().logs == 0)
-    assert len(recorded) > 30, "the backlog was gone before anything was shown"
-    late = sorted(commander.arrivals[number] - at for number, at in recorded.items())
-    assert late[-1] < 1.0, f"the latest of {len(late)} came {late[-1]:.2f} s after it was recorded"
     backlog = [n for n in sorted(commander.arrivals, key=lambda n: commander.arrivals[n]) if n <= 6_000]
     assert backlog == list(range(1, 6_001)), "oldest first"
     assert max(commander.log_frames) <= 100

@@ -70,7 +70,7 @@ async def test_a_removal_heard_only_after_a_return(settings: Settings, commander
         again.report(2)
         await until(lambda: len(commander.uptimes) == 2)
         await until(lambda: commander.of(Gap) and not agent.spool.gaps())
-    assert commander.of(Gap) == [Gap(1, 250, False)]
+    assert commander.of(Gap) == [Gap(1, 250, False, [])]
     assert commander.lost == 0
 
 

@@ -80,6 +80,76 @@ async def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
             spool.acked(1, spool.next_seq - 1)
 
 
+async def test_a_log_acknowledged_before_it_is_written_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "BATCH_BYTES", 500)
+    async with opened(tmp_path / "spool.db") as spool:
+        for number in range(1, 51):
+            spool.append("a", log(number, 100))
+        await until(lambda: spool.next_seq == 51)
+        spool.acked(1, 50)
+        assert spool._unwritten, "they were written already: this shows nothing"
+        await until(lambda: not spool._unwritten and spool.stats().logs == 0)
+        await until(lambda: not spool._acked)
+        assert await everything(spool) == []
+
+
+async def test_a_log_is_handed_over_only_once_it_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "BATCH_BYTES", 500)
+    early: list[int] = []
+    handed_over: list[int] = []
+    async with opened(tmp_path / "spool.db") as spool:
+
+        def recorded(records: list[Record]) -> None:
+            with sqlite3.connect(f"file:{spool.path}?mode=ro&immutable=1", uri=True) as db:
+                durable = {seq for (seq,) in db.execute("SELECT seq FROM records")}
+            early.extend(record.seq for record in records if record.seq not in durable)
+            handed_over.extend(record.seq for record in records)
+
+        spool.on_recorded = recorded
+        for number in range(1, 31):
+            spool.append("a", log(number, 100))
+        await until(lambda: handed_over == list(range(1, 31)))
+    assert early == []
+
+
+def test_what_a_crash_kept_from_being_written_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    file = SpoolFile(path, 1 << 20)
+    file.commit([Record(LOG, n, 0, token_key("a"), b"x") for n in range(1, 21)], next_seq=51, unwritten_from=21)
+    file.close()
+    for _ in range(2):
+        file = SpoolFile(path, 1 << 20)
+        assert list(file.gaps.lost) == [(21, 50)]
+        assert file.meta.dropped_full == 30
+        assert file.meta.next_seq == 51
+        file.commit([], next_seq=51)
+        file.close()
+
+
+def test_whose_logs_were_dropped_is_remembered_until_the_commander_knows(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    file = SpoolFile(path, 1 << 18)
+    for seq in range(1, 401):
+        file.commit([Record(LOG, seq, 0, token_key("abc"[seq % 3]), b"x" * 900)], next_seq=seq + 1)
+    dropped = dict(file.gaps.dropped)
+    ((first, last),) = file.gaps.lost
+    assert (first, last) == (1, file.meta.dropped_full)
+    assert {key: one.total for key, one in dropped.items()} == {
+        token_key("abc"[rest]): sum(seq % 3 == rest for seq in range(1, last + 1)) for rest in range(3)
+    }
+    file.commit([], next_seq=401, told={token_key("a"): dropped[token_key("a")].total})
+    file.close()
+    file = SpoolFile(path, 1 << 18)
+    assert file.gaps.dropped[token_key("a")].told == dropped[token_key("a")].total
+    assert file.gaps.dropped[token_key("b")] == dropped[token_key("b")]
+    while file.forget(token_key("a")):
+        pass
+    assert token_key("a") not in file.gaps.dropped
+    file.close()
+
+
 async def test_logs_may_come_before_the_disk_is_open(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.db", 1 << 20)
     for number in range(1, 21):

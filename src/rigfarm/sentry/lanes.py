@@ -40,6 +40,8 @@ class _Frame(NamedTuple):
     size: int
     sent_at: float
     live: bool
+    told: dict[bytes, int]
+    """How many lost logs of each token it tells of."""
 
 
 class Lanes:
@@ -69,6 +71,8 @@ class Lanes:
         self._backlog: deque[Record] = deque()
         self._gaps: deque[tuple[int, int, bool]] = deque()
         self._gaps_at = 0.0
+        self._tell_dropped = False
+        """Whether the next gap says whose logs were lost; the others of its round need not."""
 
     # What comes in
 
@@ -89,6 +93,7 @@ class Lanes:
             self._frames.remove(frame)
             self._patience_s = self._resend_s
             self.acknowledged += frame.last - frame.first + 1
+            self._spool.told(frame.told)
             if frame.live:
                 self._live_sent -= frame.size
             else:
@@ -174,11 +179,15 @@ class Lanes:
         if not self._gaps and self._spool.has_gaps and self._now() >= self._gaps_at:
             self._gaps_at = self._now() + GAPS_EVERY_S
             self._gaps.extend(gap for gap in self._spool.gaps() if not self._air.overlaps(gap[0], gap[1]))
+            self._tell_dropped = True
         if not self._gaps or not self.slots:
             return None
         first, last, lost = self._gaps.popleft()
-        data = encode(Gap(first, last, lost))
-        self._sent(first, last, len(data), live=False)
+        dropped = self._spool.dropped() if self._tell_dropped else {}
+        mine = {key: one for key, one in dropped.items() if key in self.slots}
+        self._tell_dropped = False
+        data = encode(Gap(first, last, lost, [(self.slots[key], one.total, one.told) for key, one in mine.items()]))
+        self._sent(first, last, len(data), live=False, told={key: one.total for key, one in mine.items()})
         return data
 
     def _frame_of(self, queue: deque[Record], *, live: bool) -> bytes | None:
@@ -208,9 +217,10 @@ class Lanes:
             queue.popleft()
         return records
 
-    def _sent(self, first: int, last: int, size: int, *, live: bool) -> None:
+    def _sent(self, first: int, last: int, size: int, *, live: bool, told: dict[bytes, int] | None = None) -> None:
+        self._spool.sent(last)
         self._air.add(first, last)
-        self._frames.append(_Frame(first, last, size, self._now(), live))
+        self._frames.append(_Frame(first, last, size, self._now(), live, told or {}))
         if live:
             self._live_sent += size
         else:

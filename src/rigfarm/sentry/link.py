@@ -247,9 +247,9 @@ class Link:
         try:
             async with await open_socket(url, self._ca_file, self._timings) as socket:
                 self._become(LinkState.GREETING)
-                tokens, spool, next_seq = list(self._tokens), self._spool.id, self._spool.next_seq
+                tokens, spool = list(self._tokens), self._spool.id
                 welcome, seconds = await say_hello(socket, spool, tokens, self._timings)
-                if welcome.highest is not None and welcome.highest >= next_seq:
+                if welcome.highest is not None and self._spool.forgot(welcome.highest):
                     await self._renew(spool)
                     return
                 await self._tell_time(welcome, seconds)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,7 +24,7 @@ import structlog
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool_db import STORAGE_ERRORS, in_words
 from rigfarm.sentry.spool_file import SpoolFile
-from rigfarm.sentry.spool_meta import Meta
+from rigfarm.sentry.spool_meta import Dropped, Meta
 from rigfarm.sentry.spool_record import LOG, Record, token_key
 from rigfarm.wire.codec import MAX_LOG_BYTES, decode_log, encode
 from rigfarm.wire.log import OperationalLog
@@ -71,6 +71,7 @@ class _Facts(NamedTuple):
     meta: Meta
     lost: RangeSet
     void: RangeSet
+    dropped: dict[bytes, Dropped]
     bytes_on_disk: int
 
 
@@ -90,19 +91,27 @@ class Spool:
         """Why logs are kept in memory, in words."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._file: SpoolFile | None = None
-        self._facts = _Facts(Meta(), RangeSet(), RangeSet(), 0)
+        self._facts = _Facts(Meta(), RangeSet(), RangeSet(), {}, 0)
         self._verified = False
         self._next_seq = 1
+        self._first_seq = 1
+        """The first number that this process may give out."""
+        self._sent_through = 0
         self._waiting: deque[tuple[bytes, int, bytes]] = deque()
         """Key, epoch and bytes of logs that have no number yet."""
         self._unwritten: deque[Record] = deque()
         self._memory = 0
         """Bytes of logs in the two above."""
+        self._untold: deque[Record] = deque()
+        """Numbered, and not handed to the link yet: not durable, so far."""
         self._unnumbered_drops = 0
         self._lost = RangeSet()
         self._void = RangeSet()
         self._acked = RangeSet()
         """The file does not know yet: dropped, unwanted, acknowledged."""
+        self._lost_of: Counter[bytes] = Counter()
+        self._told: dict[bytes, int] = {}
+        """Nor this: how many of the dropped ones each token had, and which totals the Commander knows."""
         self._released: dict[int, int] = {}
         """Held logs that are among the unwritten: new number -> id."""
         self._shifts: dict[int, int] = {}
@@ -125,7 +134,7 @@ class Spool:
             self._failed(error)
             file, facts = await loop.run_in_executor(self._thread, _opened, None, MEMORY_BYTES)
         self._file, self._facts = file, facts
-        self._next_seq = facts.meta.next_seq
+        self._next_seq = self._first_seq = facts.meta.next_seq
         self._shifts = dict(facts.meta.shifts)
         self._give_up_numbers(self._unnumbered_drops)
         self._unnumbered_drops = 0
@@ -190,8 +199,11 @@ class Spool:
                 record = self._unwritten.popleft()
                 self._memory -= len(record.body)
                 self._lost.add(record.seq, record.seq)
+                self._lost_of[record.key] += 1
             elif self._waiting:
-                self._memory -= len(self._waiting.popleft()[2])
+                key, _, body = self._waiting.popleft()
+                self._memory -= len(body)
+                self._lost_of[key] += 1
                 self._give_up_numbers(1)
             else:
                 return
@@ -244,6 +256,29 @@ class Spool:
             found += [(first, last, lost) for first, last in ranges]
         return found
 
+    def dropped(self) -> dict[bytes, Dropped]:
+        """Tokens with lost logs that the Commander does not know of."""
+        found = {}
+        for key in self._facts.dropped.keys() | self._lost_of.keys():
+            known = self._facts.dropped.get(key, Dropped(0))
+            total, told = known.total + self._lost_of[key], max(known.told, self._told.get(key, 0))
+            if total > told:
+                found[key] = Dropped(total, told)
+        return found
+
+    def told(self, totals: dict[bytes, int]) -> None:
+        """The Commander knows of so many lost logs of these tokens."""
+        self._told |= totals
+
+    def sent(self, last: int) -> None:
+        """A number left for the Commander."""
+        self._sent_through = max(self._sent_through, last)
+
+    def forgot(self, highest: int) -> bool:
+        """Whether a Commander that has this number has it from a life of this spool that the file does not know of:
+        it was copied, restored, or could not be written. Then new logs would be taken for old ones."""
+        return highest >= self._first_seq and highest > self._sent_through
+
     def acked(self, first: int, last: int) -> None:
         """The Commander has these for good, or knows that they will not come."""
         self._acked.add(first, last)
@@ -276,6 +311,7 @@ class Spool:
         await self._settled()
         kept = deque(record for record in self._unwritten if not first <= record.seq <= last)
         if len(kept) < len(self._unwritten):
+            self._lost_of.update(one.key for one in self._unwritten if first <= one.seq <= last)
             self._replace_unwritten(kept)
             self._lost.add(first, last)
         await self._try(lambda file: file.refuse(first, last))
@@ -284,6 +320,8 @@ class Spool:
         """Delete every log of a token; their numbers are void."""
         key = token_key(token)
         await self._settled()
+        self._lost_of.pop(key, None)
+        self._told.pop(key, None)
         self._memory -= sum(len(body) for other, _, body in self._waiting if other == key)
         self._waiting = deque(one for one in self._waiting if one[0] != key)
         for record in self._unwritten:
@@ -328,7 +366,7 @@ class Spool:
         while not self._closing:
             await self._work()
             started = loop.time()
-            fresh = self._number()
+            self._untold.extend(self._number())
             if self._commit is None and started >= self._retry_at:
                 self._commit = asyncio.create_task(self._write())
             if self._commit is not None:
@@ -342,7 +380,7 @@ class Spool:
                     self._commit.add_done_callback(lambda _: self._wake.set())
             self._round.set()
             self._round = asyncio.Event()
-            if fresh:
+            if fresh := self._sendable():
                 self.on_recorded(fresh)
             pause = started + COMMIT_EVERY_S - loop.time()
             if pause > 0 and self._memory < HURRY_BYTES and not self._closing:
@@ -362,6 +400,17 @@ class Spool:
                 await self._wake.wait()
         self._wake.clear()
 
+    def _sendable(self) -> list[Record]:
+        """What the link may have now: what is durable, or everything while the disk does not do its work."""
+        waits = self.problem is None and self._commit is None
+        before = self._unwritten[0].seq if self._unwritten and waits else self._next_seq
+        fresh = []
+        while self._untold and self._untold[0].seq < before:
+            record = self._untold.popleft()
+            if record.seq not in self._lost:
+                fresh.append(record)
+        return fresh
+
     def _number(self) -> list[Record]:
         """Give waiting logs their numbers."""
         fresh = []
@@ -377,7 +426,10 @@ class Spool:
         records = self._next_batch()
         last = records[-1].seq if records else 0
         released = {seq: one for seq, one in self._released.items() if seq <= last}
-        lost, void, acked = list(self._lost), list(self._void), list(self._acked)
+        lost, void = list(self._lost), list(self._void)
+        # A log may be acknowledged before it is written: that is remembered until it would have been.
+        acked = self._acked.within(0, last if len(records) < len(self._unwritten) else self._next_seq)
+        lost_of, told = self._lost_of.copy(), self._told.copy()
         work = partial(
             SpoolFile.commit,
             records=[record for record in records if record.seq not in self._acked],
@@ -385,11 +437,14 @@ class Spool:
             acked=acked,
             lost=lost,
             void=void,
+            dropped=lost_of,
+            told=told,
             released=list(released.values()),
             keep_through=self.sending_through,
+            unwritten_from=self._unwritten[len(records)].seq if len(records) < len(self._unwritten) else 0,
         )
         try:
-            if records or lost or void or acked:
+            if records or lost or void or acked or told:
                 await self._in_thread(work)
         except STORAGE_ERRORS as error:
             self._failed(error)
@@ -399,6 +454,8 @@ class Spool:
         for known, parts in ((self._lost, lost), (self._void, void), (self._acked, acked)):
             for first, last in parts:
                 known.discard(first, last)
+        self._lost_of -= lost_of
+        self._told = {key: total for key, total in self._told.items() if told.get(key) != total}
         for seq in released:
             del self._released[seq]
         if self.problem is not None:
@@ -469,7 +526,9 @@ class Spool:
 
 
 def _look(file: SpoolFile) -> _Facts:
-    return _Facts(file.meta.copy(), RangeSet(file.gaps.lost), RangeSet(file.gaps.void), file.bytes_on_disk)
+    return _Facts(
+        file.meta.copy(), RangeSet(file.gaps.lost), RangeSet(file.gaps.void), file.gaps.dropped, file.bytes_on_disk
+    )
 
 
 def _opened(path: Path | None, limit_bytes: int) -> tuple[SpoolFile, _Facts]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 
 from rigfarm.sentry.spool_record import HELD, LOG, Record, from_row, pack
@@ -16,6 +17,7 @@ __all__ = [
     "forget_held",
     "held",
     "insert_held",
+    "keys_of",
     "some_of",
 ]
 
@@ -67,6 +69,12 @@ def drop_held(db: sqlite3.Connection, chunk: int) -> int:
     """Delete about `chunk` bytes of the oldest that were put aside; how many logs."""
     ids = first_rows(db.execute("SELECT id, length(record) FROM held ORDER BY id"), chunk)
     return delete_held(db, ids)
+
+
+def keys_of(db: sqlite3.Connection, first: int, last: int) -> Counter[bytes]:
+    """How many logs each token has between two numbers, both inclusive; a damaged one does not tell."""
+    rows = db.execute("SELECT record FROM records WHERE seq BETWEEN ? AND ?", (first, last))
+    return Counter(record.key for (blob,) in rows if (record := from_row(blob)) is not None)
 
 
 def first_rows(rows: sqlite3.Cursor, chunk: int) -> list[int]:

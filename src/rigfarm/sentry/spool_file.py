@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import structlog
@@ -18,7 +19,7 @@ from rigfarm.sentry import spool_aside
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool_db import PAGE_BYTES, DamagedError, check_tables, connect, create_tables, is_damage
 from rigfarm.sentry.spool_meta import GapBook, Meta, read_meta, write_meta
-from rigfarm.sentry.spool_record import GAP, LOG, OVERHEAD, Record, from_row, pack
+from rigfarm.sentry.spool_record import DROPS, GAP, LOG, OVERHEAD, Record, from_row, pack
 from rigfarm.sentry.spool_salvage import Findings, remove_journal, set_aside
 from rigfarm.wire.codec import decode_log
 
@@ -78,9 +79,18 @@ class SpoolFile:
         self.meta, self.gaps = meta, GapBook()
         for first, blob in self._conn.execute("SELECT first, record FROM gaps"):
             record = from_row(blob)
-            if record is None or record.magic != GAP or record.seq != first:
+            if record is None or record.magic not in (GAP, DROPS) or record.seq != first:
                 raise DamagedError("a gap record is damaged")
             self.gaps.load(record)
+        if meta.unwritten_from:
+            # What the last life did not get to write, as far as it did not say before what became of it.
+            lost = RangeSet([(meta.unwritten_from, meta.next_seq - 1)])
+            for first, last in (*self.gaps.lost, *self.gaps.void):
+                lost.discard(first, last)
+            for first, last in lost:
+                self.gaps.lost.add(first, last)
+            meta.dropped_full += lost.size
+            meta.unwritten_from = 0
         if not meta.logs and not meta.held:
             meta.shifts.clear()
             meta.epochs.clear()
@@ -113,14 +123,18 @@ class SpoolFile:
         acked: Iterable[tuple[int, int]] = (),
         lost: Iterable[tuple[int, int]] = (),
         void: Iterable[tuple[int, int]] = (),
+        dropped: Mapping[bytes, int] = MappingProxyType({}),
+        told: Mapping[bytes, int] = MappingProxyType({}),
         released: Sequence[int] = (),
         keep_through: int = 0,
+        unwritten_from: int = 0,
     ) -> None:
         """Make records durable and delete acknowledged ones, all or nothing.
 
         `lost`, `void`: numbers given out whose logs were dropped before they were written, or are not wanted.
+        `dropped`: how many of the lost ones each token had; `told`: totals of lost logs that the Commander knows.
         `released`: ids of held logs that are among `records` now. Numbers up to `keep_through` are being sent:
-        dropped last.
+        dropped last. `unwritten_from`: the first of the numbers given out whose logs come with a later commit.
         """
         acked, lost, void = list(acked), list(lost), list(void)
 
@@ -129,6 +143,8 @@ class SpoolFile:
                 for first, last in lost:
                     self.gaps.lost.add(first, last)
                     self.meta.dropped_full += last - first + 1
+                self.gaps.drop(dropped)
+                self.gaps.told(told)
                 for first, last in void:
                     self.gaps.void.add(first, last)
                 for first, last in acked:
@@ -138,6 +154,7 @@ class SpoolFile:
                 self._make_room(records, keep_through)
                 self._insert(records)
                 self.meta.next_seq = max(self.meta.next_seq, next_seq)
+                self.meta.unwritten_from = unwritten_from
 
         self._guarded(work)
         self._shrink()
@@ -172,6 +189,7 @@ class SpoolFile:
         rows = self._conn.execute("SELECT seq, length(record) FROM records WHERE seq > ? ORDER BY seq", (after,))
         seqs = spool_aside.first_rows(rows, chunk)
         for first, last in RangeSet((seq, seq) for seq in seqs):
+            self.gaps.drop(spool_aside.keys_of(self._conn, first, last))
             self.meta.dropped_full += self._delete(first, last)
             self.gaps.lost.add(first, last)
         return bool(seqs)
@@ -251,6 +269,7 @@ class SpoolFile:
                     self.meta.dropped_damaged += len(seqs) - copied
                 else:
                     self.meta.held -= spool_aside.forget_held(self._conn, key)
+                    self.gaps.dropped.pop(key, None)
                 for first, last in RangeSet((seq, seq) for seq in seqs):
                     self._delete(first, last)
                     self.gaps.void.add(first, last)
@@ -269,6 +288,7 @@ class SpoolFile:
 
         def work() -> None:
             with self._transaction():
+                self.gaps.drop(spool_aside.keys_of(self._conn, first, last))
                 self.meta.dropped_refused += self._delete(first, last)
                 self.gaps.lost.add(first, last)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 
 import msgspec
 
 from rigfarm.sentry.ranges import RangeSet
-from rigfarm.sentry.spool_record import GAP, META, Record, from_row, pack
+from rigfarm.sentry.spool_record import DROPS, GAP, META, Record, from_row, pack
 
-__all__ = ["GapBook", "Meta", "best_meta", "read_meta", "write_meta"]
+__all__ = ["Dropped", "GapBook", "Meta", "best_meta", "read_meta", "write_meta"]
 
 _NO_KEY = bytes(8)
+_DROPS_AT = 0
+"""Where the table of gaps keeps the losses by token: no log has this number."""
 
 
 class Meta(msgspec.Struct):
@@ -21,6 +24,9 @@ class Meta(msgspec.Struct):
     id: bytes = msgspec.field(default_factory=lambda: os.urandom(16))
     """Numbers count within it; the Commander knows the spool by it."""
     next_seq: int = 1
+    unwritten_from: int = 0
+    """Numbers from this one on were given out when this was written, and their logs were still to be written; 0: none.
+    Who finds it after a crash knows what was lost."""
     logs: int = 0
     held: int = 0
     """Logs put aside while their token is refused."""
@@ -84,18 +90,32 @@ def write_meta(db: sqlite3.Connection, meta: Meta) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES (1, ?), (2, ?)", (blob, blob))
 
 
+class Dropped(msgspec.Struct, frozen=True, array_like=True):
+    """Lost logs of one token, since the spool was made."""
+
+    total: int
+    told: int = 0
+    """Of these the Commander knows."""
+
+
+_dropped = msgspec.msgpack.Decoder(dict[bytes, Dropped])
+
+
 class GapBook:
     """Numbers whose logs will never come: `lost` ones, and `void` ones that nobody misses."""
 
     def __init__(self) -> None:
         self.lost = RangeSet()
         self.void = RangeSet()
+        self.dropped: dict[bytes, Dropped] = {}
+        """By the spool's key of the token, as far as it is known whose they were (a damaged log does not tell)."""
         self._stored: dict[int, bytes] = {}
 
     def copy(self) -> GapBook:
         """A copy that shares nothing."""
         other = GapBook()
         other.lost, other.void = RangeSet(self.lost), RangeSet(self.void)
+        other.dropped = dict(self.dropped)
         other._stored = self._stored
         return other
 
@@ -110,6 +130,11 @@ class GapBook:
 
     def remember(self, record: Record) -> None:
         """Take a gap record, wherever it was found."""
+        if record.magic == DROPS:
+            for key, found in _dropped.decode(record.body).items():
+                known = self.dropped.get(key, Dropped(0))
+                self.dropped[key] = Dropped(max(known.total, found.total), max(known.told, found.told))
+            return
         last = int.from_bytes(record.key, "big")
         if last >= record.seq:
             (self.lost if record.epoch else self.void).add(record.seq, last)
@@ -119,12 +144,26 @@ class GapBook:
         self.lost.discard(first, last)
         self.void.discard(first, last)
 
+    def drop(self, counts: Mapping[bytes, int]) -> None:
+        """So many more logs of these tokens are lost."""
+        for key, count in counts.items():
+            before = self.dropped.get(key, Dropped(0))
+            self.dropped[key] = Dropped(before.total + count, before.told)
+
+    def told(self, totals: Mapping[bytes, int]) -> None:
+        """The Commander knows these totals."""
+        for key, told in totals.items():
+            if (before := self.dropped.get(key)) is not None:
+                self.dropped[key] = Dropped(before.total, max(before.told, min(told, before.total)))
+
     def write(self, db: sqlite3.Connection) -> None:
         """Bring the table up to date."""
         wanted = {}
         for ranges, epoch in ((self.void, 0), (self.lost, 1)):
             for first, last in ranges:
                 wanted[first] = pack(Record(GAP, first, epoch, last.to_bytes(8, "big"), b""))
+        if self.dropped:
+            wanted[_DROPS_AT] = pack(Record(DROPS, _DROPS_AT, 0, _NO_KEY, msgspec.msgpack.encode(self.dropped)))
         if wanted == self._stored:
             return
         gone = [(first,) for first in self._stored.keys() - wanted.keys()]

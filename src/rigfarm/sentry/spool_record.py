@@ -16,7 +16,20 @@ from typing import NamedTuple
 
 from rigfarm.wire.tokens import hash_token
 
-__all__ = ["GAP", "HELD", "LOG", "META", "OVERHEAD", "Record", "from_row", "pack", "scan", "token_key", "unpack"]
+__all__ = [
+    "DROPS",
+    "GAP",
+    "HELD",
+    "LOG",
+    "META",
+    "OVERHEAD",
+    "Record",
+    "from_row",
+    "pack",
+    "scan",
+    "token_key",
+    "unpack",
+]
 
 LOG = b"\xf5RL1"
 """An operational log; key: whose."""
@@ -24,12 +37,14 @@ HELD = b"\xf5RH1"
 """A log put aside while its token is refused; its number is void, it gets a new one."""
 GAP = b"\xf5RG1"
 """Numbers seq..key will never come; epoch 1: their logs are lost, 0: nobody wants them (any more)."""
+DROPS = b"\xf5RD1"
+"""How many logs of each token were lost, and how many of them the Commander knows of."""
 META = b"\xf5RM1"
 """What the spool knows about itself; seq: the next number."""
 
 _HEAD = struct.Struct(">4sIIQI8s")
 _CHECKED = struct.Struct(">IQI8s")
-_MAGIC = re.compile(rb"\xf5R[LHGM]1")
+_MAGIC = re.compile(rb"\xf5R[LHGDM]1")
 OVERHEAD = _HEAD.size
 
 

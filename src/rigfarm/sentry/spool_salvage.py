@@ -12,7 +12,7 @@ import structlog
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool_db import PAGE_BYTES
 from rigfarm.sentry.spool_meta import GapBook, Meta, best_meta
-from rigfarm.sentry.spool_record import GAP, META, Record, scan
+from rigfarm.sentry.spool_record import DROPS, GAP, META, Record, scan
 
 __all__ = ["Findings", "remove_journal", "set_aside"]
 
@@ -65,7 +65,7 @@ class Findings:
                 if record.magic == META:
                     # Only the newest counts.
                     self._metas = [max([*self._metas, record], key=lambda one: one.seq)]
-                elif record.magic == GAP:
+                elif record.magic in (GAP, DROPS):
                     self._gaps.remember(record)
                 else:
                     self._last = max(self._last, record.seq)
@@ -91,8 +91,10 @@ class Findings:
         meta.next_seq = max(meta.next_seq, self._last + 1)
         meta.dropped_damaged += max(0, meta.logs - saved.logs) + max(0, meta.held - saved.held)
         meta.damaged_files += 1
+        meta.unwritten_from = 0  # among the missing
         meta.logs, meta.held = saved.logs, saved.held
         gaps = GapBook()
+        gaps.dropped = self._gaps.dropped
         gaps.lost = missing(meta.next_seq)
         for first, last in self._gaps.void:
             for start, end in gaps.lost.within(first, last):

@@ -81,6 +81,9 @@ class Gap(_Frame, tag=4):
     last: int
     lost: bool = True
     """False: nobody misses them (their token was removed, or they come again under other numbers), so nobody counts."""
+    dropped: list[tuple[int, int, int]] | None = None
+    """Whose they were: slot, how many of its logs this spool has lost in all, and of how many of these the Commander
+    has acknowledged to have heard. Totals, so that a frame that comes twice counts once. Empty: another frame says."""
 
 
 class RigBoards(_Frame, tag=5):

@@ -128,8 +128,14 @@ def _gap(links: Links, link: Link, frame: Gap) -> None:
     """The Sentry had to drop logs: count them, so that nobody waits for them."""
     if not 0 <= frame.first <= frame.last <= MAX_GAP:
         raise FrameError(f"a gap from {frame.first} to {frame.last}")
+    told = {
+        rig_id: (total, told) for slot, total, told in frame.dropped or () if (rig_id := _rig(link, slot)) is not None
+    }
     taken = links.journal.take(link.spool, frame.first, frame.last)
-    dropped = sum(last - first + 1 for first, last in taken)
-    for rig_id in {rig_id for rig_id in link.rigs if rig_id is not None}:
+    fresh = {rig_id: links.drops.fresh(rig_id, link.spool, *totals) for rig_id, totals in told.items()}
+    if len(link.rigs) == 1 and link.rigs[0] is not None:
+        # Then all of these numbers were this rig's, also those of damaged logs, and those that did arrive are known.
+        fresh = {link.rigs[0]: sum(last - first + 1 for first, last in taken) if frame.lost else 0}
+    for rig_id, dropped in fresh.items():
         links.stats.logs_dropped(rig_id, dropped)
     links.journal.add(link.spool, taken, [], [], (frame.first, frame.last), link.receipt)

@@ -11,6 +11,7 @@ import structlog
 
 from rigfarm import __version__
 from rigfarm.commander import channels
+from rigfarm.commander.link.drops import Drops
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.turns import Turns
 from rigfarm.commander.live import Hub
@@ -57,6 +58,7 @@ class Links:
         self.interval_s = interval_s
         self.sources: list[Source] = []
         self.handlers = UpHandlers()
+        self.drops = Drops()
         self.sending = Turns(lambda link: self.background(link.drain()))
         self.links: set[Link] = set()
         self.by_rig: dict[int, Link] = {}
@@ -97,7 +99,8 @@ class Links:
             removed = self.book.removed_by_token(token)
             verdicts.append(Verdict("unknown") if removed is None else Verdict("removed", *removed))
         self.links.add(link)
-        return Welcome(time.time_ns() // 1_000_000, self.interval_s, verdicts, __version__)
+        highest = self.journal.highest(hello.spool)
+        return Welcome(time.time_ns() // 1_000_000, self.interval_s, verdicts, __version__, highest)
 
     def after_welcome(self, link: Link) -> None:
         """Send whatever waits for the rigs of a Sentry that has just been welcomed."""
@@ -153,6 +156,7 @@ class Links:
 
     def _rig_removed(self, rig: Rig) -> None:
         self.stats.remove(rig.id)
+        self.drops.forget(rig.id)
         link = self.by_rig.pop(rig.id, None)
         if link is not None:
             link.revoke(rig.id, Verdict("removed", rig.id, rig.name))

@@ -171,6 +171,11 @@ class Journal:
             seen = self._seen[spool] = Seen()
         return seen.take(first, last)
 
+    def highest(self, spool: bytes) -> int | None:
+        """The highest number ever taken of a spool: one that has not given it out yet must take a new identity."""
+        seen = self._seen.get(spool)
+        return seen.highest if seen is not None else None
+
     def add(
         self,
         spool: bytes,

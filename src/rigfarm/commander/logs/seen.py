@@ -31,6 +31,11 @@ class Seen:
         """The ranges, ascending."""
         return list(zip(self._firsts, self._lasts, strict=True))
 
+    @property
+    def highest(self) -> int | None:
+        """The largest number."""
+        return self._lasts[-1] if self._lasts else None
+
     def take(self, first: int, last: int) -> list[tuple[int, int]]:
         """Add first..last; return the parts that were not in the set before, ascending."""
         firsts, lasts = self._firsts, self._lasts
