@@ -25,6 +25,8 @@ class Orders(Struct, frozen=True):
     revision: int = 0
     playbooks: list[PlaybookOrder] = []
     removing: bool = False
+    owner: str = ""
+    """Of the token under which they were told (`news.owner_of`)."""
 
 
 class OrdersFile:

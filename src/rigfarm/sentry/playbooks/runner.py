@@ -15,6 +15,7 @@ from rigfarm.sentry.playbooks import cgroup
 from rigfarm.sentry.playbooks.disk import make_folder, remove_tree
 from rigfarm.sentry.playbooks.ledger import Ledger
 from rigfarm.sentry.playbooks.leftovers import end_marked, folder_id
+from rigfarm.sentry.playbooks.news import News, owner_of
 from rigfarm.sentry.playbooks.orders import Orders, OrdersFile
 from rigfarm.sentry.playbooks.playbook import Playbook
 from rigfarm.sentry.playbooks.settings import Settings
@@ -69,6 +70,7 @@ class PlaybookRunner:
         self._orders = OrdersFile(self.folder / "orders.json")
         self._kept = True
         self._revision = 0
+        self._news = News()
         self._playbooks: dict[int, Playbook] = {}
         self._changing = asyncio.Lock()
         self._telling: asyncio.Handle | None = None
@@ -93,7 +95,7 @@ class PlaybookRunner:
             _log.error("processes of an earlier run cannot be ended; reboot the rig", pids=left)
         await rig.software.tidy()
         kept = await asyncio.to_thread(self._orders.load)
-        self._revision = kept.revision
+        self._revision = kept.revision if kept.owner == self._owner else 0
         if kept.removing:
             await self.remove_all()
         for order in kept.playbooks:
@@ -119,6 +121,9 @@ class PlaybookRunner:
 
     def use_commander(self, url: str, token: str) -> None:
         """Where archives come from, and the rig's token, which is sent nowhere else."""
+        if self._rig is not None and owner_of(token) != self._owner:
+            self._revision = 0
+            self._news.forget()
         self._commander = (url, token)
         if self._rig is not None:
             self._rig.commander = self._commander
@@ -127,11 +132,18 @@ class PlaybookRunner:
 
     async def apply(self, revision: int, orders: Iterable[PlaybookOrder]) -> None:
         """Run these playbooks and no others. Those that stay as they are mine on; who waits for the Commander tries
-        again at once."""
+        again at once. What a Commander says that was restored from a backup is not done: see `News`."""
         wanted = {order.id: order for order in orders}
         async with self._changing:
             if self._rig is None:
                 raise RunnerError("the runner has not been started")
+            if self._news.is_old(revision, self._revision):
+                _log.warning(
+                    "the Commander says what it said earlier, as after a restored backup: mining goes on as it is",
+                    said=revision,
+                    known=self._revision,
+                )
+                return
             if revision != self._revision or list(wanted.values()) != self._current_orders():
                 self._revision = revision
                 await self._keep(list(wanted.values()))
@@ -214,6 +226,10 @@ class PlaybookRunner:
 
     # How
 
+    @property
+    def _owner(self) -> str:
+        return owner_of(self._commander[1])
+
     def _surroundings(self) -> Surroundings:
         settings = self._settings
         return Surroundings(
@@ -254,7 +270,7 @@ class PlaybookRunner:
     async def _keep(self, orders: list[PlaybookOrder]) -> None:
         """On disk. Where that fails mining goes on all the same, and it is tried again."""
         try:
-            await asyncio.to_thread(self._orders.keep, Orders(self._revision, orders))
+            await asyncio.to_thread(self._orders.keep, Orders(self._revision, orders, owner=self._owner))
         except OSError as error:
             _log.warning("the playbooks are not on disk yet", error=str(error))
             self._kept = False
