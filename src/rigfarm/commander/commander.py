@@ -11,6 +11,7 @@ from jinja2 import Environment
 from rigfarm.commander import channels
 from rigfarm.commander.auth import Auth
 from rigfarm.commander.beside import beside
+from rigfarm.commander.bundle import Bundles
 from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.health import Health, calm_garbage_collector
 from rigfarm.commander.lan import lan_address
@@ -46,6 +47,7 @@ class Commander:
         self.stats = OperationalStats(self.hub, settings.report_interval_s)
         self.journal = Journal(settings.data_dir / "journal.db", keep_hours=settings.journal_hours)
         self.recent = RecentRows(self.journal)
+        self.bundles = Bundles(settings.bundles)
         self.storage: Storage
         self.book: RigBook
         self.rig_list: RigList
@@ -74,6 +76,8 @@ class Commander:
             register_live_pages(self.pages, self.shown, Regions(self.templates))
             self.steering.show(self.pages, self.templates)
             self.shown.panel = self.steering.panels.html
+            await self.bundles.look()
+            self.shown.bundles = lambda: self.bundles.offered
             self._listen_for_steering()
             self.book.on_added.append(self._rig_added)
             self.book.on_removed.append(self._rig_removed)
@@ -85,8 +89,8 @@ class Commander:
             self.journal.start()
             stack.push_async_callback(self.journal.close)
             stack.callback(self.recent.close)
-            works = (self.stats.run, self.health.run, self.book.run, self.recent.rebuild, *self.steering.work())
-            for work in works:
+            works = (self.stats.run, self.health.run, self.book.run, self.recent.rebuild, self.bundles.run)
+            for work in (*works, *self.steering.work()):
                 await stack.enter_async_context(beside(work))
             calm_garbage_collector()
             yield

@@ -72,6 +72,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     password_hash: Annotated[
         str | None, Meta(description="The password as `rigfarm commander hash-password` prints it (Argon2id).")
     ] = None
+    bundle_dir: Annotated[
+        Path | None,
+        Meta(description="Folder of self-contained Sentries for new rigs, else `bundles` in the data folder."),
+    ] = None
     report_interval_s: Annotated[float, Meta(ge=1, le=3600, description="How often rigs report, in seconds.")] = 5.0
     journal_hours: Annotated[
         float, Meta(ge=1, le=24 * 366, description="How long operational logs are kept, in hours.")
@@ -99,6 +103,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def database(self) -> str:
         """The database's URL; SQLite in the data folder unless another was set."""
         return self.database_url or f"sqlite:///{self.data_dir / 'rigfarm.db'}"
+
+    @property
+    def bundles(self) -> Path:
+        """The folder of self-contained Sentries."""
+        return self.bundle_dir or self.data_dir / "bundles"
 
     def __repr__(self) -> str:
         """Without secrets, so that a settings object in a log or a traceback gives nothing away."""

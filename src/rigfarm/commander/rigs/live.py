@@ -14,7 +14,7 @@ from rigfarm.commander.rigs.model import KINDS, Rig
 from rigfarm.commander.rigs.query import IndexQuery
 from rigfarm.commander.rigs.regions import Regions
 from rigfarm.commander.rigs.shown import Shown
-from rigfarm.commander.rigs.view import PATHS, ChartData, join_view, new_points
+from rigfarm.commander.rigs.view import PATHS, ChartData, new_points
 from rigfarm.commander.web.fragments import event, morph
 
 __all__ = ["register_live_pages"]
@@ -97,7 +97,7 @@ class LiveIndex:
         frames = []
         for what, rig in changes:
             if what == "created" and isinstance(rig, Rig) and rig.first_seen_at is not None:
-                frames.append(self._regions.joined(join_view(rig, self._shown.public_url())))
+                frames.append(self._regions.joined(self._shown.join(rig)))
                 frames.append(event("notice", text=f"{rig.name} reports for the first time.", level="success"))
         return frames[:MAX_NOTICES]
 

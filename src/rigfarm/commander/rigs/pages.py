@@ -120,7 +120,7 @@ async def create_rig(
         return _dialog(
             request, "rig_new.html", kind, status=refusal.status, name=data.name, kind=kind, error=str(refusal)
         )
-    join = view.join_view(rig, shown.public_url(), token)
+    join = shown.join(rig, token)
     return _dialog(request, "rig_created.html", kind, join=join, rotated=False)
 
 
@@ -196,7 +196,7 @@ async def rotate_token(
 ) -> Template:
     """Give it a new token, and show it, this once."""
     rig, token = await book.rotate_token(rig_id)
-    join = view.join_view(rig, shown.public_url(), token)
+    join = shown.join(rig, token)
     return _dialog(request, "rig_created.html", rig.kind, join=join, rotated=True)
 
 

@@ -9,10 +9,12 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 from msgspec.structs import replace
 
+from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.logs import RecentRows
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, RigList, Selection
 from rigfarm.commander.stats import OperationalStats
 
@@ -43,6 +45,8 @@ class Shown:
         self.public_url = public_url
         self.panel: Callable[[int], Awaitable[Markup]] | None = None
         """What other parts show on a rig's page: the element `#rig-playbooks`, by the rig's id."""
+        self.bundles: Callable[[], Sequence[Bundle]] = tuple
+        """The self-contained Sentries that new rigs may fetch."""
         self.units: dict[Kind, view.CoinUnits] = {"cpu-gpu": view.CoinUnits(), "asic": view.CoinUnits()}
         self._row: Template = templates.get_template("rig_row.html")
         self._rows: dict[int, tuple[tuple[int, int, int], Markup]] = {}
@@ -120,8 +124,12 @@ class Shown:
         """A rig's page; with the charts of the last hour, or without where they are shown already."""
         rig, stats = self.book.get(rig_id), self.stats.rigs[rig_id]
         data = await self.charts(rig_id) if charts and stats.log is not None else None
-        join = view.join_view(rig, self.public_url()) if stats.log is None else None
+        join = self.join(rig) if stats.log is None else None
         return view.detail_page(rig, stats, now_ms(), charts=data, join=join)
+
+    def join(self, rig: Rig, token: str = "") -> view.JoinView:
+        """How it joins; `token` while it is shown."""
+        return view.join_view(rig, self.public_url(), token, self.bundles())
 
     async def panel_html(self, rig_id: int) -> Markup:
         """What other parts show on a rig's page."""

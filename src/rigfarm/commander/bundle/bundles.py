@@ -1,0 +1,76 @@
+"""The bundles in the Commander's folder. To add one is to put the file there: it is offered within seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import structlog
+
+from rigfarm.commander.bundle.model import Bundle, BundleError, FileId, file_id, read_bundle
+
+__all__ = ["Bundles"]
+
+LOOK_EVERY_S = 5.0
+MAX_BUNDLES = 8
+"""Machines there are; more files are not looked at."""
+
+log = structlog.get_logger()
+
+
+class Bundles:
+    """What is offered is what was hashed: a file that changed since is not served before it was looked at again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.offered: tuple[Bundle, ...] = ()
+        """By machine."""
+        self.began: list[float] = []
+        """When each rig that is fetching began (monotonic s)."""
+        self._refused: dict[Path, FileId] = {}
+        """Said once."""
+
+    def find(self, name: str) -> Bundle | None:
+        """The one whose file has this name."""
+        return next((bundle for bundle in self.offered if bundle.name == name), None)
+
+    def fetching(self, seconds: float) -> int:
+        """How many rigs began to fetch within the last `seconds` and have not ended."""
+        since = time.monotonic() - seconds
+        return sum(began >= since for began in self.began)
+
+    async def look(self) -> None:
+        """What is there now."""
+        self.offered = await asyncio.to_thread(self._look)
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.look()
+
+    def _look(self) -> tuple[Bundle, ...]:
+        known = {bundle.path: bundle for bundle in self.offered}
+        try:
+            paths = sorted(self.folder.glob("rigfarm-sentry-*"))[:MAX_BUNDLES]
+        except OSError as error:
+            log.warning("the folder of bundles cannot be read", folder=str(self.folder), error=str(error))
+            return ()
+        return tuple(found for path in paths if (found := self._one(path, known.get(path))) is not None)
+
+    def _one(self, path: Path, known: Bundle | None) -> Bundle | None:
+        try:
+            now = file_id(path.stat())
+            if known is not None and known.id == now:
+                return known
+            if self._refused.get(path) == now:
+                return None
+            try:
+                return read_bundle(path)
+            except BundleError as error:
+                log.warning("a file among the bundles is not offered", path=str(path), why=str(error))
+                self._refused = {**{kept: self._refused[kept] for kept in self._refused if kept.exists()}, path: now}
+        except OSError as error:
+            log.warning("a bundle cannot be read", path=str(path), error=str(error))
+        return None
