@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
+import httpx
 import pytest
+from living_farm import LivingFarm, mining
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from rigfarm.simulate.commander import CommanderProcess
+from rigfarm.wire.log import OperationalLog
 
 QUIET = [
     "--no-sandbox",
@@ -19,7 +23,36 @@ QUIET = [
     "--disable-sync",
 ]
 
+IGNORED = (
+    "status of 401",
+    "status of 404",
+    "status of 409",
+    "status of 422",
+    "WebSocket connection to",
+    "net::ERR_CONNECTION_REFUSED",  # while a test's Commander is down
+    "htmx:ws:error",
+)
+
 Person = Callable[..., Page]
+Visit = Callable[..., Page]
+
+RIGS = {
+    "rig-01": mining("XMR", 9_560.0, core_c=(68.0,), power_w=141.0, kind="cpu"),
+    "rig-02": mining("KAS", 998e6, core_c=(61.0, 60.0, 63.0)),
+    "rig-03": mining("KAS", 1_002e6, core_c=(62.0, 63.0, 61.0)),
+    "rig-04": mining("KAS", 990e6, core_c=(64.0, 91.0, 66.0)),
+    "rig-05": OperationalLog(t=0, uptime_s=600.0),
+    "rig-06": mining("KAS", 500e6, expected=1_000e6),
+    "rig-07": mining("KAS", 995e6, rejected=90),
+    "rig-08": mining("XMR", 9_600.0, core_c=(61.0,), power_w=142.0, kind="cpu"),
+    "rig-09": mining("ETC", None, core_c=(None, None), power_w=None),
+    "rig-10": None,
+}
+"""Their states: 08 offline, 04 hot, 05 idle, 06 slow, 07 rejecting, 10 awaited; the others are well."""
+ASICS = {
+    "asic-01": mining("BTC", 104e12, core_c=(66.0, 67.0, 65.0), power_w=3_250.0, kind="hashboard"),
+    "asic-02": mining("BTC", 101e12, core_c=(66.0, 88.0, 65.0), power_w=3_240.0, kind="hashboard"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +92,72 @@ def person(browser: Browser, commander: CommanderProcess) -> Iterator[Person]:
     yield arrive
     for context in contexts:
         context.close()
-    ignored = (
-        "status of 401",
-        "status of 404",
-        "status of 409",
-        "status of 422",
-        "WebSocket connection to",
-        "net::ERR_CONNECTION_REFUSED",  # while a test's Commander is down
-        "htmx:ws:error",
-    )
-    assert [text for text in complaints if not any(one in text for one in ignored)] == []
+    assert [text for text in complaints if not any(one in text for one in IGNORED)] == []
+
+
+@pytest.fixture(scope="session")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
+    """One farm for all tests of the laws: every kind of trouble, well rigs, one that is awaited, ASICs. Who changes
+    something brings it back."""
+    folder = tmp_path_factory.mktemp("farm")
+    with CommanderProcess(folder, settings={"report_interval_s": "2"}) as commander:
+        living = LivingFarm(commander)
+        try:
+            living.add(RIGS)
+            living.add(ASICS, kind="asic")
+            living.hang_up("rig-08")
+            yield living
+        finally:
+            living.close()
+
+
+@pytest.fixture(scope="session")
+def cookies(farm: LivingFarm) -> list[dict[str, str]]:
+    """Of a login, for a browser."""
+    with httpx.Client(base_url=farm.commander.url, headers={"Origin": farm.commander.url}) as client:
+        client.get("/login")
+        assert client.post("/login", data={"password": farm.commander.password}).status_code == 303
+        return [{"name": name, "value": value, "url": farm.commander.url} for name, value in client.cookies.items()]
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Browser, farm: LivingFarm, cookies: list[dict[str, str]]) -> Callable[..., BrowserContext]:
+    """A browser profile per size, appearance and so on: what one page fetched, the next has."""
+
+    @cache
+    def context(width: int, scheme: str, scripts: bool, zone: str) -> BrowserContext:
+        made = browser.new_context(
+            base_url=farm.commander.url,
+            viewport={"width": width, "height": 844 if width < 500 else 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            java_script_enabled=scripts,
+            has_touch=width < 500,
+            timezone_id=zone,
+        )
+        made.add_cookies(cookies)  # type: ignore[arg-type]
+        return made
+
+    return context
+
+
+@pytest.fixture
+def visit(contexts: Callable[..., BrowserContext]) -> Iterator[Visit]:
+    """`visit("/rigs")`: a page of the farm, for somebody who is logged in. Complaints in its console fail the test."""
+    pages: list[Page] = []
+    complaints: list[str] = []
+
+    def at(
+        path: str = "/", *, width: int = 1440, scheme: str = "light", scripts: bool = True, zone: str = "Europe/Berlin"
+    ) -> Page:
+        page = contexts(width, scheme, scripts, zone).new_page()
+        pages.append(page)
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.goto(path)
+        return page
+
+    yield at
+    for page in pages:
+        page.close()
+    assert [text for text in complaints if not any(one in text for one in IGNORED)] == []
