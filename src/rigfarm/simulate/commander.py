@@ -159,12 +159,13 @@ class CommanderProcess:
         return self._key
 
     def api(self, method: str, path: str, body: object = None) -> object:
-        """Call the JSON API; raises urllib.error.HTTPError for a refusal."""
+        """Call the JSON API; bytes are sent as they are. Raises urllib.error.HTTPError for a refusal."""
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         request = urllib.request.Request(  # noqa: S310 - our own loopback
             f"{self.url}{path}",
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+            data=body if body is None or isinstance(body, bytes) else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.key}", "Content-Type": kind},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             text = answer.read()

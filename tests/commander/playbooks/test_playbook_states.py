@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from rigfarm.commander import channels
+from rigfarm.commander.live import ALL
 from rigfarm.commander.playbooks.broadcasts import INDEX, ON_RIG, playbook_channel
+from rigfarm.commander.playbooks.form import form_of
 from rigfarm.commander.playbooks.statuses import MAX_STATUSES, state_of
 from rigfarm.wire.playbooks import PlaybookStatus
 
@@ -77,3 +81,13 @@ async def test_a_rig_that_was_removed_says_nothing_any_more(farm: Any) -> None:
     await farm.rigs.remove(rig_id)
     farm.playbooks.heard(rig_id, [PlaybookStatus(playbook_id, 1, "mining")])
     assert farm.playbooks.statuses.of(rig_id) == {}
+
+
+async def test_viewers_of_a_rig_hear_that_there_is_a_newer_revision(farm: Any) -> None:
+    rig_id, playbook_id = await _running(farm)
+    farm.hub.subscribe(farm.nudges, channels.rig("cpu-gpu", rig_id))
+    farm.nudges.heard.clear()
+    form = form_of(farm.playbooks.get(playbook_id).content)
+    await farm.playbooks.change(playbook_id, replace(form, template=f"{form.template} --more"))
+    assert (channels.rig("cpu-gpu", rig_id), ON_RIG, "updated") in farm.nudges.heard
+    assert (channels.rig_commands(rig_id), ALL, "updated") not in farm.nudges.heard, "the rig hears when it is applied"

@@ -274,6 +274,8 @@ class PlaybookBook:
         self._put(playbook)
         self.tidy()
         broadcasts.changed(self.hub, playbook)
+        for one in self.assignments.of_playbook(playbook.id):
+            broadcasts.rig_changed(self.hub, one.rig_id, [], counts=False)
         self._tell_used(old.content, content)
         return playbook
 

@@ -1,0 +1,80 @@
+"""A real Sentry in a process of its own, as `rigfarm sentry run` starts it on a rig."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from rigfarm.sentry.playbooks.leftovers import folder_id, marked
+
+__all__ = ["SentryProcess"]
+
+
+class SentryProcess:
+    """`with SentryProcess(folder, url, token) as sentry:` joins that Commander and runs; kill it, start it again."""
+
+    def __init__(self, folder: Path, url: str, token: str) -> None:
+        self.folder = folder
+        self.log = folder.with_suffix(".log")
+        self._url = url
+        self._token = token
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> SentryProcess:
+        self._call("join", self._url, RIGFARM_TOKEN=self._token)
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Run it."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command("run"),
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, and make sure that it does."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def processes(self) -> list[int]:
+        """Every process of its playbooks, supervisors included."""
+        return marked(f"{folder_id(self.folder / 'playbooks')}:")
+
+    def _call(self, *arguments: str, **environment: str) -> None:
+        done = subprocess.run(
+            self._command(*arguments), env=self._environment() | environment, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"rigfarm sentry {arguments[0]}: {done.stderr or done.stdout}")
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "rigfarm.cli", "sentry", *arguments, "--data-dir", str(self.folder)]
+
+    def _environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("RIGFARM_")}
+        return {**clean, "RIGFARM_UI": "off", "PYTHONUNBUFFERED": "1"}
