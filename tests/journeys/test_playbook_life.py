@@ -287,6 +287,43 @@ def test_hostile_names_and_templates_are_inert_and_stay_one_argument(
         assert not canary.exists()
 
 
+def test_a_roll_out_stops_by_itself_when_the_first_rig_does_worse_and_spreads_when_it_does_not(
+    person: Person, commander: CommanderProcess, tmp_path: Path
+) -> None:
+    [(first, token), (second, _)] = commander.add_rigs(["rig-01", "rig-02"])
+    playbook_id = playbook(commander, "-o $CPU_POOL --hashrate $SPEED", tmp_path, variables={"SPEED": "9000"})
+    here = f"/playbooks/{playbook_id}"
+    with SentryProcess(tmp_path / "sentry", commander.url, token):
+        commander.api("POST", f"/api{here}/apply", {"rigs": [first, second]})
+        maker, looker = person(here), person(here)
+        expect(looker.locator(f"#on-{first} .tag")).to_have_text("mining", timeout=20_000)
+        expect(looker.locator(f"#on-{second}")).to_contain_text("it is told when it returns")
+        until(lambda: _answer(commander, f"/api/rigs/{first}")["hashrates"])
+
+        def roll_out(speed: str) -> None:
+            maker.goto(f"{here}/edit")
+            maker.fill("[name=variables]", f"SPEED={speed}")
+            maker.click("text=Save as revision")
+            maker.click("summary:has-text('In stages')")
+            maker.fill("[name=watch_minutes]", "0.05")
+            maker.click("text=Roll out: one rig first")
+            expect(maker.locator("#rollout .stages")).to_contain_text("rig-01 starts")
+
+        roll_out("1000")
+        expect(looker.locator("#playbook-live .stages")).to_contain_text("rig-01 starts")
+        expect(maker.locator("#rollout .tag")).to_have_text("stopped", timeout=30_000)
+        expect(maker.locator("#rollout")).to_contain_text("1.000 instead of 9.000 kH/s")
+        expect(looker.locator("#playbook-live")).to_contain_text("Worse than before")
+        for rig in (first, second):
+            expect(looker.locator(f"#on-{rig}")).to_contain_text("behind")
+        expect(looker.locator(f"#on-{first} .tag").first).to_have_text("mining")
+
+        roll_out("9500")
+        expect(maker.locator("#rollout .tag")).to_have_text("done", timeout=30_000)
+        for rig in (first, second):
+            expect(looker.locator(f"#on-{rig}")).not_to_contain_text("behind")
+
+
 def playbook(commander: CommanderProcess, template: str, folder: Path, **more: Any) -> int:
     """A playbook with all that it needs, by the API."""
     name = more.pop("name", "XMR on CPUs")
@@ -304,7 +341,9 @@ def playbook(commander: CommanderProcess, template: str, folder: Path, **more: A
     return _made(commander, "playbooks", form)
 
 
+def _answer(commander: CommanderProcess, path: str) -> dict[str, Any]:
+    return cast("dict[str, Any]", commander.api("GET", path))
+
+
 def _made(commander: CommanderProcess, noun: str, fields: dict[str, Any]) -> int:
-    answer = commander.api("POST", f"/api/{noun}", fields)
-    assert isinstance(answer, dict)
-    return int(answer["id"])
+    return int(cast("dict[str, Any]", commander.api("POST", f"/api/{noun}", fields))["id"])
