@@ -60,7 +60,9 @@ class PageSession:
         self._pending: dict[tuple[str, Hashable], Change] = {}
         self._subscriptions: dict[str, set[Hashable]] = {}
         self._wake = asyncio.Event()
-        self._urgent = False
+        """Something waits to be sent."""
+        self._urgent = asyncio.Event()
+        """Something waits that cannot wait for the next flush."""
         self._snapshot_due = True
         self._not_before = 0.0
         self._flush_took = 0.0
@@ -78,27 +80,29 @@ class PageSession:
     def refresh(self) -> None:
         """Send a whole snapshot next, at once."""
         self._snapshot_due = True
-        self._urgent = True
+        self._urgent.set()
         self._wake.set()
 
     def say(self, frame: str) -> None:
         """Send this as it is, at once."""
         if len(self._said) < MAX_SAID:
             self._said.append(frame)
-        self._urgent = True
+        self._urgent.set()
         self._wake.set()
 
     # What the hub does
 
     def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
         """Keep the latest per key; a key that was created and then updated before the flush stays created."""
-        before = self._pending.get((channel, key))
-        if before is not None and before[0] == "created" and event == "updated":
+        at = (channel, key)
+        before = self._pending.get(at)
+        if before is None:
+            if not self._urgent.is_set() and self.page.urgent(channel):
+                self._urgent.set()
+            self._wake.set()
+        elif before[0] == "created" and event == "updated":
             event = "created"
-        self._pending[channel, key] = (event, payload)
-        if not self._urgent and self.page.urgent(channel):
-            self._urgent = True
-        self._wake.set()
+        self._pending[at] = (event, payload)
 
     def channel_closed(self, channel: str) -> None:
         """Forget the subscription; the page is told by the message that came before."""
@@ -126,18 +130,17 @@ class PageSession:
 
     async def _pace(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait for the next allowed flush; something urgent cuts the wait short."""
-        while not self._urgent and (wait := self._not_before - loop.time()) > 0:
-            self._wake.clear()
+        wait = self._not_before - loop.time()
+        if wait > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
-            if self._not_before <= loop.time():
-                break
-        if self._urgent:
+                async with asyncio.timeout(wait):
+                    await self._urgent.wait()
+        if self._urgent.is_set():
             await asyncio.sleep(max(AT_ONCE_S, URGENT_SHARE * self._flush_took))
 
     async def _flush(self) -> int:
         self._wake.clear()
-        self._urgent = False
+        self._urgent.clear()
         changes, self._pending = self._pending, {}
         if self._snapshot_due:
             self._snapshot_due = False

@@ -27,7 +27,7 @@ LINK_GRACE_S = 4.0
 """A link that returns within this was never gone."""
 START_GRACE_S = 30.0
 """After a start every Sentry is on its way back."""
-TICK_S = 0.5
+TICK_S = 0.25
 SAMPLE_EVERY_S = 10.0
 FUTURE_MS = 60_000
 """A stamp further ahead than this came from a wrong clock, and does not keep later logs out."""
@@ -49,6 +49,8 @@ class OperationalStats:
         """Rigs whose link is gone, and when that becomes true for everybody."""
         self._heard: OrderedDict[int, float] = OrderedDict()
         """Rigs that are up by when they were last heard, longest silence first."""
+        self._stale: set[Kind] = set()
+        """Whose totals changed since viewers were told."""
 
     # Rigs come and go
 
@@ -138,7 +140,7 @@ class OperationalStats:
                     self.days[kind].sample(totals, time.time())
 
     def tick(self, now: float) -> None:
-        """Judge anew whoever left or fell silent."""
+        """Judge anew whoever left or fell silent; tell of the totals, once for all the logs since the last time."""
         for rig_id in [rig_id for rig_id, due in self._leaving.items() if due <= now]:
             del self._leaving[rig_id]
             rig = self.rigs[rig_id]
@@ -151,6 +153,9 @@ class OperationalStats:
                 break
             del self._heard[rig_id]
             self._judge(self.rigs[rig_id])
+        for kind in self._stale:
+            broadcasts.totals_changed(self._hub, kind)
+        self._stale.clear()
 
     # What follows
 
@@ -168,7 +173,7 @@ class OperationalStats:
         if changed:
             rig.version += 1
             broadcasts.rig_changed(self._hub, rig)
-            broadcasts.totals_changed(self._hub, rig.kind)
+            self._stale.add(rig.kind)
 
     def _condition(self, rig: RigStats) -> Condition:
         age = None if rig.heard is None else time.monotonic() - rig.heard
