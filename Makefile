@@ -49,6 +49,11 @@ bench: $(STAMP) ## measure the figures we publish (docs/performance.md)
 faults: $(STAMP) ## every promise of docs/reliability.md at full length (hours)
 	@$(PY) tools/faults.py
 
+bundle: $(STAMP) ## one file that is a whole Sentry, for rigs without Python, in dist/; it is tried out before it counts
+	@$(PY) tools/bundle dist
+	@RIGFARM_BUNDLE_DIR=dist $(PY) -m pytest -q tests/bundle || { rm -f dist/rigfarm-sentry-*; echo "The bundle does not work, and was removed."; exit 1; }
+	@echo "A Commander serves it once it lies in its folder of bundles: see docs/joining-a-rig.md"
+
 lock: $(VENV)/bin/python ## pin the newest dependencies that pyproject.toml allows
 	@$(PY) tools/lock.py
 
