@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from rigfarm.commander.refusals import Invalid
 
-__all__ = ["MAX_NAME", "clean_line", "clean_name", "name_key"]
+__all__ = ["MAX_NAME", "clean_line", "clean_name", "name_key", "name_order"]
 
 MAX_NAME = 64
+_DIGITS = re.compile(r"(\d+)")
 _INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 
 
@@ -37,3 +39,8 @@ def clean_line(text: str, field: str, what: str, limit: int) -> str:
 def name_key(name: str) -> str:
     """What makes names distinct: compared without regard to case."""
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+def name_order(name: str) -> list[str | int]:
+    """In which order people expect names: rig-9 before rig-10."""
+    return [int(part) if position % 2 else part for position, part in enumerate(_DIGITS.split(name_key(name)))]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from rigfarm.commander import channels
 from rigfarm.commander.live import ALL
+from rigfarm.commander.names import name_order
 from rigfarm.commander.playbooks.broadcasts import INDEX, ON_RIG, playbook_channel
 from rigfarm.commander.playbooks.form import form_of
 from rigfarm.commander.playbooks.statuses import MAX_STATUSES, state_of
@@ -91,3 +93,10 @@ async def test_viewers_of_a_rig_hear_that_there_is_a_newer_revision(farm: Any) -
     await farm.playbooks.change(playbook_id, replace(form, template=f"{form.template} --more"))
     assert (channels.rig("cpu-gpu", rig_id), ON_RIG, "updated") in farm.nudges.heard
     assert (channels.rig_commands(rig_id), ALL, "updated") not in farm.nudges.heard, "the rig hears when it is applied"
+
+
+@pytest.mark.parametrize(
+    "names", [["rig-2", "rig-10"], ["1", "2", "10"], ["a", "B", "c"], ["rig", "rig 1"], ["x9y9", "x9y10", "x10"]]
+)
+def test_names_are_in_the_order_that_people_expect(names: list[str]) -> None:
+    assert sorted(names[::-1], key=name_order) == names

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from rigfarm.commander.addresses import broadcasts, store
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, checked
 from rigfarm.commander.live import Hub
-from rigfarm.commander.names import name_key
+from rigfarm.commander.names import name_key, name_order
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.uses import AskWhoUses, Use, named
@@ -54,7 +54,7 @@ class AddressBook:
             and coin.upper() in ("", address.coin)
             and all(word in _text(address) for word in words)
         ]
-        return sorted(found, key=lambda address: (address.coin, address.kind, name_key(address.name)))
+        return sorted(found, key=lambda address: (address.coin, address.kind, name_order(address.name)))
 
     def used_by(self, address_id: int) -> list[Use]:
         """Who uses the entry."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rigfarm.commander.addresses import Address, AddressBook
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import Software, SoftwareBook
-from rigfarm.commander.names import name_key
+from rigfarm.commander.names import name_key, name_order
 from rigfarm.commander.playbooks import broadcasts, store
 from rigfarm.commander.playbooks.assignments import Assignments
 from rigfarm.commander.playbooks.check import content_of
@@ -89,7 +89,7 @@ class PlaybookBook:
             for one in self.playbooks.values()
             if all(word in _text(one) for word in words) and coin.upper() in ("", *one.content.coins)
         ]
-        return sorted(found, key=lambda one: name_key(one.name))
+        return sorted(found, key=lambda one: name_order(one.name))
 
     def content(self, playbook_id: int, number: int) -> PlaybookContent:
         """A revision that some rig has, or the newest; Absent when it is neither."""

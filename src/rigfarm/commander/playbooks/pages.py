@@ -16,6 +16,7 @@ from rigfarm.commander.addresses import AddressBook
 from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.mining_software import SoftwareBook
 from rigfarm.commander.mining_software.catalogue import program
+from rigfarm.commander.names import name_order
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.check import draft_of
 from rigfarm.commander.playbooks.diff import differences
@@ -327,7 +328,7 @@ def _form(
 def _preview_rigs(playbooks: PlaybookBook, playbook_id: int | None) -> list[tuple[int, str]]:
     """Rigs to choose from, those that have the playbook first."""
     has = playbooks.assignments.by_playbook.get(playbook_id or 0, {})
-    rigs = sorted(playbooks.rigs.of_kind("cpu-gpu"), key=lambda rig: (rig.id not in has, rig.name.casefold()))
+    rigs = sorted(playbooks.rigs.of_kind("cpu-gpu"), key=lambda rig: (rig.id not in has, name_order(rig.name)))
     return [(rig.id, rig.name) for rig in rigs[:PREVIEW_RIGS]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
@@ -21,7 +22,7 @@ from rigfarm.commander.playbooks.rollouts import RolloutForm, Rollouts
 from rigfarm.commander.playbooks.view import counted
 from rigfarm.commander.refusals import Absent, Invalid, Refusal
 from rigfarm.commander.rigs.query import STATES, RigList
-from rigfarm.commander.selection import RigFilter
+from rigfarm.commander.selection import RigFilter, numbers
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.render import render
 
@@ -33,7 +34,8 @@ MAX_RIGS = 20_000
 
 
 class Who(Struct, frozen=True):
-    """Whom the page's URL speaks of: `those` is `have` (rigs that have it), `filter`, or `named` (`rig` parameters)."""
+    """Whom the page's URL speaks of: `those` is `have` (rigs that have it), `filter`, or `named` (`rig`
+    parameters, or `rigs` joined by commas)."""
 
     those: str
     q: str = ""
@@ -45,7 +47,7 @@ class Who(Struct, frozen=True):
     def parse(cls, request: WebRequest) -> Who:
         """Anything it does not understand means the default."""
         params = request.query_params
-        named = [int(one) for one in params.getall("rig", []) if one.isascii() and one.isdecimal() and len(one) < 10]
+        named = numbers([*params.getall("rig", []), *params.getall("rigs", [])])
         those = params.get("those", "")
         state = params.get("state", "")
         return cls(
@@ -107,15 +109,20 @@ class Chosen(Struct, frozen=True):
 
 
 @get("/playbooks/choose", include_in_schema=False)
-async def choose_for_rigs(request: WebRequest, playbooks: NamedDependency[PlaybookBook]) -> Template:
-    """Every playbook, for the rigs that were selected on the index."""
-    named = [rig for rig_id in Who.parse(request).named if (rig := playbooks.rigs.rigs.get(rig_id)) is not None]
+async def choose_for_rigs(
+    request: WebRequest, playbooks: NamedDependency[PlaybookBook], rig_list: NamedDependency[RigList]
+) -> Template:
+    """Every playbook, for the rigs that were selected on the index: some by their ids, or all that match its filter."""
+    who = Who.parse(request)
+    found = who.named if who.those == "named" else RigFilter(who.q, who.state, who.coin).ids(rig_list, "cpu-gpu")
+    named = [rig for rig_id in found if (rig := playbooks.rigs.rigs.get(rig_id)) is not None]
+    query = {"those": "filter", "q": who.q, "state": who.state, "coin": who.coin}
     return render(
         request,
         "playbook_choose_many.html",
         active="rigs",
         rigs=[(rig.id, rig.name) for rig in named],
-        query="&".join(f"rig={rig.id}" for rig in named),
+        query=urlencode(query if who.those == "filter" else [("rig", rig.id) for rig in named]),
         playbooks=playbooks.listed(),
     )
 

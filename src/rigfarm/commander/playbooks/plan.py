@@ -10,6 +10,7 @@ from msgspec import Struct
 __all__ = ["Action", "Plan", "Replaced", "Step"]
 
 Action = Literal["start", "change", "nothing", "refused"]
+_EFFECT: dict[Action, int] = {"start": 0, "change": 0, "refused": 1, "nothing": 2}
 
 
 class Replaced(Struct, frozen=True):
@@ -39,6 +40,11 @@ class Plan(Struct, frozen=True):
     name: str
     revision: int
     steps: list[Step]
+
+    @property
+    def by_effect(self) -> list[Step]:
+        """The rigs that something happens to come first, then those that cannot run it."""
+        return sorted(self.steps, key=lambda step: _EFFECT[step.action])
 
     @property
     def counts(self) -> Counter[str]:

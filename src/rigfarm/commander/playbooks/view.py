@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from rigfarm.commander.names import name_key
+from rigfarm.commander.names import name_order
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.model import Assignment, Playbook
 from rigfarm.commander.playbooks.rollouts import Rollout
@@ -175,8 +175,8 @@ def rig_rows(playbook_id: int, book: PlaybookBook, page: int, now_ms: int) -> tu
     on = [one for one in book.assignments.of_playbook(playbook_id) if one.rig_id in book.rigs.rigs]
     names = book.rigs.rigs
 
-    def order(one: Assignment) -> tuple[int, str]:
-        return _rank(book.statuses.shown(one).state), name_key(names[one.rig_id].name)
+    def order(one: Assignment) -> tuple[int, list[str | int]]:
+        return _rank(book.statuses.shown(one).state), name_order(names[one.rig_id].name)
 
     on.sort(key=order)
     pages = max(-(-len(on) // ON_PAGE), 1)
