@@ -83,7 +83,7 @@ class Relay:
         self.accepted += 1
         self._writers.add(writer)
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._through(reader, writer)
         finally:
             self._tasks.discard(task)

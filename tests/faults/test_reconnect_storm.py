@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 from msgspec import Struct
 from promise import FULL, record, scaled
 
@@ -36,9 +37,9 @@ class Storm(Struct):
     """How a farm came back."""
 
     back_s: float
-    """Until the last link was welcomed, from when the Commander was ready."""
+    """Until the last link was welcomed, from when the Commander was started again."""
     wave: float
-    """The largest share of the links that knocked within `WAVE_S`."""
+    """The largest share of the links whose turn to knock came within `WAVE_S`."""
     peak: int
     """Most links welcomed within a second."""
     handshake_p99_s: float
@@ -54,6 +55,8 @@ class Farm:
         self.commander = commander
         self.jitter = jitter
         self.ready_at: float | None = None
+        self.due: dict[int, float] = {}
+        """When each meant to try: a machine that is too busy to do so then makes no wave smaller."""
         self.knocks: dict[int, float] = {}
         self.welcomes: dict[int, float] = {}
         self.errors: Counter[str] = Counter()
@@ -61,20 +64,23 @@ class Farm:
     async def stay(self, number: int, token: str) -> None:
         straight: Callable[[float, float], float] = lambda _, most: most  # noqa: E731
         again = Reconnect(TIMINGS) if self.jitter else Reconnect(TIMINGS, uniform=straight)
+        delay = 0.0
         while True:
+            due = time.monotonic() + delay
+            await asyncio.sleep(delay)
             began = time.monotonic()
             try:
                 link = await connect(self.commander.url, [token])
             except (OSError, TimeoutError) as error:
                 if self.ready_at is not None and began > self.ready_at:
                     self.errors[type(error).__name__] += 1
-                await asyncio.sleep(again.delay(None))
+                delay = again.delay(None)
                 continue
-            self.knocks[number], self.welcomes[number] = began, time.monotonic()
+            self.due[number], self.knocks[number], self.welcomes[number] = due, began, time.monotonic()
             again.stood(TIMINGS.stable_s)
             link.send_logs([encode(a_log(number, time.time_ns() // 1_000_000, gpus=1))])
             await link.lost.wait()
-            await asyncio.sleep(again.delay(None))
+            delay = again.delay(None)
 
     async def all_there(self) -> None:
         async with asyncio.timeout(120):
@@ -96,15 +102,15 @@ class Farm:
         await asyncio.to_thread(self.commander.kill)
         self.welcomes.clear()
         self.knocks.clear()
-        starting = asyncio.create_task(asyncio.to_thread(self.commander.start))
-        await starting
+        started_at = time.monotonic()
+        await asyncio.to_thread(self.commander.start)
         self.ready_at = time.monotonic()
         pages = asyncio.create_task(self.look_at_pages(browser))
         await self.all_there()
         shakes = sorted(self.welcomes[n] - self.knocks[n] for n in self.welcomes)
         return Storm(
-            back_s=max(self.welcomes.values()) - self.ready_at,
-            wave=most_within(sorted(self.knocks.values()), WAVE_S) / LINKS,
+            back_s=max(self.welcomes.values()) - started_at,
+            wave=most_within(sorted(self.due.values()), WAVE_S) / LINKS,
             peak=most_within(sorted(self.welcomes.values()), 1.0),
             handshake_p99_s=shakes[int(0.99 * (len(shakes) - 1))],
             errors=Counter(self.errors),
@@ -133,14 +139,14 @@ async def storm(commander: CommanderProcess, made: list[tuple[int, str]], *, jit
 async def test_a_farm_returns_and_not_as_one_wave(tmp_path: Path) -> None:
     with CommanderProcess(tmp_path / "commander") as commander:
         made = await asyncio.to_thread(commander.add_rigs, [f"rig-{number}" for number in range(LINKS)])
-        found = await storm(commander, made, jitter=True)
-        control = await storm(commander, made, jitter=False)
+        found = await asyncio.to_thread(lambda: uvloop.run(storm(commander, made, jitter=True)))
+        control = await asyncio.to_thread(lambda: uvloop.run(storm(commander, made, jitter=False)))
         commander.kill()
     late = 0 if found.back_s < BACK_WITHIN_S else LINKS
     record(
         11,
-        f"{LINKS:,} Sentries are back {found.back_s:.1f} s after their Commander was ready again; at most {found.peak} "
-        f"in a second, handshake p99 {found.handshake_p99_s * 1000:.0f} ms, slowest page {found.page_s * 1000:.0f} ms",
+        f"{LINKS:,} Sentries are back {found.back_s:.1f} s after their Commander was started again; at most "
+        f"{found.peak} in a second, handshake p99 {found.handshake_p99_s * 1000:.0f} ms, slowest page {found.page_s * 1000:.0f} ms",
         n=LINKS,
         bad=sum(found.errors.values()) + late,
         unit="links with an error, or not back within 30 s",

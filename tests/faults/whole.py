@@ -20,6 +20,7 @@ from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 from rigfarm.commander.app import create_app
 from rigfarm.commander.auth import Auth
 from rigfarm.commander.commander import Commander
+from rigfarm.commander.serve import PING_S
 from rigfarm.commander.settings import Settings
 
 __all__ = ["HASH", "PASSWORD", "Whole", "cookies_of", "hash_of", "path_of", "whole"]
@@ -40,8 +41,9 @@ HASH = hash_of(PASSWORD)
 class Whole:
     """A Commander, where it listens, and its routes."""
 
-    def __init__(self, app: Litestar, url: str) -> None:
+    def __init__(self, app: Litestar, url: str, server: uvicorn.Server) -> None:
         self.app, self.url, self.host = app, url, url.removeprefix("http://")
+        self.server = server
 
     @property
     def commander(self) -> Commander:
@@ -105,8 +107,8 @@ def cookies_of(browser: httpx.AsyncClient) -> str:
 
 
 @contextmanager
-def whole(folder: Path, *more: Any, **settings: Any) -> Iterator[Whole]:
-    """A Commander with a data folder; `more` are routes that it does not have."""
+def whole(folder: Path, *more: Any, ping_s: float | None = PING_S, **settings: Any) -> Iterator[Whole]:
+    """A Commander with a data folder; `more` are routes that it does not have, `ping_s` is as in `serve`."""
     folder.mkdir(parents=True, exist_ok=True)
     app = create_app(Settings(data_dir=folder, **({"password_hash": HASH} | settings)))
     for handler in more:
@@ -120,6 +122,8 @@ def whole(folder: Path, *more: Any, **settings: Any) -> Iterator[Whole]:
         app,
         http="httptools",
         ws="websockets-sansio",
+        ws_ping_interval=ping_s,
+        ws_ping_timeout=ping_s,
         lifespan="on",
         log_config=None,
         proxy_headers=False,
@@ -133,7 +137,7 @@ def whole(folder: Path, *more: Any, **settings: Any) -> Iterator[Whole]:
         while not server.started:
             assert thread.is_alive(), "the Commander did not start"
             thread.join(0.01)
-        yield Whole(app, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        yield Whole(app, f"http://127.0.0.1:{listener.getsockname()[1]}", server)
     finally:
         server.should_exit = True
         thread.join()
