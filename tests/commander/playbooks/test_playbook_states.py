@@ -99,4 +99,5 @@ async def test_viewers_of_a_rig_hear_that_there_is_a_newer_revision(farm: Any) -
     "names", [["rig-2", "rig-10"], ["1", "2", "10"], ["a", "B", "c"], ["rig", "rig 1"], ["x9y9", "x9y10", "x10"]]
 )
 def test_names_are_in_the_order_that_people_expect(names: list[str]) -> None:
-    assert sorted(names[::-1], key=name_order) == names
+    shuffled = names[::-1]
+    assert sorted(shuffled, key=name_order) == names
