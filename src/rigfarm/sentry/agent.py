@@ -180,6 +180,11 @@ class Agent:
         """Whether a part has a token that is good, or that nobody has judged yet."""
         return any(token in self.reporter.tokens for token in part.tokens())
 
+    def verdict_on(self, part: Part) -> Verdict | None:
+        """The last verdict on a token of this part, good or not; None: none yet."""
+        judged = (token for token in self.judgements if token in self._owners and self._owners[token].part is part)
+        return next((self.judgements[token] for token in judged), None)
+
     @property
     def needs_token(self) -> bool:
         """Whether there is nothing this Sentry could report for."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rigfarm.sentry.lan import LIST_FILE, LanAsics
 from rigfarm.sentry.parts import Part
-from rigfarm.sentry.settings import Settings, SettingsError
+from rigfarm.sentry.settings import Settings
 
 __all__ = ["parts_of"]
 
@@ -12,18 +13,5 @@ def parts_of(settings: Settings) -> list[Part]:
     """This machine; and the ASICs of its LAN, where it was told to read them or has ever read some."""
     from rigfarm.sentry.this_machine import ThisMachine
 
-    parts: list[Part] = [ThisMachine(settings)]
-    if settings.asics or (settings.data_dir / "asics.sqlite").exists():
-        parts.append(_asics(settings))
-    return parts
-
-
-def _asics(settings: Settings) -> Part:
-    # Imported only here: a rig that reads no ASICs installs and loads nothing for them.
-    try:
-        from rigfarm.sentry.asic import AsicPart, AsicService
-    except ImportError as error:
-        raise SettingsError(
-            f"Reading ASICs needs more than this installation has ({error.name}): pip install 'rigfarm[asic]'."
-        ) from None
-    return AsicPart(AsicService(settings.data_dir))
+    wanted = settings.asics or (settings.data_dir / LIST_FILE).exists()
+    return [ThisMachine(settings), LanAsics(settings.data_dir, wanted=wanted)]

@@ -20,7 +20,15 @@ from rigfarm.sentry.folder import write_private
 from rigfarm.sentry.passwords import MIN_PASSWORD, hash_password, is_hash
 from rigfarm.sentry.readings import WorkloadSource
 
-__all__ = ["Settings", "SettingsError", "Workload", "listen_address", "load_settings", "save_commander"]
+__all__ = [
+    "Settings",
+    "SettingsError",
+    "Workload",
+    "listen_address",
+    "load_settings",
+    "save_commander",
+    "save_settings",
+]
 
 FILE_NAME = "sentry.toml"
 _ENVIRONMENT = {
@@ -236,17 +244,22 @@ def _password(text: str) -> str:
 
 
 def save_commander(folder: Path, url: str, ca_file: str | None = None) -> None:
-    """Write the Commander's address into the file, and leave everything else in it as it is. OSError, SettingsError."""
+    """Write the Commander's address into the file. OSError, SettingsError."""
+    save_settings(folder, {"commander": url, "ca_file": ca_file})
+
+
+def save_settings(folder: Path, values: Mapping[str, str | None]) -> None:
+    """Write settings into the file (None: take out), and leave all else in it as it is. OSError, SettingsError."""
     path = folder / FILE_NAME
     _read(path)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    for name, value in (("commander", url), ("ca_file", ca_file)):
+    for name, value in values.items():
         text = _with_setting(text, name, value)
     found = tomllib.loads(text)
-    if found.get("commander") != url or found.get("ca_file") != ca_file:
-        raise SettingsError(
-            f"{path} is written in a way that cannot be changed safely: set commander = {url!r} by hand."
-        )
+    for name, value in values.items():
+        if found.get(name) != value:
+            by_hand = name if name in _SECRET else f"{name} = {value!r}"
+            raise SettingsError(f"{path} is written in a way that cannot be changed safely: set {by_hand} by hand.")
     write_private(path, text.encode())
 
 

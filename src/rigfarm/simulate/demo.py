@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import platform
 import secrets
 import signal
@@ -12,27 +11,28 @@ import tempfile
 import time
 from pathlib import Path
 
-import structlog
-
+from rigfarm.sentry import logging
+from rigfarm.simulate.asic_lan import NETWORK, UNLISTED, AsicLan
 from rigfarm.simulate.commander import CommanderProcess, free_port
 from rigfarm.simulate.farm import SimulatedFarm, this_machine
 
 __all__ = ["main"]
 
 RIGS = 12
+ASICS = 40
 PORT = 7070
 FIRST_NUMBERS_WITHIN_S = 30.0
 
 
-def main(port: int | None = None, rigs: int = RIGS) -> None:
+def main(port: int | None = None, rigs: int = RIGS, asics: int = ASICS) -> None:
     """Run until Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_demo(port, rigs))
+        asyncio.run(_demo(port, rigs, asics))
 
 
-async def _demo(port: int | None, rigs: int) -> None:
+async def _demo(port: int | None, rigs: int, asics: int) -> None:
     # A dozen Sentries in one terminal would talk over each other; what goes wrong is still said.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.configure("error")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -41,40 +41,49 @@ async def _demo(port: int | None, rigs: int) -> None:
     password = secrets.token_urlsafe(9)
     with tempfile.TemporaryDirectory(prefix="rigfarm-demo-") as temporary:
         folder = Path(temporary)
-        print(f"Starting a Commander and {rigs} simulated rigs in {folder} …", flush=True)
+        lan = AsicLan(asics, folder / "asic-sentry")
+        print(f"Starting a Commander, {rigs} simulated rigs and {lan.count} fake ASICs in {folder} …", flush=True)
+        if lan.left_out:
+            print(f"Of the ASICs, {lan.left_out}.", flush=True)
         commander = CommanderProcess(folder / "commander", port=port or _port(), password=password)
-        await asyncio.to_thread(commander.start)
-        try:
-            await _live(commander, folder, rigs, password, began, stop)
-        finally:
-            await asyncio.to_thread(commander.stop)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, commander.stop)
+            starting = asyncio.create_task(asyncio.to_thread(commander.start))
+            await stack.enter_async_context(lan)
+            await starting
+            await _live(commander, folder, rigs, lan, began, stop)
     print("The demo has ended; nothing of it is left.")
 
 
 async def _live(
-    commander: CommanderProcess, folder: Path, rigs: int, password: str, began: float, stop: asyncio.Event
+    commander: CommanderProcess, folder: Path, rigs: int, lan: AsicLan, began: float, stop: asyncio.Event
 ) -> None:
     names = [platform.node() or "this-machine", *(f"rig-{number:02}" for number in range(1, rigs + 2))]
     made = await asyncio.to_thread(commander.add_rigs, names)
     tokens = [token for _, token in made]
+    made = await asyncio.to_thread(commander.add_rigs, lan.names, "asic")
+    asic_tokens = [token for _, token in made]
     # The last rig has no Sentry: it shows what a rig looks like that waits for its first signal.
     async with (
         this_machine(commander.url, tokens[0], folder / "this-machine"),
         SimulatedFarm(commander.url, tokens[1:-1], folder),
+        lan.read(commander.url, asic_tokens),
     ):
-        print(f"\n    Open      {commander.url}\n    Password  {password}\n", flush=True)
-        await _first_numbers(commander, rigs + 1, stop)
+        print(f"\n    Open      {commander.url}\n    Password  {commander.password}\n", flush=True)
+        print(f"    The ASICs' Sentry  {lan.url}\n    Its password       {lan.password}", flush=True)
+        print(f"    A scan of {NETWORK} finds {UNLISTED} more to enrol.\n", flush=True)
+        await _first_numbers(commander, rigs + 1, lan.count, stop)
         print(f"Live after {time.monotonic() - began:.1f} s. Ctrl-C ends it.", flush=True)
         await stop.wait()
         print("\nEnding …", flush=True)
 
 
-async def _first_numbers(commander: CommanderProcess, rigs: int, stop: asyncio.Event) -> None:
+async def _first_numbers(commander: CommanderProcess, rigs: int, asics: int, stop: asyncio.Event) -> None:
     deadline = time.monotonic() + FIRST_NUMBERS_WITHIN_S
     while time.monotonic() < deadline and not stop.is_set():
         stats = await asyncio.to_thread(commander.api, "GET", "/api/stats")
         assert isinstance(stats, dict)
-        if stats["cpu-gpu"]["alive"] >= rigs:
+        if stats["cpu-gpu"]["alive"] >= rigs and stats["asic"]["alive"] >= asics:
             return
         await asyncio.sleep(0.2)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -47,10 +49,10 @@ class _Problem(Struct):
     detail: str = ""
 
 
-async def enrol(
-    commander: str, key: str, wanted: list[WantedRig], client: httpx.AsyncClient | None = None
-) -> list[EnrolledRig]:
+async def enrol(commander: str, key: str, wanted: list[WantedRig], ca_file: Path | None = None) -> list[EnrolledRig]:
     """Make these rigs in the Commander; they come back in the same order. InputError says what to do.
+
+    `ca_file`: PEM file of the authority behind its https, if it is the farm's own.
 
     Big lists go in several requests: if a later one fails, the rigs of the earlier ones come back all the same, so that
     no token is lost.
@@ -59,7 +61,7 @@ async def enrol(
     if not key.strip():
         raise InputError("key", "Enter an enrolment key: the Commander's settings page makes one.")
     made: list[EnrolledRig] = []
-    async with client or httpx.AsyncClient(timeout=_TIMEOUT_S) as http:
+    async with _client(ca_file) as http:
         for start in range(0, len(wanted), _PER_REQUEST):
             part = wanted[start : start + _PER_REQUEST]
             try:
@@ -78,6 +80,15 @@ def _checked_url(commander: str) -> str:
             "commander", "Enter the Commander's address, such as https://farm.example or http://10.0.0.2:8080."
         )
     return commander.strip().rstrip("/")
+
+
+def _client(ca_file: Path | None) -> httpx.AsyncClient:
+    if ca_file is None:
+        return httpx.AsyncClient(timeout=_TIMEOUT_S)
+    try:
+        return httpx.AsyncClient(timeout=_TIMEOUT_S, verify=ssl.create_default_context(cafile=ca_file))
+    except OSError as error:
+        raise InputError("commander", f"The authority's file {ca_file} cannot be used: {error}") from None
 
 
 async def _ask(http: httpx.AsyncClient, url: str, key: str, wanted: list[WantedRig]) -> list[EnrolledRig]:

@@ -18,6 +18,8 @@ from rigfarm.sentry.asic.unit import Unit
 __all__ = ["NEVER", "Rhythm"]
 
 NEVER = float("inf")
+_APART_S = 0.05
+"""Between the first turns of two units, on average, while there are few."""
 
 
 class Rhythm:
@@ -47,10 +49,12 @@ class Rhythm:
             self._queue.clear()
 
     def add(self, unit: Unit) -> None:
-        """Begin with one more, somewhere in the first cycle: a thousand are not asked in the same moment."""
+        """Begin with one more, somewhere in the first cycle: a thousand are not asked at the same moment, and a
+        few need not wait."""
         if unit not in self._due:
             unit.nudge = lambda: self.nudge(unit)
-            self._plan(unit, time.monotonic() + random.uniform(0, self._cycle_s))  # noqa: S311 - spreads the load
+            within = min(self._cycle_s, _APART_S * (len(self._due) + 1))
+            self._plan(unit, time.monotonic() + random.uniform(0, within))  # noqa: S311 - spreads the load
 
     async def drop(self, unit: Unit) -> None:
         """No more turns for this one; waits for the end of one under way."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,6 +74,8 @@ class AsicService:
         self._scan: Scan | None = None
         self._scan_task: asyncio.Task[None] | None = None
         self._running = False
+        self.files_problem: str | None = None
+        """Why some devices may be read late, if so."""
 
     async def load(self) -> None:
         """Read the list; before anything else."""
@@ -169,36 +171,53 @@ class AsicService:
             with suppress(asyncio.CancelledError):
                 await self._scan_task
 
-    async def enrol(self, commander: str, key: str, names: dict[str, str]) -> list[DeviceView]:
+    def finds(self) -> list[tuple[Find, Unit | None]]:
+        """What the last scan found, each with the device of the list that it is by now."""
+        if self._scan is None:
+            return []
+        by_name: dict[str, Unit] = {}
+        for unit in self.roster:
+            identity = unit.device.identity
+            by_name |= {name: unit for name in (unit.ip, identity.mac, identity.serial) if name}
+        return [(find, _listed(find, by_name)) for find in self._scan.progress.finds]
+
+    async def enrol(
+        self, commander: str, key: str, names: dict[str, str], ca_file: Path | None = None
+    ) -> list[DeviceView]:
         """Make rigs for finds of the last scan (address -> name) and add them, tokens and all."""
-        chosen = [self._find(ip) for ip in names]
-        if not chosen:
-            raise InputError("names", "Choose at least one device.")
-        wanted = [WantedRig(checked_name(names[find.ip]) or find.ip, mac=find.identity.mac) for find in chosen]
+        chosen = self._chosen(names)
+        wanted = [WantedRig(checked_name(names[find.ip]) or find.ip, mac=find.identity.mac) for find, _ in chosen]
         _check_distinct(wanted)
-        made = await enrol(commander, key, wanted)
+        made = await enrol(commander, key, wanted, ca_file)
         added: list[DeviceView] = []
-        for find, rig in zip(chosen, made, strict=False):
-            added.append(await self._adopt(find, rig))
+        for (find, unit), rig in zip(chosen, made, strict=False):
+            added.append(await self._adopt(find, unit, rig))
+        self.happenings.tell("good", "", f"{len(added)} of {len(chosen)} ASICs enrolled at {commander}")
         if len(made) < len(chosen):
             message = f"{len(made)} of {len(chosen)} were enrolled, then the Commander refused; try the rest again."
             raise InputError("names", message)
         return added
 
-    async def _adopt(self, find: Find, rig: EnrolledRig) -> DeviceView:
+    async def _adopt(self, find: Find, unit: Unit | None, rig: EnrolledRig) -> DeviceView:
         """Give a find its token: a device of the list, or a new one."""
-        if find.known is None:
+        if unit is None:
             return (await self.add(Entry(find.ip, rig.name, rig.token)))[0]
-        unit = self.roster[find.known]
         entry = Entry(unit.ip, rig.name, rig.token, model=unit.device.model)
-        return await self.edit(find.known, entry, keep_login=True)
+        return await self.edit(unit.device.id, entry, keep_login=True)
 
-    def _find(self, ip: str) -> Find:
-        finds = self._scan.progress.finds if self._scan is not None else []
-        for find in finds:
-            if find.ip == ip:
-                return find
-        raise InputError("names", f"{ip} is not among what the last scan found.")
+    def _chosen(self, names: Collection[str]) -> list[tuple[Find, Unit | None]]:
+        """The finds at these addresses; InputError before anything is made for one that could not be added."""
+        found = {find.ip: (find, unit) for find, unit in self.finds()}
+        at = {unit.ip: unit for unit in self.roster}
+        for ip in names:
+            if ip not in found:
+                raise InputError("names", f"{ip} is not among what the last scan found.")
+            other = at.get(ip)
+            if found[ip][1] is None and other is not None:
+                raise InputError("names", f"{ip} is listed as {other.name}, but another device answers there: open it.")
+        if not names:
+            raise InputError("names", "Choose at least one device.")
+        return [found[ip] for ip in names]
 
     # For the link
 
@@ -242,10 +261,20 @@ class AsicService:
             self.on_tokens_changed()
 
     def _enough_files(self) -> None:
-        problem = raise_file_limit(len(self.roster))
-        if problem is not None:
+        problem, before = raise_file_limit(len(self.roster)), self.files_problem
+        self.files_problem = problem
+        if problem is not None and problem != before:
             _log.warning("asic.too_few_files", problem=problem)
             self.happenings.tell("warning", "", problem)
+
+
+def _listed(find: Find, by_name: dict[str, Unit]) -> Unit | None:
+    """The same by name; or the one at its address, unless that is known to be another."""
+    for name in (find.identity.mac, find.identity.serial):
+        if name in by_name:
+            return by_name[name]
+    unit = by_name.get(find.ip)
+    return None if unit is None or unit.device.identity.differs_from(find.identity) else unit
 
 
 def _check_distinct(wanted: list[WantedRig]) -> None:

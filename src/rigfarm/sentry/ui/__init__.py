@@ -4,9 +4,26 @@ A part adds pages and cards of its own by having a method `contribute(ui)`, see 
 """
 
 from rigfarm.sentry.ui.contribute import Contributes
-from rigfarm.sentry.ui.html import Html, escape, join, render
-from rigfarm.sentry.ui.http import Request, Response
-from rigfarm.sentry.ui.live import Live
-from rigfarm.sentry.ui.pages import Card, Ui
+from rigfarm.sentry.ui.html import Html, Templates, escape, fill, join
+from rigfarm.sentry.ui.http import BadRequestError, Request, Response, redirect
+from rigfarm.sentry.ui.live import Live, Row
+from rigfarm.sentry.ui.pages import Card, Fact, Ui, Visit
 
-__all__ = ["Card", "Contributes", "Html", "Live", "Request", "Response", "Ui", "escape", "join", "render"]
+__all__ = [
+    "BadRequestError",
+    "Card",
+    "Contributes",
+    "Fact",
+    "Html",
+    "Live",
+    "Request",
+    "Response",
+    "Row",
+    "Templates",
+    "Ui",
+    "Visit",
+    "escape",
+    "fill",
+    "join",
+    "redirect",
+]

@@ -47,11 +47,12 @@ def _lines(answer: StatusAnswer) -> list[str]:
     rig = answer.rig or "not known yet"
     if answer.verdict == "unknown":
         rig = "none: the Commander refuses the token"
-    elif not answer.tokens:
+    elif answer.rig is None and (answer.facts or not answer.tokens):
         rig = "none: no token"
     lines = [
         f"Sentry     {answer.version}",
         f"Rig        {rig}",
+        *(f"{label:<10} {words}" for label, words in answer.facts),
         f"Commander  {answer.commander or 'none: run `rigfarm sentry join URL TOKEN`'}",
         f"Link       {answer.link}{': ' + answer.link_error if answer.link_error else ''}",
         f"Spool      {answer.logs_waiting} logs waiting, {answer.logs_lost} lost",

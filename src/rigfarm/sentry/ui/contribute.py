@@ -15,4 +15,4 @@ class Contributes(Protocol):
     """A part with pages: it is asked once, before the first request."""
 
     def contribute(self, ui: Ui) -> None:
-        """Call `ui.route`, `ui.card` and `ui.link`."""
+        """Call `ui.route`, `ui.card`, `ui.fact` and `ui.link`."""

@@ -110,13 +110,22 @@ class Guard:
         if not right:
             return None, "That is not the password. It is `ui_password` in this machine's sentry.toml."
         self._forgive(request.peer)
+        return self._new_session(), ""
+
+    def set_password(self, hashed: str) -> str:
+        """From now on everything wants this password; the cookie of a session for who has just chosen it."""
+        self.password_hash = hashed
+        self._sessions.clear()
+        return self._new_session()
+
+    def _new_session(self) -> str:
         key = secrets.token_urlsafe(32)
         now = self._now()
         self._sessions = {one: ends for one, ends in self._sessions.items() if ends > now}
         while len(self._sessions) >= MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[_hash(key)] = now + SESSION_S
-        return key, ""
+        return key
 
     def log_out(self, visitor: Visitor) -> None:
         """End this visitor's session."""

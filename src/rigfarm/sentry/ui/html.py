@@ -1,7 +1,7 @@
 """HTML from templates in which escaping is what happens unless somebody asks for the contrary.
 
-A template is a file of `templates/` with `$name` places (string.Template). Whatever is put there is escaped, but for
-what is `Html` already: the result of another template.
+A template is a file of a package's `templates/` with `$name` places (string.Template). Whatever is put there is
+escaped, but for what is `Html` already: the result of another template.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import html
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
 from importlib.resources import files
 from string import Template
 
-__all__ = ["Html", "escape", "fill", "join", "render"]
+__all__ = ["Html", "Templates", "escape", "fill", "join", "render"]
 
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Cn", "Co"}
@@ -30,7 +29,9 @@ def escape(value: object) -> Html:
     """As HTML, inert wherever it is put: between tags, or in a quoted attribute."""
     if isinstance(value, Html):
         return value
-    text = "".join("\ufffd" if unicodedata.category(c) in _INVISIBLE and c not in "\n\t" else c for c in str(value))
+    text = str(value)
+    if not text.isprintable():
+        text = "".join("\ufffd" if unicodedata.category(c) in _INVISIBLE and c not in "\n\t" else c for c in text)
     return Html(html.escape(text, quote=True))
 
 
@@ -44,11 +45,20 @@ def fill(template: str, **values: object) -> Html:
     return Html(Template(template).substitute({name: escape(value) for name, value in values.items()}))
 
 
-def render(name: str, **values: object) -> Html:
-    """The template `templates/<name>.html`."""
-    return fill(_template(name), **values)
+class Templates:
+    """The templates of one package: `render = Templates(__package__)`, then `render("name", place=value)`."""
+
+    def __init__(self, package: str) -> None:
+        self._folder = files(package) / "templates"
+        self._known: dict[str, Template] = {}
+
+    def __call__(self, file: str, /, **values: object) -> Html:
+        """The template `templates/<file>.html`, filled; KeyError for a place without a value."""
+        template = self._known.get(file)
+        if template is None:
+            template = Template((self._folder / f"{file}.html").read_text(encoding="utf-8"))
+            self._known[file] = template
+        return Html(template.substitute({place: escape(value) for place, value in values.items()}))
 
 
-@cache
-def _template(name: str) -> str:
-    return (files(__package__) / "templates" / f"{name}.html").read_text(encoding="utf-8")
+render = Templates("rigfarm.sentry.ui")

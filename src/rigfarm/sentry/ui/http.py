@@ -18,7 +18,8 @@ log = structlog.get_logger()
 MAX_CONNECTIONS = 64
 MAX_HEAD_BYTES = 16 << 10
 MAX_BODY_BYTES = 1 << 20
-MAX_FIELDS = 1_000
+MAX_FIELDS = 5_000
+"""A scan may find some thousand devices, each with a box to tick."""
 REQUEST_WITHIN_S = 15.0
 """A request, from its first byte to its last; and how long a kept connection may be silent."""
 

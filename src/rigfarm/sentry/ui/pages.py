@@ -11,12 +11,13 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from rigfarm.sentry.ui.commander import CommanderDesk
 from rigfarm.sentry.ui.guard import COOKIE, Guard, Visitor
 from rigfarm.sentry.ui.html import Html, fill, join, render
 from rigfarm.sentry.ui.http import BadRequestError, Request, Response, redirect
 from rigfarm.sentry.ui.live import Live
 
-__all__ = ["Card", "Ui", "Visit"]
+__all__ = ["Card", "Fact", "Ui", "Visit", "session_cookie"]
 
 log = structlog.get_logger()
 
@@ -28,7 +29,8 @@ _HEADERS = (
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
+    # Not "no-referrer": browsers then send forms with the origin `null`, which the guard refuses.
+    ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
@@ -54,6 +56,17 @@ class Card:
     """Two others stand beside it."""
 
 
+class Fact(NamedTuple):
+    """Something about this machine in a few words."""
+
+    text: str
+    tone: str = ""
+    path: str | None = None
+    """The page that says more."""
+    enough: bool = False
+    """This alone is worth a status page: without it, a machine that is no rig shows the page that asks for a token."""
+
+
 class Visit(NamedTuple):
     """A request and who makes it: what a page's handler gets."""
 
@@ -67,14 +80,17 @@ class Visit(NamedTuple):
 
 PageHandler = Callable[[Visit], Awaitable[Response]]
 CardMaker = Callable[[Live], Card | None]
+FactMaker = Callable[[], "Fact | None"]
 
 
 class Ui:
-    """The pages. Parts add theirs with `route`, `card` and `link`."""
+    """The pages. Parts add theirs with `route`, `card`, `fact` and `link`."""
 
-    def __init__(self, guard: Guard, hostname: str) -> None:
+    def __init__(self, guard: Guard, hostname: str, commander: CommanderDesk) -> None:
         self.guard = guard
         self.hostname = hostname
+        self.commander = commander
+        self.facts: list[tuple[str, FactMaker]] = []
         self._routes: list[tuple[str, re.Pattern[str], PageHandler]] = []
         self._cards: list[CardMaker] = []
         self._links: list[tuple[str, str]] = [("/", "Status")]
@@ -106,12 +122,26 @@ class Ui:
         """Add a page to the bar."""
         self._links.append((path, label))
 
+    def fact(self, label: str, maker: FactMaker) -> None:
+        """Add a row to the card of this machine, and a line to `rigfarm sentry status`."""
+        self.facts.append((label, maker))
+
     def page(
-        self, visit: Visit, title: str, body: Html, *, live: Live | None = None, status: int = 200, bare: bool = False
+        self,
+        visit: Visit,
+        title: str,
+        body: Html,
+        *,
+        live: Live | None = None,
+        path: str | None = None,
+        status: int = 200,
+        bare: bool = False,
+        typed_into: bool = False,
     ) -> Response:
-        """A whole page. With `live` its values stay current, from `<path>?values`, see `values`."""
+        """A whole page. With `live` it stays current, from `<path>?values`, see `values`; `path` is its own unless it
+        answers a form. One that is `typed_into` does not load itself anew where there are no scripts."""
         shape = live.shape(body) if live is not None else ""
-        path = visit.request.path
+        own = visit.request.path
         links = [] if bare else self._links
         logout = render("logout", csrf=visit.csrf) if self.has_password and not bare else Html("")
         html = render(
@@ -119,19 +149,24 @@ class Ui:
             title=title,
             hostname=self.hostname,
             nav=join(
-                fill('<a href="$path"$here>$label</a>', path=one, label=label, here=_HERE if one == path else Html(""))
+                fill('<a href="$path"$here>$label</a>', path=one, label=label, here=_here(one, own))
                 for one, label in (links if len(links) > 1 else [])
             ),
             logout=logout,
             body=live.fill(body) if live is not None else body,
-            live=fill(' data-live-path="$path" data-shape="$shape"', path=path, shape=shape) if shape else Html(""),
-            refresh=_REFRESH if shape else Html(""),
+            live=fill(' data-live-path="$path" data-shape="$shape"', path=path or own, shape=shape)
+            if shape
+            else Html(""),
+            refresh=_REFRESH if shape and not typed_into else Html(""),
         )
         return Response(html, status)
 
-    def values(self, live: Live, body: Html) -> Response:
-        """The live values of a page, for its script."""
-        data = msgspec.json.encode({"shape": live.shape(body), "values": live.values})
+    def values(self, visit: Visit, live: Live, body: Html) -> Response:
+        """What is live on a page, for its script."""
+        lists = live.changed_lists(visit.request.query)
+        data = msgspec.json.encode(
+            {"shape": live.shape(body), "values": live.values, "lists": lists, "again_s": live.again_s}
+        )
         return Response(data, content_type="application/json")
 
     def cards(self, live: Live) -> Html:
@@ -173,7 +208,7 @@ class Ui:
         csrf = fill('<input type="hidden" name="csrf" value="$secret">', secret=self.guard.form_secret(visitor))
         response = await handler(Visit(request._replace(params=params), visitor, csrf, form))
         if visitor.is_new and not any(name == "Set-Cookie" for name, _ in response.headers):
-            response = response._replace(headers=(*response.headers, _cookie(visitor.key)))
+            response = response._replace(headers=(*response.headers, session_cookie(visitor.key)))
         return response
 
     def _find(self, request: Request) -> tuple[PageHandler, dict[str, str]]:
@@ -203,19 +238,24 @@ class Ui:
         key, problem = await self.guard.log_in(visit.request, visit.form.get("password", ""))
         if key is None:
             return self._login(visit, problem, 429 if problem.startswith("Too many") else 403)
-        return redirect("/", _cookie(key))
+        return redirect("/", session_cookie(key))
 
     async def _log_out(self, visit: Visit) -> Response:
         self.guard.log_out(visit.visitor)
         return redirect("/login")
 
 
-_HERE = Html(' aria-current="page"')
+def _here(link: str, path: str) -> Html:
+    inside = path == link or (link != "/" and path.startswith(f"{link}/"))
+    return Html(' aria-current="page"') if inside else Html("")
+
+
 # Without scripts the page is loaded anew now and then.
 _REFRESH = Html('<noscript><meta http-equiv="refresh" content="10"></noscript>')
 
 
-def _cookie(key: str) -> tuple[str, str]:
+def session_cookie(key: str) -> tuple[str, str]:
+    """The header that gives a visitor its cookie."""
     return "Set-Cookie", f"{COOKIE}={key}; HttpOnly; SameSite=Lax; Path=/"
 
 

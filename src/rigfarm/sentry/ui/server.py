@@ -15,13 +15,14 @@ import structlog
 from rigfarm import __version__
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.settings import listen_address
+from rigfarm.sentry.ui.commander import CommanderDesk
 from rigfarm.sentry.ui.contribute import Contributes
 from rigfarm.sentry.ui.guard import Guard
 from rigfarm.sentry.ui.html import Html, render
 from rigfarm.sentry.ui.http import Connections, Response
 from rigfarm.sentry.ui.live import Live
-from rigfarm.sentry.ui.pages import Ui, Visit
-from rigfarm.sentry.ui.status import StatusCards, link_words
+from rigfarm.sentry.ui.pages import Fact, Ui, Visit
+from rigfarm.sentry.ui.status import StatusCards
 from rigfarm.sentry.ui.token_page import TokenPage
 
 __all__ = ["SOCKET", "Page", "StatusAnswer", "serve_page"]
@@ -47,6 +48,8 @@ class StatusAnswer(msgspec.Struct):
     spool_problem: str | None
     tokens: int
     problems: list[str]
+    facts: list[tuple[str, str]] = []
+    """What else this machine does: label and words."""
 
 
 class Page:
@@ -55,9 +58,9 @@ class Page:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         hostname = socket.gethostname()
-        self.ui = Ui(Guard(agent.settings.ui_password), hostname)
+        self.ui = Ui(Guard(agent.settings.ui_password), hostname, CommanderDesk(agent))
         self._token_page = TokenPage(agent, self.ui)
-        cards = StatusCards(agent, hostname)
+        cards = StatusCards(agent, self.ui)
         for maker in (cards.machine, cards.link, cards.mining, cards.spool):
             self.ui.card(maker)
         self.ui.route("GET", "/", self._home)
@@ -67,20 +70,23 @@ class Page:
                 part.contribute(self.ui)
 
     async def _home(self, visit: Visit) -> Response:
-        if self.agent.needs_token:
-            if "values" in visit.request.query:
-                return self.ui.values(Live(), Html("token"))
-            return await self._token_page.get(visit)
         live = Live()
+        if self.agent.needs_token and not any(fact.enough for _, fact in self._facts()):
+            if "values" in visit.request.query:
+                return self.ui.values(visit, live, Html("token"))
+            return await self._token_page.get(visit)
         body = render("status", cards=self.ui.cards(live))
         if "values" in visit.request.query:
-            return self.ui.values(live, body)
+            return self.ui.values(visit, live, body)
         return self.ui.page(visit, "Status", body, live=live)
+
+    def _facts(self) -> list[tuple[str, Fact]]:
+        return [(label, fact) for label, maker in self.ui.facts if (fact := maker()) is not None]
 
     async def _status(self, _visit: Visit) -> Response:
         agent = self.agent
-        word, _, sentence = link_words(agent)
-        verdict = next(iter(agent.judgements.values()), None)
+        word, _, sentence = self.ui.commander.words()
+        verdict = agent.verdict_on(agent.rig) if agent.rig is not None else None
         stats = agent.spool.stats()
         answer = StatusAnswer(
             version=__version__,
@@ -94,6 +100,7 @@ class Page:
             spool_problem=stats.problem,
             tokens=len(agent.reporter.tokens),
             problems=[f"{name}: {problem}" for name, problem in agent.problems()],
+            facts=[(label, fact.text) for label, fact in self._facts() if fact.enough],
         )
         return Response(msgspec.json.encode(answer), content_type="application/json")
 

@@ -10,10 +10,10 @@ from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.ui.html import Html, escape, fill, join, render
 from rigfarm.sentry.ui.live import Live
-from rigfarm.sentry.ui.pages import Card
+from rigfarm.sentry.ui.pages import Card, Ui
 from rigfarm.wire.log import Device, OperationalLog, Workload
 
-__all__ = ["StatusCards", "link_words"]
+__all__ = ["StatusCards", "rows_of", "warmth"]
 
 _MARKS = {
     "cpu": {"core_c": (80.0, 90.0)},
@@ -23,63 +23,63 @@ _MARKS = {
 """°C from which a temperature is marked: warm, hot."""
 
 
-def link_words(agent: Agent) -> tuple[str, str, str]:
-    """State of the link in a word, its tone, and a sentence (empty while all is well)."""
-    status = agent.link.status()
-    now = asyncio.get_running_loop().time()
-    if status.state is LinkState.ONLINE:
-        return "● linked", "ok", ""
-    if status.url is None:
-        return "○ no Commander", "warn", "No Commander has been named yet."
-    if status.state is LinkState.IDLE:
-        return "○ not linked", "warn", status.error or "There is no token to report with."
-    retry = ""
-    if status.retry_at is not None and status.retry_at - now > 1.5:
-        retry = f" Trying again in {units.duration(status.retry_at - now)}."
-    if status.error is None:
-        return "○ connecting", "", ""
-    return "✕ not linked", "bad", status.error + retry
-
-
 class StatusCards:
     """The Sentry's own cards."""
 
-    def __init__(self, agent: Agent, hostname: str) -> None:
+    def __init__(self, agent: Agent, ui: Ui) -> None:
         self._agent = agent
-        self._hostname = hostname
+        self._ui = ui
 
     def machine(self, live: Live) -> Card:
         """This machine, and how it does."""
         agent = self._agent
-        name, tone = self._rig_name()
         latest = self._latest()
         rows = [
-            ("Rig", live.text("machine.rig", name, tone)),
-            ("Host name", escape(self._hostname)),
+            ("Rig", self._rig(live)),
+            ("Host name", escape(self._ui.hostname)),
         ]
         if latest is not None:
             rows += self._sensors(live, latest)
+        rows += self._facts(live)
         running = units.duration(time.monotonic() - agent.started_at)
         rows.append(("Sentry", join([__version__, " · running for ", live.text("machine.running", running)])))
         problems = [f"{name}: {problem}" for name, problem in agent.problems()]
         return Card(
             "This machine",
-            join([_rows(rows), *(render("problem", text=text) for text in problems)]),
+            join([rows_of(rows), *(render("problem", text=text) for text in problems)]),
             order=10,
             tall=True,
         )
 
+    def _rig(self, live: Live) -> Html:
+        name, tone = self._rig_name()
+        shown = live.text("machine.rig", name, tone)
+        rig = self._agent.rig
+        if rig is None or self._agent.has_good_token(rig):
+            return shown
+        return join([shown, Html(' · <a href="/token">enter its token</a>')])
+
     def _rig_name(self) -> tuple[str, str]:
         agent = self._agent
-        rig = agent.rig
-        if rig is None or not (tokens := rig.tokens()):
+        if agent.rig is None:
             return "not a rig", ""
-        verdict = agent.judgements.get(tokens[0])
+        verdict = agent.verdict_on(agent.rig)
+        if verdict is not None and verdict.kind != "ok":
+            return "its token is refused", "bad"
+        if not agent.rig.tokens():
+            return "was removed" if agent.removed is not None else "not a rig", ""
         if verdict is None:
             return "not known yet", ""
-        if verdict.kind != "ok":
-            return "its token is refused", "bad"
         return verdict.name or f"number {verdict.rig}", ""
+
+    def _facts(self, live: Live) -> list[tuple[str, Html]]:
+        rows = []
+        for number, (label, maker) in enumerate(self._ui.facts):
+            fact = maker()
+            if fact is not None:
+                shown = live.text(f"machine.fact.{number}", fact.text, fact.tone)
+                rows.append((label, fill('<a href="$path">$shown</a>', path=fact.path, shown=shown)))
+        return rows
 
     def _latest(self) -> OperationalLog | None:
         rig = self._agent.rig
@@ -105,7 +105,7 @@ class StatusCards:
     def link(self, live: Live) -> Card:
         """The Commander and the link to it."""
         status = self._agent.link.status()
-        word, tone, sentence = link_words(self._agent)
+        word, tone, sentence = self._ui.commander.words()
         rows = [("State", live.text("link.state", word, tone))]
         if status.url is not None:
             rows.append(("Address", escape(status.url)))
@@ -114,7 +114,7 @@ class StatusCards:
         label = "Linked for" if status.state is LinkState.ONLINE else "Not linked for"
         rows.append((label, live.text("link.since", units.duration(since))))
         problem = render("problem", text=live.text("link.error", sentence)) if sentence else Html("")
-        return Card("Commander", join([_rows(rows), problem]), order=20)
+        return Card("Commander", join([rows_of(rows), problem]), order=20)
 
     def mining(self, live: Live) -> Card | None:
         """What runs now."""
@@ -123,6 +123,8 @@ class StatusCards:
         latest = self._latest()
         workloads = latest.workloads if latest is not None else []
         statuses = [status for told in self._agent.reporter.statuses.values() for status in told]
+        if not workloads and not statuses and not self._agent.has_good_token(self._agent.rig):
+            return None
         if not workloads and not statuses:
             return Card("Mining", render("nothing_mines"), order=40, wide=True)
         table = (
@@ -164,10 +166,11 @@ class StatusCards:
             if stats.problem
             else Html("")
         )
-        return Card("Spool", join([_rows(rows), problem]), order=30)
+        return Card("Spool", join([rows_of(rows), problem]), order=30)
 
 
-def _rows(rows: list[tuple[str, Html]]) -> Html:
+def rows_of(rows: list[tuple[str, Html]]) -> Html:
+    """Names and values beside each other."""
     return fill(
         "<dl>$rows</dl>",
         rows=join(fill("<dt>$name</dt><dd>$value</dd>", name=name, value=value) for name, value in rows),
@@ -177,7 +180,7 @@ def _rows(rows: list[tuple[str, Html]]) -> Html:
 def _cell(live: Live, kind: str, position: int, device: Device) -> Html:
     hottest = device.hottest_c
     text = "gone" if device.missing else "–" if hottest is None else f"{hottest:.0f} °C"
-    tone = "bad" if device.missing else _warmth(device)
+    tone = "bad" if device.missing else _warmest(device)
     title = " · ".join(part for part in (device.name, device.id) if part)
     return fill(
         '<span class="cell" title="$title">$value</span>',
@@ -186,15 +189,17 @@ def _cell(live: Live, kind: str, position: int, device: Device) -> Html:
     )
 
 
-def _warmth(device: Device) -> str:
-    tone = ""
-    for field, (warm, hot) in _MARKS[device.kind].items():
-        value = getattr(device, field)
-        if value is not None and value >= hot:
-            return "bad"
-        if value is not None and value >= warm:
-            tone = "warn"
-    return tone
+def _warmest(device: Device) -> str:
+    tones = {warmth(device.kind, field, getattr(device, field)) for field in _MARKS[device.kind]}
+    return next((tone for tone in ("bad", "warn") if tone in tones), "")
+
+
+def warmth(kind: str, field: str, value: float | None) -> str:
+    """The tone of a temperature, °C."""
+    warm, hot = _MARKS[kind][field]
+    if value is None or value < warm:
+        return ""
+    return "bad" if value >= hot else "warn"
 
 
 def _workload(live: Live, number: int, workload: Workload) -> Html:

@@ -14,7 +14,7 @@ from rigfarm.sentry.link_errors import LinkError
 from rigfarm.sentry.probe import check_token
 from rigfarm.sentry.settings import SettingsError, save_commander
 from rigfarm.sentry.tokens import find_token
-from rigfarm.sentry.ui.html import Html, render
+from rigfarm.sentry.ui.html import Html, join, render
 from rigfarm.sentry.ui.http import Response, redirect
 from rigfarm.sentry.ui.pages import Ui, Visit
 
@@ -42,8 +42,10 @@ class TokenPage:
     def _page(self, visit: Visit, url: str, token: str, wrong_url: str, wrong_token: str) -> Response:
         known = self._agent.settings.commander
         address = Html("") if known is not None else render("token_address", url=url, wrong=_wrong(wrong_url))
+        others = [fact for _, maker in self._ui.facts if (fact := maker()) is not None and fact.path]
         body = render(
             "token",
+            others=join(render("token_other", path=fact.path, text=fact.text) for fact in others),
             csrf=visit.csrf,
             why=self._why(),
             address=address,
@@ -65,7 +67,8 @@ class TokenPage:
                 text=f"The rig that this machine was{name} has been removed from the Commander: its mining programs "
                 "are stopped, and nothing is reported.",
             )
-        if any(verdict.kind == "unknown" for verdict in agent.judgements.values()):
+        verdict = agent.verdict_on(agent.rig) if agent.rig is not None else None
+        if verdict is not None and verdict.kind == "unknown":
             return render(
                 "problem",
                 text="The Commander does not know this machine's token any more, so nothing is reported. "

@@ -30,11 +30,11 @@ def can_bind_low_ports() -> bool:
 
 
 def mixed(count: int, only: Iterable[str] = (), *, steady: bool = False) -> tuple[list[FakeAsic], str]:
-    """A mix of all makes (or of `only` these), and the line that says which are left out and why."""
+    """A mix of all makes (or of `only` these, in turn), and the line that says which are left out and why."""
     wanted = [makes()[name] for name in only] or list(makes().values())
     low = can_bind_low_ports()
     able = [make for make in wanted if low or min(make.ports) >= 1024]
-    left_out = [make.what for make in wanted if make not in able]
+    left_out = dict.fromkeys(make.what for make in wanted if make not in able)
     line = f"left out, for ports below 1024 need root: {'; '.join(left_out)}" if left_out else ""
     devices = [FakeAsic(able[i % len(able)].name, number=i + 1, steady=steady) for i in range(count if able else 0)]
     return devices, line

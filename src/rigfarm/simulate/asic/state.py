@@ -91,6 +91,8 @@ class FakeAsic:
     """Whether its cgminer API grants write access to anybody."""
     fault: Fault = Fault.NONE
     dead_boards: set[int] = field(default_factory=set)
+    hotter_c: float = 0.0
+    """Degrees more than usual: its air is blocked."""
     restart_s: float = 2.0
     answer_delay_s: float = 0.0
     firmware: str | None = None
@@ -150,7 +152,9 @@ class FakeAsic:
     @property
     def warmer_c(self) -> float:
         """Degrees above the recorded temperature."""
-        return 0.0 if self.steady else round(self._warmer + 1.5 * math.sin(self.clock() / 41 + self._phase), 1)
+        if self.steady:
+            return self.hotter_c
+        return round(self._warmer + self.hotter_c + 1.5 * math.sin(self.clock() / 41 + self._phase), 1)
 
     def seconds(self, recorded: float) -> int:
         """Its uptime, s, where the recorded device had `recorded`."""
