@@ -16,8 +16,9 @@ from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Journal, RecentRows
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
-from rigfarm.commander.rigs.query import _KEYS, IndexQuery, RigList
+from rigfarm.commander.rigs.query import IndexQuery, RigList
 from rigfarm.commander.rigs.shown import Shown
+from rigfarm.commander.rigs.sorting import SORT_KEYS
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.shell import Shell
 from rigfarm.simulate.load import a_log
@@ -52,7 +53,7 @@ def _page(templates: jinja2.Environment, name: str, page: object) -> int:
 def main() -> None:
     """Measure and report."""
     shown, rig_list = _farm()
-    queries = [{"sort": sign + sort} for sort in _KEYS for sign in ("", "-")]
+    queries = [{"sort": sign + sort} for sort in SORT_KEYS for sign in ("", "-")]
     queries += [
         {"state": "attention"},
         {"state": "online"},

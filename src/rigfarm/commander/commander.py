@@ -20,6 +20,7 @@ from rigfarm.commander.live import Hub, LiveSessions
 from rigfarm.commander.live.routes import PageRoutes
 from rigfarm.commander.logs import Journal, RecentRows
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.live import register_live_pages
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import RigList
@@ -75,9 +76,11 @@ class Commander:
             self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.public_url)
             register_live_pages(self.pages, self.shown, Regions(self.templates))
             self.steering.show(self.pages, self.templates)
-            self.shown.panel = self.steering.panels.html
+            self.steering.tell(self.shown)
             await self.bundles.look()
             self.shown.bundles = lambda: self.bundles.offered
+            self.shown.chips = ChipBook(self.hub, self.book.rigs)
+            self.links.handlers.boards = self.shown.chips.receive
             self._listen_for_steering()
             self.book.on_added.append(self._rig_added)
             self.book.on_removed.append(self._rig_removed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.query import IndexQuery, RigList
 
-__all__ = ["RigFilter", "RigSelection"]
+__all__ = ["RigFilter", "RigSelection", "chosen", "numbers"]
 
 MAX_RIGS = 20_000
 
@@ -47,3 +49,21 @@ class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):
         if len(chosen) > MAX_RIGS:
             raise Invalid(f"At most {MAX_RIGS:,} rigs at once.", field="rigs")
         return chosen
+
+
+def numbers(texts: Iterable[object]) -> list[int]:
+    """Ids as forms and URLs carry them, one by one or joined by commas; each once, and what is none is passed over."""
+    parts = (part.strip() for text in texts if isinstance(text, str) for part in text.split(","))
+    return list(dict.fromkeys(int(one) for one in parts if one.isascii() and one.isdecimal() and len(one) < 10))
+
+
+def chosen(rigs: Iterable[object], fields: Mapping[str, str], rig_list: RigList, kind: Kind) -> list[int]:
+    """The rigs that an index' form speaks of at this moment: those named, or with `those=filter` all that this view of
+    the index shows, on all of its pages. Invalid when there are too many."""
+    if fields.get("those") == "filter":
+        found = list(rig_list.ordered(IndexQuery.parse(kind, {**fields, "sort": "name"})))
+    else:
+        found = numbers(rigs)
+    if len(found) > MAX_RIGS:
+        raise Invalid(f"At most {MAX_RIGS:,} rigs at once.", field="rigs")
+    return found

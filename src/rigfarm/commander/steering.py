@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rigfarm.commander.mining_software.serving import archive_routes
 from rigfarm.commander.orders import OrderBook
 from rigfarm.commander.orders import pages as orders
 from rigfarm.commander.orders.api import api_routes as order_api
+from rigfarm.commander.orders.notices import how_it_ended
 from rigfarm.commander.playbooks import PlaybookBook, pages, pages_apply, regions
 from rigfarm.commander.playbooks.api import api_routes as playbook_api
 from rigfarm.commander.playbooks.api_rigs import api_rig_routes
@@ -32,6 +33,7 @@ from rigfarm.commander.playbooks.rig_panel import RigPanels
 from rigfarm.commander.playbooks.rollouts import Rollouts
 from rigfarm.commander.playbooks.source import PlaybookSource
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.web.shell import NavItem
@@ -108,6 +110,23 @@ class Steering:
     def work(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """What runs beside everything else until it is cancelled."""
         return (self.rollouts.run, self.orders.run, self.consoles.run)
+
+    def tell(self, shown: Shown) -> None:
+        """What rigs' pages say of all this."""
+        shown.panel = self.panels.html
+        shown.at_stake += [self.playbooks_at_stake, self.orders_at_stake]
+        shown.notices.append(how_it_ended)
+
+    def playbooks_at_stake(self, rig_ids: Sequence[int]) -> str:
+        """What ends when these rigs are removed."""
+        running = sum(len(self.playbooks.assignments.of_rig(rig_id)) for rig_id in rig_ids)
+        return "" if not running else "1 playbook stops." if running == 1 else f"{running:,} playbooks stop."
+
+    def orders_at_stake(self, rig_ids: Sequence[int]) -> str:
+        """Orders that will never have a result."""
+        waiting = sum(len(self.orders.open_of(rig_id)) for rig_id in rig_ids)
+        what = "1 order" if waiting == 1 else f"{waiting:,} orders"
+        return f"{what} without a result will never have one." if waiting else ""
 
     # What Sentries say: for `link.UpHandlers`
 

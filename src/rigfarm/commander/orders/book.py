@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 from msgspec.structs import replace
@@ -92,12 +92,17 @@ class OrderBook:
 
     # What operators do
 
-    async def give(self, order: Order, rig_ids: Iterable[int]) -> list[RigOrder]:
-        """Give an order to rigs. Those that cannot carry it out have it refused, with the reason as its result."""
+    async def give(
+        self, order: Order, rig_ids: Iterable[int], for_rig: Callable[[Order, Rig], Order] = lambda order, _: order
+    ) -> list[RigOrder]:
+        """Give an order to rigs. Those that cannot carry it out have it refused, with the reason as its result.
+
+        `for_rig` makes of it what one rig is told.
+        """
         check(order)
         rigs = self._known(rig_ids)
         batch, now_ms = secrets.token_hex(16), time.time_ns() // 1_000_000
-        given = [self._new(order, rig, batch, now_ms) for rig in rigs]
+        given = [self._new(for_rig(order, rig), rig, batch, now_ms) for rig in rigs]
         try:
             async with self._storage.begin() as tx:
                 await store.insert_orders(tx, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -17,31 +17,24 @@ from msgspec import Struct
 
 from rigfarm.commander.addresses import AddressBook
 from rigfarm.commander.auth.connection import is_htmx
+from rigfarm.commander.channels import Kind
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.names import name_key
 from rigfarm.commander.orders.book import OrderBook
 from rigfarm.commander.orders.broadcasts import batch_channel
+from rigfarm.commander.orders.forms import consequences_of, for_rig, order_of, sample, target_of, verb_of
 from rigfarm.commander.orders.model import RigOrder, title
 from rigfarm.commander.orders.rules import why_not
 from rigfarm.commander.refusals import Absent, Invalid, Refusal
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.query import RigList
+from rigfarm.commander.rigs.view import ACTIONS
+from rigfarm.commander.selection import chosen, numbers
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.region_page import GoneError, RegionPage
 from rigfarm.commander.web.render import render
 from rigfarm.units import duration
-from rigfarm.wire.orders import (
-    Locate,
-    Order,
-    Pause,
-    PoolOrder,
-    PowerLimit,
-    Reboot,
-    Restart,
-    RestartMiner,
-    Resume,
-    SetPools,
-    ShutDown,
-)
 
 __all__ = ["page_routes", "register_live_pages"]
 
@@ -49,16 +42,10 @@ WebRequest: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Template | Redirect | Response[Any]
 Fields: TypeAlias = Mapping[str, str]
 
-CONSEQUENCES: dict[str, tuple[str, ...]] = {
-    "restart-miner": ("Its mining programs end and start anew.",),
-    "reboot": ("The machine reboots; mining stops meanwhile and starts again by itself.",),
-    "shut-down": ("The machine powers off. Somebody has to switch it on again by hand.",),
-    "restart": ("The ASIC restarts; it hashes nothing for some minutes.",),
-    "pause": ("It hashes nothing until it is resumed.",),
-    "power-limit": ("It draws no more than this, and hashes accordingly.",),
-    "set-pools": ("Its pools are replaced by these.",),
-}
 BACK = re.compile(r"/(rigs|asics)(/\d{1,9})?")
+ONE_RIG = re.compile(r"/(rigs|asics)/\d{1,9}")
+LISTED = 500
+"""Names that a dialog lists; of more it says how many."""
 
 
 class Row(Struct, frozen=True):
@@ -72,50 +59,33 @@ class Row(Struct, frozen=True):
     words: str
 
 
-def _watts(fields: Fields) -> Order:
-    try:
-        return PowerLimit(float(fields.get("watts", "").replace(",", ".")))
-    except ValueError:
-        raise Invalid("Enter the limit in W.", field="watts") from None
-
-
-def _pools(fields: Fields, addresses: AddressBook) -> Order:
-    text = fields.get("pool", "")
-    entry = addresses.addresses.get(int(text)) if text.isdecimal() and len(text) < 10 else None
-    if entry is None or entry.kind != "pool":
-        raise Invalid("Choose a pool of the address book.", field="pool")
-    password = fields.get("password", "").strip() or "x"
-    return SetPools([PoolOrder(url, fields.get("user", "").strip(), password) for url in entry.urls])
-
-
-_PLAIN: dict[str, Callable[[], Order]] = {
-    "restart-miner": RestartMiner,
-    "reboot": Reboot,
-    "shut-down": ShutDown,
-    "restart": Restart,
-    "pause": Pause,
-    "resume": Resume,
-    "locate-on": lambda: Locate(True),
-    "locate-off": lambda: Locate(False),
-}
-
-
-def _order(what: str, fields: Fields, addresses: AddressBook) -> Order:
-    """The order that a form means."""
-    if what in _PLAIN:
-        return _PLAIN[what]()
-    if what == "power-limit":
-        return _watts(fields)
-    if what == "set-pools":
-        return _pools(fields, addresses)
-    raise Invalid("Choose what to do.")
+@post("/orders/choose", status_code=200, include_in_schema=False)
+async def choose(request: WebRequest, book: NamedDependency[RigBook], rig_list: NamedDependency[RigList]) -> Template:
+    """What a selection of an index can be told: only what at least one of them can do, and how many can."""
+    form = await request.form()
+    fields = _texts(form)
+    kind: Kind = "asic" if fields.get("kind") == "asic" else "cpu-gpu"
+    rigs = _rigs(book, chosen(form.getall("rigs", []), fields, rig_list, kind))
+    if not rigs:
+        raise Invalid("Choose at least one rig.")
+    can = [(one, sum(not why_not(sample(one.order), rig) for rig in rigs)) for one in ACTIONS[kind]]
+    return render(
+        request,
+        "order_choose.html",
+        hx=is_htmx(request.scope),
+        target=target_of(rigs),
+        rigs=",".join(str(rig.id) for rig in rigs),
+        count=len(rigs),
+        choices=[(one, able) for one, able in can if able],
+        back=_back(fields),
+    )
 
 
 @get("/orders/new", include_in_schema=False)
 async def ask(request: WebRequest, book: NamedDependency[RigBook], addresses: NamedDependency[AddressBook]) -> Template:
     """`?order=reboot&rigs=1&rigs=2`: what it means, and for whom."""
     params = request.query_params
-    return _ask(request, book, addresses, _ids(params.getall("rigs", [])), dict(params))
+    return _ask(request, book, addresses, numbers(params.getall("rigs", [])), dict(params))
 
 
 @post("/orders/new", status_code=200, include_in_schema=False)
@@ -124,8 +94,7 @@ async def ask_many(
 ) -> Template:
     """The same for a selection that is too long for a URL."""
     form = await request.form()
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    return _ask(request, book, addresses, _ids(form.getall("rigs", [])), fields)
+    return _ask(request, book, addresses, numbers(form.getall("rigs", [])), _texts(form))
 
 
 @post("/orders", status_code=200, include_in_schema=False)
@@ -137,16 +106,16 @@ async def give(
 ) -> Answer:
     """Give it. One rig's page shows the result by itself; of many there is a page with all results."""
     form = await request.form()
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    rigs = _ids(form.getall("rigs", []))
+    fields = _texts(form)
+    rigs = numbers(form.getall("rigs", []))
     try:
-        given = await orders.give(_order(fields.get("order", ""), fields, addresses), rigs)
+        given = await orders.give(order_of(fields.get("order", ""), fields, addresses), rigs, for_rig)
     except Absent:
         raise
     except Refusal as refusal:
         return _ask(request, book, addresses, rigs, fields, refusal)
     back = fields.get("back", "")
-    if len(given) == 1 and BACK.fullmatch(back):
+    if len(given) == 1 and ONE_RIG.fullmatch(back):
         return done(request, back)
     return Redirect(f"/orders/{given[0].batch}", status_code=303)
 
@@ -169,7 +138,7 @@ async def results_page(
     return render(request, "order_results.html", live=f"/orders/{batch}", **await _results(batch, orders, book))
 
 
-page_routes = [ask, ask_many, give, cancel, results_page]
+page_routes = [choose, ask, ask_many, give, cancel, results_page]
 
 
 def register_live_pages(routes: PageRoutes, templates: Environment, orders: OrderBook, book: RigBook) -> None:
@@ -222,9 +191,17 @@ def _row(order: RigOrder, book: RigBook) -> Row:
     )
 
 
-def _ids(texts: list[Any]) -> list[int]:
-    found = [int(one) for one in texts if isinstance(one, str) and one.isascii() and one.isdecimal() and len(one) < 10]
-    return list(dict.fromkeys(found))
+def _texts(form: Mapping[str, object]) -> dict[str, str]:
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _rigs(book: RigBook, ids: list[int]) -> list[Rig]:
+    return sorted((book.rigs[one] for one in ids if one in book.rigs), key=lambda rig: name_key(rig.name))
+
+
+def _back(fields: Fields) -> str:
+    back = fields.get("back", "")
+    return back if BACK.fullmatch(back) else "/rigs"
 
 
 def _ask(
@@ -236,27 +213,29 @@ def _ask(
     refusal: Refusal | None = None,
 ) -> Template:
     what = fields.get("order", "")
-    rigs = sorted((book.rigs[rig_id] for rig_id in ids if rig_id in book.rigs), key=lambda rig: name_key(rig.name))
+    rigs = _rigs(book, ids)
     if not rigs:
         raise Invalid("Choose at least one rig.")
-    sample = _PLAIN[what]() if what in _PLAIN else PowerLimit(1) if what == "power-limit" else SetPools([])
-    if what not in _PLAIN and what not in ("power-limit", "set-pools"):
-        raise Invalid("Choose what to do.")
-    verb = {"power-limit": "Limit power of", "set-pools": "Set pools of"}.get(what) or title(sample)
+    order = sample(what)
+    cannot = [rig for rig in rigs if why_not(order, rig)]
     return render(
         request,
         "order_ask.html",
         status=200 if refusal is None else refusal.status,
         hx=is_htmx(request.scope),
         what=what,
-        verb=verb,
-        target=rigs[0].name if len(rigs) == 1 else f"{len(rigs):,} rigs",
-        rigs=rigs,
-        cannot=[reason for rig in rigs if (reason := why_not(sample, rig))],
-        consequences=CONSEQUENCES.get(what, ()),
+        verb=verb_of(order),
+        target=target_of(rigs),
+        rigs=",".join(str(rig.id) for rig in rigs),
+        names=[rig.name for rig in rigs[:LISTED]],
+        more=max(len(rigs) - LISTED, 0),
+        count=len(rigs),
+        cannot=[rig.name for rig in cannot],
+        why=why_not(order, cannot[0]) if cannot else "",
+        consequences=consequences_of(order, len(rigs)),
         fields=fields,
         pools=addresses.listed("pool"),
-        back=fields.get("back", "") if BACK.fullmatch(fields.get("back", "")) else "/rigs",
+        back=_back(fields),
         errors={} if refusal is None else refusal.fields,
         error="" if refusal is None or refusal.fields else str(refusal),
     )

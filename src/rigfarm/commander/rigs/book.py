@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from msgspec.structs import replace
@@ -145,20 +145,24 @@ class RigBook:
 
     async def remove(self, rig_id: int) -> Rig:
         """Remove it: its Sentry is told to stop and clean up, now or whenever it returns."""
+        removed = await self.remove_many([rig_id])
+        if not removed:
+            raise Absent(f"There is no rig {rig_id} (any more).")
+        return removed[0]
+
+    async def remove_many(self, rig_ids: Iterable[int]) -> list[Rig]:
+        """Remove several, all or none; whoever is gone already is passed over. Returns those that were there."""
         async with self._writing:
-            rig = self.get(rig_id)
-            token_hash = self._token_of[rig_id]
+            rigs = [self.rigs[rig_id] for rig_id in dict.fromkeys(rig_ids) if rig_id in self.rigs]
+            now_ms = _now_ms()
             async with self._storage.begin() as tx:
-                await store.delete_rig(tx, rig, token_hash, _now_ms())
-            self._removed[token_hash] = (rig.id, rig.name)
-            self.revision += 1
-            del self.rigs[rig_id], self._token_of[rig_id], self._names[name_key(rig.name)]
-            self._by_token.pop(token_hash, None)
-            self._said_specs.pop(rig_id, None)
-            self._said_first.discard(rig_id)
-            self._tell(self.on_removed, rig)
-            broadcasts.deleted(self._hub, rig)
-        return rig
+                for rig in rigs:
+                    await store.delete_rig(tx, rig, self._token_of[rig.id], now_ms)
+            for rig in rigs:
+                self._forget(rig)
+                self._tell(self.on_removed, rig)
+                broadcasts.deleted(self._hub, rig)
+        return rigs
 
     # What Sentries say
 
@@ -234,6 +238,15 @@ class RigBook:
         self._names[name_key(rig.name)] = rig.id
         self._by_token[token_hash] = rig.id
         self._token_of[rig.id] = token_hash
+
+    def _forget(self, rig: Rig) -> None:
+        token_hash = self._token_of.pop(rig.id)
+        self._removed[token_hash] = (rig.id, rig.name)
+        self.revision += 1
+        del self.rigs[rig.id], self._names[name_key(rig.name)]
+        self._by_token.pop(token_hash, None)
+        self._said_specs.pop(rig.id, None)
+        self._said_first.discard(rig.id)
 
     def _tell(self, listeners: list[Callable[[Rig], None]], rig: Rig) -> None:
         for listener in listeners:

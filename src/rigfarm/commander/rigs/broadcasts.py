@@ -6,7 +6,10 @@ from rigfarm.commander import channels
 from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.model import Rig
 
-__all__ = ["created", "deleted", "reported_first", "updated"]
+__all__ = ["CHIPS", "chips_changed", "created", "deleted", "reported_first", "updated"]
+
+CHIPS = "chips"
+"""The key under which a rig's operation-stats channel says that its boards were read chip by chip."""
 
 
 def created(hub: Hub, rig: Rig) -> None:
@@ -24,6 +27,11 @@ def reported_first(hub: Hub, rig: Rig) -> None:
     """A waiting rig reported for the first time: it moves from the waiting ones into the table."""
     hub.publish(channels.index(rig.kind), "created", rig, key=rig.id)
     hub.publish(channels.rig(rig.kind, rig.id), "created", rig, key=rig.id)
+
+
+def chips_changed(hub: Hub, rig: Rig) -> None:
+    """Its boards were read chip by chip: those on its page see it."""
+    hub.publish(channels.operation_stats(rig.kind, rig.id), "updated", None, key=CHIPS)
 
 
 def deleted(hub: Hub, rig: Rig) -> None:

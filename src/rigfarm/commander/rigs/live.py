@@ -10,6 +10,7 @@ from rigfarm.commander.channels import TOTALS, Kind
 from rigfarm.commander.live import ALL, PageRoutes, PageSession
 from rigfarm.commander.live.routes import Factory
 from rigfarm.commander.live.session import Changes
+from rigfarm.commander.rigs.broadcasts import CHIPS
 from rigfarm.commander.rigs.model import KINDS, Rig
 from rigfarm.commander.rigs.query import IndexQuery
 from rigfarm.commander.rigs.regions import Regions
@@ -173,12 +174,26 @@ class LiveDetail:
             return [self._gone("This rig")]
         if self._charts is None and self._shown.stats.rigs[self._rig_id].log is not None:
             return await self.snapshot()
+        if all(key == CHIPS for _, key in changes):
+            return [self._regions.chips(self._shown.heat(self._rig_id))]
         page = await self._shown.detail(self._rig_id, charts=False)
         html = self._regions.detail(page)
+        if any(key == CHIPS for _, key in changes):
+            html += self._regions.chips(self._shown.heat(self._rig_id))
         if any(channel == channels.rig(self._kind, self._rig_id) for channel, _ in changes):
-            html += self._regions.name(page.name, page.href)
+            html += self._regions.name(page.name, page.href) + self._regions.actions(page)
             html += self._regions.panel(await self._shown.panel_html(self._rig_id))
-        return [html, *await self._points()]
+        return [html, *self._notices(changes), *await self._points()]
+
+    def _notices(self, changes: Changes) -> list[str]:
+        """What other parts have to say of what happened: how an order ended."""
+        said = [
+            tell(key, payload)
+            for (channel, key), (_, payload) in changes.items()
+            if channel == channels.rig(self._kind, self._rig_id)
+            for tell in self._shown.notices
+        ]
+        return [event("notice", text=one[0], level=one[1]) for one in said if one is not None][:MAX_NOTICES]
 
     async def _points(self) -> list[str]:
         log = self._shown.stats.rigs[self._rig_id].log

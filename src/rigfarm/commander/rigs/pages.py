@@ -16,8 +16,10 @@ from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.pages_many import many_routes
 from rigfarm.commander.rigs.query import IndexQuery
-from rigfarm.commander.rigs.shown import Shown
+from rigfarm.commander.rigs.removal import consequences
+from rigfarm.commander.rigs.shown import Shown, now_ms
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.render import render
 
@@ -160,9 +162,9 @@ async def rename_rig(
 
 
 @get(["/rigs/{rig_id:int}/remove", "/asics/{rig_id:int}/remove"], include_in_schema=False)
-async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], book: NamedDependency[RigBook]) -> Template:
+async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], shown: NamedDependency[Shown]) -> Template:
     """What removing it means."""
-    rig = book.get(rig_id)
+    rig = shown.book.get(rig_id)
     href = view.href(rig.kind, rig.id)
     return _dialog(
         request,
@@ -171,7 +173,7 @@ async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], book: Named
         name=rig.name,
         href=href,
         back=href,
-        consequences=_CONSEQUENCES[rig.kind],
+        consequences=consequences([rig], shown.at_stake, now_ms()),
         error="",
     )
 
@@ -217,20 +219,8 @@ page_routes = [
     remove_rig,
     ask_rotate_token,
     rotate_token,
+    *many_routes,
 ]
-
-_CONSEQUENCES: dict[Kind, tuple[str, ...]] = {
-    "cpu-gpu": (
-        "Its mining stops at once; if the rig is away, when it next connects.",
-        "Its Sentry removes playbooks and mining software, and forgets the token.",
-        "Its history is deleted here.",
-    ),
-    "asic": (
-        "It is no longer read; the ASIC itself mines on.",
-        "Its Sentry lists it with an invalid token.",
-        "Its history is deleted here.",
-    ),
-}
 
 
 def _dialog(request: WebRequest, template: str, where: Kind, **context: Any) -> Template:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from rigfarm.commander.channels import Kind
 from rigfarm.commander.names import name_key
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.sorting import SORT_KEYS
 from rigfarm.commander.stats import OperationalStats, RigStats
 
 __all__ = ["STATES", "IndexQuery", "RigList", "Selection"]
@@ -51,8 +52,8 @@ class IndexQuery(Struct, frozen=True):
             q=params.get("q", "").strip()[:100],
             state=state if state in (*STATES, "attention") else "",
             coin=params.get("coin", "")[:32],
-            sort=sort if sort in _KEYS else "attention",
-            descending=descending and sort in _KEYS,
+            sort=sort if sort in SORT_KEYS else "attention",
+            descending=descending and sort in SORT_KEYS,
             page=_number(params.get("page"), 1),
             per_page=per if (per := _number(params.get("per"), 50)) in PER_PAGE else 50,
         )
@@ -92,54 +93,6 @@ class Selection(Struct, frozen=True):
 def _number(text: str | None, default: int) -> int:
     return int(text) if text is not None and text.isascii() and text.isdigit() and int(text[:9]) > 0 else default
 
-
-SortKey = Callable[[Rig, RigStats], object]
-
-
-def _hashrate(_: Rig, stats: RigStats) -> object:
-    shares = stats.contribution.coins
-    return (min(share.coin for share in shares), max(share.millihashes for share in shares)) if shares else None
-
-
-def _rejects(_: Rig, stats: RigStats) -> object:
-    accepted = sum(share.accepted for share in stats.contribution.coins)
-    rejected = sum(share.rejected for share in stats.contribution.coins)
-    return rejected / (accepted + rejected) if accepted + rejected else None
-
-
-def _hottest(_: Rig, stats: RigStats) -> object:
-    if stats.log is None:
-        return None
-    devices = stats.log.devices
-    temperatures = [t for column in (devices.core_c, devices.memory_c, devices.chip_c) for t in column if t is not None]
-    return max(temperatures, default=None)
-
-
-def _efficiency(_: Rig, stats: RigStats) -> object:
-    share = next((share for share in stats.contribution.coins if share.milliwatts), None)
-    return share.millihashes / share.milliwatts if share is not None and share.milliwatts else None
-
-
-_KEYS: dict[str, SortKey] = {
-    "attention": lambda _, stats: stats.condition.attention_rank,
-    "name": lambda rig, _: name_key(rig.name),
-    "state": lambda _, stats: stats.condition.state,
-    "coin": lambda _, stats: tuple(share.coin for share in stats.contribution.coins) or None,
-    "algorithm": lambda _, stats: tuple(w.algorithm or "" for w in stats.log.workloads) if stats.log else None,
-    "hashrate": _hashrate,
-    "shares": lambda _, stats: sum(s.accepted for s in stats.contribution.coins) if stats.contribution.coins else None,
-    "rejects": _rejects,
-    "devices": _hottest,
-    "power": lambda _, stats: stats.contribution.milliwatts,
-    "efficiency": _efficiency,
-    "uptime": lambda _, stats: stats.log.uptime_s if stats.log else None,
-    "seen": lambda _, stats: stats.heard_ms,
-    "model": lambda rig, _: rig.specs.model if rig.specs is not None else None,
-    "firmware": lambda rig, _: rig.specs.firmware_version if rig.specs is not None else None,
-    "fans": lambda _, stats: max((f for f in stats.log.fans if f is not None), default=None) if stats.log else None,
-    "pool": lambda _, stats: next((w.pool for w in stats.log.workloads if w.pool), None) if stats.log else None,
-}
-"""What a column sorts by; None (unknown) comes last in either direction."""
 
 _Order = tuple[Kind, str, str, str, str, bool]
 
@@ -208,7 +161,7 @@ class RigList:
         return matches
 
     def _sort(self, query: IndexQuery, matches: list[tuple[Rig, RigStats]]) -> list[int]:
-        key = _KEYS[query.sort]
+        key = SORT_KEYS[query.sort]
         known: list[tuple[object, str, int]] = []
         unknown: list[tuple[str, int]] = []
         for rig, stats in matches:

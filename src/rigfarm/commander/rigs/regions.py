@@ -48,8 +48,17 @@ class Regions:
         return (
             self._part("rig-state", "rig_state.html", page)
             + self._part("rig-live", "rig_live.html", page)
+            + self._part("rig-more", "rig_more.html", page)
             + self._part("rig-side", "rig_side.html", page)
         )
+
+    def chips(self, heat: view.HeatMap | None) -> str:
+        """The heat map of an ASIC's boards."""
+        return morph("rig-chips", self._templates.get_template("rig_chips.html").render(heat=heat))
+
+    def actions(self, page: view.DetailPage) -> str:
+        """What the rig can be told: it may have said that it can do more, or less."""
+        return self._part("rig-actions", "rig_actions.html", page)
 
     def name(self, name: str, href: str) -> str:
         """A rig's name where it is shown; a form in its place, with what somebody types, stays."""

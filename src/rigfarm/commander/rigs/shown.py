@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 
 from jinja2 import Environment, Template
 from markupsafe import Markup
@@ -14,12 +14,16 @@ from rigfarm.commander.channels import Kind
 from rigfarm.commander.logs import RecentRows
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, RigList, Selection
+from rigfarm.commander.rigs.removal import AtStake
 from rigfarm.commander.stats import OperationalStats
 
-__all__ = ["Shown"]
+__all__ = ["Shown", "now_ms"]
 
+Notice = Callable[[Hashable, object], tuple[str, str] | None]
+"""(words, level) for a message (key, payload) of a rig's own channel; None where it is nothing to speak of."""
 KEPT_VIEWS = 200
 TOTALS_FOR_S = 0.2
 """All pages of a kind share a rendering of the totals that is at most this old."""
@@ -43,6 +47,12 @@ class Shown:
         self.rig_list = rig_list
         self.recent = recent
         self.public_url = public_url
+        self.chips: ChipBook | None = None
+        """The latest of every ASIC's boards, chip by chip."""
+        self.at_stake: list[AtStake] = []
+        """What other parts lose with rigs that are removed."""
+        self.notices: list[Notice] = []
+        """What other parts say aloud to those on a rig's page."""
         self.panel: Callable[[int], Awaitable[Markup]] | None = None
         """What other parts show on a rig's page: the element `#rig-playbooks`, by the rig's id."""
         self.bundles: Callable[[], Sequence[Bundle]] = tuple
@@ -70,6 +80,8 @@ class Shown:
     def forget(self, rig_id: int) -> None:
         """The rig was removed."""
         self._rows.pop(rig_id, None)
+        if self.chips is not None:
+            self.chips.forget(rig_id)
 
     # Pages
 
@@ -125,7 +137,12 @@ class Shown:
         rig, stats = self.book.get(rig_id), self.stats.rigs[rig_id]
         data = await self.charts(rig_id) if charts and stats.log is not None else None
         join = self.join(rig) if stats.log is None else None
-        return view.detail_page(rig, stats, now_ms(), charts=data, join=join)
+        heat = self.heat(rig_id) if charts else None
+        return view.detail_page(rig, stats, now_ms(), charts=data, join=join, heat=heat)
+
+    def heat(self, rig_id: int) -> view.HeatMap | None:
+        """An ASIC's boards chip by chip, where it tells."""
+        return None if self.chips is None else view.heat_map(self.chips.get(rig_id), now_ms())
 
     def join(self, rig: Rig, token: str = "") -> view.JoinView:
         """How it joins; `token` while it is shown."""

@@ -7,12 +7,16 @@ from msgspec import Struct
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs.marks import REJECTS, SHORTFALL
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.view.actions import Action, actions_of
 from rigfarm.commander.rigs.view.charts import ChartData
 from rigfarm.commander.rigs.view.devices import DeviceTable, device_tables
 from rigfarm.commander.rigs.view.facts import Fact, facts
+from rigfarm.commander.rigs.view.heat import HeatMap
 from rigfarm.commander.rigs.view.join import JoinView
-from rigfarm.commander.rigs.view.row import LEVELS, PATHS, href, iso
+from rigfarm.commander.rigs.view.levels import LEVELS
+from rigfarm.commander.rigs.view.row import PATHS, href, iso
 from rigfarm.commander.rigs.view.state import SHAPES, StateView, state_view
+from rigfarm.commander.rigs.view.vitals import Vital, vitals
 from rigfarm.commander.stats import RigStats
 from rigfarm.units import UNKNOWN, Quantity, count, duration, hashrate, percent
 from rigfarm.wire.log import OperationalLog, Pool, Workload
@@ -80,6 +84,10 @@ class DetailPage(Struct, frozen=True):
     uptime: str
     faded: bool
     waiting: bool
+    actions: tuple[Action, ...]
+    """ASICs only: what it can be told, in the menu of its page."""
+    vitals: tuple[Vital, ...]
+    """ASICs only: what stands above the tables."""
     workloads: tuple[WorkloadLine, ...]
     devices: tuple[DeviceTable, ...]
     fans: tuple[str, ...]
@@ -90,10 +98,17 @@ class DetailPage(Struct, frozen=True):
     dropped: str
     join: JoinView | None
     charts: ChartData | None
+    heat: HeatMap | None
 
 
 def detail_page(
-    rig: Rig, stats: RigStats, now_ms: int, *, charts: ChartData | None = None, join: JoinView | None = None
+    rig: Rig,
+    stats: RigStats,
+    now_ms: int,
+    *,
+    charts: ChartData | None = None,
+    join: JoinView | None = None,
+    heat: HeatMap | None = None,
 ) -> DetailPage:
     """The page of a rig as it is now; `join` for one that never reported."""
     log = stats.log
@@ -112,6 +127,8 @@ def detail_page(
         uptime=duration(log.uptime_s) if log is not None and stats.counted else UNKNOWN,
         faded=log is not None and not stats.counted,
         waiting=log is None,
+        actions=actions_of(rig) if rig.kind == "asic" else (),
+        vitals=vitals(rig.specs, log, live=stats.counted) if rig.kind == "asic" else (),
         workloads=_workloads(log, stats),
         devices=device_tables(log),
         fans=_fans(log),
@@ -122,6 +139,7 @@ def detail_page(
         dropped=count(stats.dropped) if stats.dropped else "",
         join=join,
         charts=charts,
+        heat=heat,
     )
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rigfarm.commander.rigs.condition import device_label
 from rigfarm.commander.rigs.marks import CHIP, CORE, MEMORY, Mark, plausible
-from rigfarm.commander.rigs.view.row import LEVELS
+from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.units import UNKNOWN, count, format_in, hashrate_unit, watts
 from rigfarm.wire.log import Device, DeviceKind, OperationalLog
 

@@ -7,7 +7,7 @@ from collections import Counter
 from msgspec import Struct
 
 from rigfarm.commander.rigs.model import Rig
-from rigfarm.units import hashrate, size
+from rigfarm.units import count, hashrate, size, watts
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.specs import Specs
 
@@ -63,7 +63,17 @@ def _asic(specs: Specs | None) -> list[tuple[str, str | None]]:
         ("Model", " ".join(part for part in (specs.make, specs.model, specs.variant) if part)),
         ("Firmware", " ".join(part for part in (specs.firmware, specs.firmware_version) if part)),
         ("Control board", specs.control_board),
+        ("Hashboards", str(specs.hashboards_expected) if specs.hashboards_expected else None),
+        ("Chips", count(specs.chips_expected) if specs.chips_expected else None),
+        ("Fans", str(specs.fans_expected) if specs.fans_expected else None),
         ("Expected hashrate", str(expected) if expected.unit else None),
+        ("Power limits", _limits(specs)),
+        ("Host name", specs.hostname),
         ("MAC address", specs.mac),
         ("Serial number", specs.serial),
     ]
+
+
+def _limits(specs: Specs) -> str | None:
+    low, high = watts(specs.power_limit_min_w), watts(specs.power_limit_max_w)
+    return f"{low.number} to {high.number} W" if low.unit and high.unit else None

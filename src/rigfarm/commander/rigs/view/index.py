@@ -51,9 +51,10 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         Column("model", "Model"),
         _RATE,
         Column("devices", "Boards °C", False, True),
-        Column("fans", "Fans", True, True),
+        Column("alive", "Alive", True),
+        Column("hottest", "Hottest °C", True, True),
+        Column("fans", "Fans rpm", True, True),
         _POWER,
-        Column("efficiency", "Efficiency", True, True),
         Column("pool", "Pool"),
         _SHARES,
         _UPTIME,
@@ -66,7 +67,13 @@ _MORE_SORTS: Mapping[Kind, tuple[Column, ...]] = {
         Column("rejects", "Rejects", True, True),
         Column("efficiency", "Efficiency", True, True),
     ),
-    "asic": (Column("firmware", "Firmware"), Column("rejects", "Rejects", True, True)),
+    "asic": (
+        Column("coin", "Coin"),
+        Column("efficiency", "Efficiency", True, True),
+        Column("firmware", "Firmware"),
+        Column("rejects", "Rejects", True, True),
+        Column("messages", "Messages", True, True),
+    ),
 }
 _LABELS: Mapping[Kind, tuple[str, str]] = {"cpu-gpu": ("Rigs", "rig"), "asic": ("ASICs", "ASIC")}
 
@@ -133,6 +140,8 @@ class IndexPage(Struct, frozen=True):
     waiting: tuple[WaitingRig, ...]
     waiting_more: int
     pager: Pager
+    matches: int
+    """Rigs that the view shows, on all its pages."""
     clear_href: str
     emptiness: str
     """`rigs` (there are none), `match` (none is like that), `waiting` (all wait), or empty: there are rows."""
@@ -169,6 +178,7 @@ def index_page(
         waiting=shown[:MAX_WAITING],
         waiting_more=max(len(shown) - MAX_WAITING, 0),
         pager=pager(query, selection, path),
+        matches=selection.matches,
         clear_href=path + query.url(q="", state="", coin="", page=1),
         emptiness=_emptiness(query, selection),
         by_attention_href=path + query.url(sort="attention", page=1),

@@ -12,16 +12,17 @@ from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs.condition import reject_ratio
 from rigfarm.commander.rigs.marks import REJECTS, SHORTFALL
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.view.asic_row import AsicCells, asic_cells
 from rigfarm.commander.rigs.view.coin_units import CoinUnits
+from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.commander.rigs.view.state import StateView, state_view
 from rigfarm.commander.rigs.view.strip import strip
 from rigfarm.commander.stats import RigStats
-from rigfarm.units import UNKNOWN, count, duration, energy_per_hash, format_in, percent, watts
+from rigfarm.units import UNKNOWN, count, duration, format_in, percent, watts
 from rigfarm.wire.log import OperationalLog
 
-__all__ = ["LEVELS", "Line", "RigRow", "href", "iso", "row"]
+__all__ = ["Line", "RigRow", "href", "iso", "row"]
 
-LEVELS = ("", "warn", "bad")
 MAX_LINES = 3
 PATHS: dict[Kind, str] = {"cpu-gpu": "/rigs", "asic": "/asics"}
 
@@ -59,15 +60,7 @@ class RigRow(Struct, frozen=True):
     seen: str
     seen_iso: str
     faded: bool
-    # ASICs
-    model: str = ""
-    firmware: str = ""
-    chips: str = ""
-    fans: str = ""
-    cost: str = ""
-    cost_unit: str = ""
-    pool: str = ""
-    pool_state: str = ""
+    asic: AsicCells | None = None
 
 
 def href(kind: Kind, rig_id: int) -> str:
@@ -94,7 +87,6 @@ def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int) -> RigRow:
     ratio = reject_ratio(log.workloads) if live and log is not None else None
     drawn = watts(log.power_w if live and log is not None else None)
     up = _sane(log.uptime_s) if live and log is not None else None
-    asic = _asic(rig, log, live) if rig.kind == "asic" else {}
     return RigRow(
         id=rig.id,
         name=rig.name,
@@ -114,7 +106,7 @@ def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int) -> RigRow:
         seen=UNKNOWN if stats.heard_ms is None else duration((now_ms - stats.heard_ms) / 1000),
         seen_iso=iso(stats.heard_ms),
         faded=not live,
-        **asic,
+        asic=asic_cells(rig.specs, log, live=live) if rig.kind == "asic" else None,
     )
 
 
@@ -157,35 +149,3 @@ def _names_only(log: OperationalLog) -> tuple[Line, ...]:
 def _accepted(log: OperationalLog) -> str:
     known = [w.accepted for w in log.workloads if w.accepted is not None and w.accepted >= 0]
     return count(sum(known)) if known else UNKNOWN
-
-
-def _asic(rig: Rig, log: OperationalLog | None, live: bool) -> dict[str, str]:
-    specs = rig.specs
-    found: dict[str, str] = {}
-    if specs is not None:
-        found["model"] = " ".join(part for part in (specs.make, specs.model, specs.variant) if part)
-        found["firmware"] = " ".join(part for part in (specs.firmware, specs.firmware_version) if part)
-    if log is None or not live:
-        return found
-    rate = sum(w.hashrate or 0.0 for w in log.workloads)
-    cost = energy_per_hash(rate / log.power_w if log.power_w else None)
-    fans = [rpm for rpm in log.fans if rpm is not None and 0 <= rpm < 1e5]
-    pool = next((one for one in log.pools if one.active), log.pools[0] if log.pools else None)
-    found |= {
-        "chips": _chips(log),
-        "fans": count(round(max(fans))) if fans else UNKNOWN,
-        "cost": cost.number,
-        "cost_unit": cost.unit,
-        "pool": pool.url.partition("://")[2] or pool.url if pool is not None else "",
-        "pool_state": "" if pool is None or pool.alive is not False else "down",
-    }
-    return found
-
-
-def _chips(log: OperationalLog) -> str:
-    devices = log.devices
-    if len(devices.chips) != len(devices.kinds):
-        return ""
-    alive = sum(chips or 0 for chips in devices.chips)
-    expected = sum(chips or 0 for chips in devices.chips_expected)
-    return f"{count(alive)} / {count(expected)}" if expected else count(alive)

@@ -9,10 +9,22 @@ from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs.marks import REJECTS
-from rigfarm.commander.rigs.view.row import LEVELS, PATHS
+from rigfarm.commander.rigs.view.levels import LEVELS
+from rigfarm.commander.rigs.view.row import PATHS
 from rigfarm.commander.stats import CoinTotals, Totals
 from rigfarm.commander.web.spark import Spark, spark
-from rigfarm.units import Quantity, count, efficiency, energy_per_hash, hashrate, percent, power
+from rigfarm.units import (
+    Quantity,
+    Unit,
+    count,
+    efficiency,
+    energy_per_hash,
+    hashrate,
+    percent,
+    power,
+    power_in,
+    power_unit,
+)
 
 __all__ = ["CoinTotal", "Count", "FarmTotal", "TotalsView", "coin_totals", "farm_total", "totals_view"]
 
@@ -84,10 +96,11 @@ def coin_totals(
 ) -> tuple[CoinTotal, ...]:
     """One line a coin: those of most rigs first, then by name, so that a coin keeps its place while rates move."""
     ranked = sorted(coins.items(), key=lambda item: (-item[1].rigs, item[0]))
-    return tuple(_coin(name, totals, path, sparks.get(name, ()), asic) for name, totals in ranked)
+    unit = power_unit(totals.power_w for totals in coins.values())
+    return tuple(_coin(name, totals, path, sparks.get(name, ()), unit, asic) for name, totals in ranked)
 
 
-def _coin(name: str, totals: CoinTotals, path: str, day: Sequence[float | None], asic: bool) -> CoinTotal:
+def _coin(name: str, totals: CoinTotals, path: str, day: Sequence[float | None], unit: Unit, asic: bool) -> CoinTotal:
     write = energy_per_hash if asic else efficiency
     return CoinTotal(
         coin=name,
@@ -95,7 +108,7 @@ def _coin(name: str, totals: CoinTotals, path: str, day: Sequence[float | None],
         hashrate=hashrate(totals.hashrate),
         rigs=f"{count(totals.rigs)} {'ASIC' if asic else 'rig'}{'' if totals.rigs == 1 else 's'}",
         number=count(totals.rigs),
-        power=power(totals.power_w),
+        power=power_in(unit, totals.power_w),
         efficiency=write(totals.efficiency),
         rejects=percent(totals.reject_ratio),
         level=LEVELS[REJECTS.level(totals.reject_ratio)],

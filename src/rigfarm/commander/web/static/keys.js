@@ -1,5 +1,6 @@
 // The keyboard. Not while somebody types, not with Ctrl, Alt or Meta, not behind a dialog.
 import { toggle } from "./expand.js";
+import { toggleSelected } from "./select.js";
 
 const rows = () => [...document.querySelectorAll(".rig, .attention li")];
 const linkOf = (row) => row.querySelector(".c-name a, a");
@@ -22,40 +23,7 @@ function step(by) {
 
 function select() {
   const row = at();
-  if (!row?.matches(".rig")) return;
-  if ("rfSelected" in row.dataset) delete row.dataset.rfSelected;
-  else row.dataset.rfSelected = "";
-  drawSelection();
-}
-
-function drawSelection() {
-  const chosen = [...document.querySelectorAll(".rig[data-rf-selected]")];
-  let bar = document.getElementById("selection");
-  if (!chosen.length) {
-    bar?.remove();
-  } else {
-    if (!bar) {
-      bar = document.createElement("div");
-      bar.id = "selection";
-      bar.className = "selection";
-      bar.setAttribute("role", "status");
-      const words = document.createElement("span");
-      const clear = document.createElement("button");
-      clear.type = "button";
-      clear.className = "btn";
-      clear.textContent = "Clear";
-      clear.addEventListener("click", () => {
-        for (const row of document.querySelectorAll(".rig[data-rf-selected]")) delete row.dataset.rfSelected;
-        drawSelection();
-      });
-      bar.append(words, clear);
-      document.getElementById("main").append(bar);
-    }
-    const names = chosen.map((row) => linkOf(row).textContent);
-    bar.firstElementChild.textContent = `${chosen.length} selected: ${names.slice(0, 8).join(", ")}${names.length > 8 ? " …" : ""}`;
-  }
-  const ids = chosen.map((row) => Number(row.id.slice(4)));
-  document.dispatchEvent(new CustomEvent("rigfarm:selection", { detail: { ids } }));
+  if (row?.matches(".rig")) toggleSelected(row);
 }
 
 function edit() {
