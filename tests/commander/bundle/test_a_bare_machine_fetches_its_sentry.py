@@ -18,6 +18,7 @@ import pytest
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.testing import TestClient
+from structlog.testing import capture_logs
 
 from rigfarm.commander.bundle import Bundle, Bundles, install_line
 from rigfarm.commander.bundle.model import BundleError, read_bundle
@@ -151,6 +152,7 @@ async def test_other_users_cannot_see_the_token(commander: CommanderProcess) -> 
 
 async def test_without_a_bundle_there_is_no_line(tmp_path: Path) -> None:
     assert await line(tmp_path / "none", "http://c") == ""
+    assert (tmp_path / "none").is_dir(), "where one may be put"
 
 
 # What is served
@@ -194,8 +196,11 @@ async def test_what_is_no_sentry_is_not_offered(tmp_path: Path, name: str, text:
     with pytest.raises(BundleError, match=why):
         read_bundle(path)
     bundles = Bundles(tmp_path / "bundles")
-    await bundles.look()
+    with capture_logs() as said:
+        for _ in range(3):
+            await bundles.look()
     assert bundles.offered == ()
+    assert [why in line["why"] for line in said] == [True], "once"
 
 
 async def test_a_file_is_hashed_once(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ class Bundles:
         """By machine."""
         self.began: list[float] = []
         """When each rig that is fetching began (monotonic s)."""
-        self._refused: dict[Path, FileId] = {}
-        """Said once."""
+        self._refused: dict[Path, tuple[FileId | None, str]] = {}
+        """What is not offered, and why: said once."""
 
     def find(self, name: str) -> Bundle | None:
         """The one whose file has this name."""
@@ -53,24 +53,28 @@ class Bundles:
     def _look(self) -> tuple[Bundle, ...]:
         known = {bundle.path: bundle for bundle in self.offered}
         try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             paths = sorted(self.folder.glob("rigfarm-sentry-*"))[:MAX_BUNDLES]
         except OSError as error:
-            log.warning("the folder of bundles cannot be read", folder=str(self.folder), error=str(error))
+            self._refuse(self.folder, None, error)
             return ()
+        self._refused = {path: why for path, why in self._refused.items() if path in paths}
         return tuple(found for path in paths if (found := self._one(path, known.get(path))) is not None)
 
     def _one(self, path: Path, known: Bundle | None) -> Bundle | None:
+        now = None
         try:
             now = file_id(path.stat())
             if known is not None and known.id == now:
                 return known
-            if self._refused.get(path) == now:
-                return None
-            try:
+            if path not in self._refused or self._refused[path][0] != now:
                 return read_bundle(path)
-            except BundleError as error:
-                log.warning("a file among the bundles is not offered", path=str(path), why=str(error))
-                self._refused = {**{kept: self._refused[kept] for kept in self._refused if kept.exists()}, path: now}
-        except OSError as error:
-            log.warning("a bundle cannot be read", path=str(path), error=str(error))
+        except (BundleError, OSError) as error:
+            self._refuse(path, now, error)
         return None
+
+    def _refuse(self, path: Path, found: FileId | None, error: Exception) -> None:
+        why = found, str(error)
+        if self._refused.get(path) != why:
+            log.warning("there is no Sentry to offer to new rigs", path=str(path), why=str(error))
+        self._refused[path] = why
