@@ -143,10 +143,11 @@ async def test_a_farm_returns_and_not_as_one_wave(tmp_path: Path) -> None:
         control = await asyncio.to_thread(lambda: uvloop.run(storm(commander, made, jitter=False)))
         commander.kill()
     late = 0 if found.back_s < BACK_WITHIN_S else LINKS
+    handshake, page = round(found.handshake_p99_s * 1000), round(found.page_s * 1000)
     record(
         11,
         f"{LINKS:,} Sentries are back {found.back_s:.1f} s after their Commander was started again; at most "
-        f"{found.peak} in a second, handshake p99 {found.handshake_p99_s * 1000:.0f} ms, slowest page {found.page_s * 1000:.0f} ms",
+        f"{found.peak} in a second, handshake p99 {handshake} ms, slowest page {page} ms",
         n=LINKS,
         bad=sum(found.errors.values()) + late,
         unit="links with an error, or not back within 30 s",
