@@ -8,10 +8,12 @@ from functools import cache
 import httpx
 import pytest
 from living_farm import LivingFarm, mining
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.log import OperationalLog
+
+expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
 
 QUIET = [
     "--no-sandbox",
@@ -53,6 +55,21 @@ ASICS = {
     "asic-01": mining("BTC", 104e12, core_c=(66.0, 67.0, 65.0), power_w=3_250.0, kind="hashboard"),
     "asic-02": mining("BTC", 101e12, core_c=(66.0, 88.0, 65.0), power_w=3_240.0, kind="hashboard"),
 }
+
+
+def steer(commander: CommanderProcess) -> None:
+    """One of everything that steers rigs; nothing of it runs."""
+    pool = {"name": "pool-1", "kind": "pool", "coin": "XMR", "urls": ["pool.test:3333", "spare.test:3333"]}
+    wallet = {"name": "wallet-1", "kind": "wallet", "coin": "XMR", "wallet": "48wallet"}
+    program = {"name": "Fake", "version": "1.0", "executable": "fakeminer", "adapter": "xmrig", "devices": "cpu"}
+    ids = {}
+    for path, body in (("addresses", pool), ("addresses", wallet), ("software", program)):
+        answer = commander.api("POST", f"/api/{path}", body)
+        assert isinstance(answer, dict)
+        ids[body["name"]] = answer["id"]
+    workload = {"slot": "cpu", "coin": "XMR", "pool_id": ids["pool-1"], "wallet_id": ids["wallet-1"]}
+    playbook = {"name": "monero", "software_id": ids["Fake"], "template": "--cpu $CPU_POOL", "workloads": [workload]}
+    commander.api("POST", "/api/playbooks", playbook)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +123,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
             living.add(RIGS)
             living.add(ASICS, kind="asic")
             living.hang_up("rig-08")
+            steer(commander)
             yield living
         finally:
             living.close()

@@ -27,6 +27,7 @@ from rigfarm.commander.enrolment.pages import enrolment_routes
 from rigfarm.commander.health import health_routes
 from rigfarm.commander.link.socket import link_socket
 from rigfarm.commander.live.socket import live_socket
+from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.api import api_routes
 from rigfarm.commander.rigs.model import KINDS
 from rigfarm.commander.rigs.pages import page_routes
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> Litestar:
     templates = _templates()
     commander = Commander(settings, templates)
     templates.globals["shell"] = partial(_shell, commander)
+    templates.globals["join_steps"] = lambda: view.join_steps(commander.public_url(), commander.bundles.offered)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:

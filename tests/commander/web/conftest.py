@@ -59,7 +59,8 @@ def visitors(browser: Browser, served: Served) -> Callable[..., BrowserContext]:
 
 @pytest.fixture
 def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
-    """`look("rigs-12")`: a page of the gallery. What its console complains about fails the test."""
+    """`look("rigs-12")`: a page of the gallery. What its console complains about fails the test. With `clock` the test
+    may turn the page's clock."""
     pages: list[Page] = []
     heard: list[str] = []
     expected = ["WebSocket", "htmx:ws:error", "status of 409", "status of 503"]
@@ -72,6 +73,7 @@ def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
         scripts: bool = True,
         motion: bool = True,
         complaints: Sequence[str] = (),
+        clock: bool = False,
     ) -> Page:
         expected.extend(complaints)
         page = visitors(size, scheme, scripts, motion).new_page()
@@ -82,6 +84,8 @@ def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
             "console",
             lambda message: heard.append(message.text) if message.type in ("error", "warning") else None,
         )
+        if clock:
+            page.clock.install()
         page.goto(f"{HERE}/{name}")
         return page
 

@@ -7,7 +7,7 @@ from rigfarm.commander.rigs.view.detail import DetailPage, detail_page
 from rigfarm.commander.rigs.view.devices import DeviceTable, device_tables
 from rigfarm.commander.rigs.view.heat import HeatMap, heat_map
 from rigfarm.commander.rigs.view.index import COLUMNS, IndexPage, index_page, pager, waiting_rigs
-from rigfarm.commander.rigs.view.join import JoinStep, JoinView, join_view
+from rigfarm.commander.rigs.view.join import JoinStep, JoinView, join_steps, join_view
 from rigfarm.commander.rigs.view.overview import OverviewPage, overview_page
 from rigfarm.commander.rigs.view.rendering import RowRenderer
 from rigfarm.commander.rigs.view.row import PATHS, RigRow, href, row
@@ -39,6 +39,7 @@ __all__ = [
     "heat_map",
     "href",
     "index_page",
+    "join_steps",
     "join_view",
     "new_points",
     "overview_page",

@@ -12,7 +12,7 @@ from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view.row import href
 
-__all__ = ["JoinStep", "JoinView", "join_view"]
+__all__ = ["JoinStep", "JoinView", "join_steps", "join_view"]
 
 _NO_TOKEN = "rf_…"  # noqa: S105 - it stands for one
 _PYTHON = "/opt/rigfarm"
@@ -43,13 +43,15 @@ class JoinView(Struct, frozen=True):
 def join_view(rig: Rig, commander_url: str, token: str = "", bundles: Sequence[Bundle] = ()) -> JoinView:
     """`commander_url` is how the rig reaches this Commander; `bundles` the self-contained Sentries it has for rigs."""
     shown = token or _NO_TOKEN
-    if rig.kind == "asic":
-        steps = _asic_steps(commander_url, bundles)
-    else:
-        steps = _bundle_steps(commander_url, shown, bundles) if bundles else _python_steps(commander_url, shown)
+    steps = _asic_steps(commander_url, bundles) if rig.kind == "asic" else join_steps(commander_url, bundles, shown)
     again = _again(rig, commander_url, shown)
     reported = rig.first_seen_at is not None
     return JoinView(rig.id, rig.name, rig.kind, href(rig.kind, rig.id), token, steps, again, reported)
+
+
+def join_steps(url: str, bundles: Sequence[Bundle], token: str = _NO_TOKEN) -> tuple[JoinStep, ...]:
+    """What is done on a CPU/GPU rig; without a token as empty pages show it, with a place for one."""
+    return _bundle_steps(url, token, bundles) if bundles else _python_steps(url, token)
 
 
 def _bundle_steps(url: str, token: str, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
