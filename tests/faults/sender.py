@@ -72,12 +72,13 @@ class Sender:
         if self._link is not None:
             self._link.close()
 
-    def send(self, count: int) -> None:
+    def send(self, count: int, *, padding: str = "") -> None:
         """Record so many new logs, and send them if linked."""
         fresh = range(self.numbered + 1, self.numbered + count + 1)
         self.numbered += count
         for number in fresh:
-            log = OperationalLog(t=T0 + number, workloads=[Workload(coin="XMR", hashrate=number / 3)])
+            workload = Workload(coin="XMR", hashrate=number / 3)
+            log = OperationalLog(t=T0 + number, workloads=[workload], messages=[padding] if padding else [])
             self.waiting[number] = encode(log)
         self.send_again(list(fresh))
 

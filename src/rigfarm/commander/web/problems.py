@@ -12,6 +12,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
+from sqlalchemy.exc import OperationalError
 
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.web.render import render
@@ -42,7 +43,7 @@ class Problem(Struct, omit_defaults=True):
 
 def problem_handlers() -> ExceptionHandlersMap:
     """For `Litestar(exception_handlers=…)`."""
-    return {HTTPException: _http, Refusal: _refusal, Exception: _unexpected}
+    return {HTTPException: _http, Refusal: _refusal, OperationalError: _storage, Exception: _unexpected}
 
 
 def problem_response(
@@ -82,6 +83,15 @@ def _http(request: WebRequest, error: HTTPException) -> Response[Any]:
 def _refusal(request: WebRequest, refusal: Refusal) -> Response[Any]:
     errors = [FieldProblem(field, detail) for field, detail in refusal.fields.items()]
     return problem_response(request, refusal.status, str(refusal), errors=errors)
+
+
+def _storage(request: WebRequest, error: OperationalError) -> Response[Any]:
+    """The disk is full, or the database is away: no mistake of ours, and the transaction is undone."""
+    log.error("the database does not work", method=request.method, path=request.scope["path"], error=str(error.orig))
+    detail = (
+        f"The Commander's database does not work ({error.orig}). Nothing was changed. See to its disk, then try again."
+    )
+    return problem_response(request, 503, detail)
 
 
 def _unexpected(request: WebRequest, error: Exception) -> Response[Any]:
