@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator
 
 import httpx
-import msgspec
 import pytest
-from sentry_helpers import QUICK, FakePart, running, until
+from page_helpers import browsing, csrf
+from sentry_helpers import FakePart, until
 from toy_commander import ToyCommander, page
 
-from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.passwords import hash_password
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.ui.html import escape, fill
@@ -24,38 +22,6 @@ from rigfarm.wire.playbooks import PlaybookStatus
 from rigfarm.wire.tokens import new_token
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m\u202e{{spool.logs}}$body"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-@contextlib.asynccontextmanager
-async def browsing(
-    settings: Settings, commander: ToyCommander | None, part: FakePart, **changes: object
-) -> AsyncIterator[tuple[Agent, httpx.AsyncClient]]:
-    port = free_port()
-    url = commander.url if commander is not None else None
-    settings = msgspec.structs.replace(settings, ui=f"127.0.0.1:{port}", commander=url, **changes)
-    base = f"http://127.0.0.1:{port}"
-    agent = Agent(settings, [part], timings=QUICK)
-    async with running(agent), httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20) as client:
-        await until(lambda: _listens(port))
-        yield agent, client
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
-
-
-async def csrf(client: httpx.AsyncClient, path: str = "/") -> str:
-    found = re.search(r'name="csrf" value="(\w+)"', (await client.get(path)).text)
-    assert found is not None
-    return found[1]
 
 
 async def test_the_status_page_says_how_it_does(settings: Settings, commander: ToyCommander) -> None:
@@ -253,6 +219,8 @@ async def test_every_answer_forbids_what_pages_of_ours_do_not_need(settings: Set
             assert "unsafe" not in headers["Content-Security-Policy"]
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert headers["X-Frame-Options"] == "DENY"
+            # With "no-referrer", a browser sends a form's origin as `null`, and the guard refuses every form.
+            assert headers["Referrer-Policy"] == "same-origin"
 
 
 async def test_with_a_password_nothing_opens_without_it(settings: Settings, commander: ToyCommander) -> None:

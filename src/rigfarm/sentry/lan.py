@@ -23,6 +23,7 @@ from rigfarm.wire.playbooks import PlaybookOrder
 if TYPE_CHECKING:
     from rigfarm.sentry.asic import AsicPart
     from rigfarm.sentry.asic.pages import AsicPages
+    from rigfarm.sentry.asic.poller import Pace
 
 __all__ = ["LIST_FILE", "LanAsics", "NotInstalledError"]
 
@@ -37,11 +38,12 @@ class NotInstalledError(Exception):
 
 
 class LanAsics:
-    """A `Part`. `wanted`: begin by itself."""
+    """A `Part`. `wanted`: begin by itself. `pace`: other than the usual one."""
 
-    def __init__(self, data_dir: Path, *, wanted: bool = False) -> None:
+    def __init__(self, data_dir: Path, *, wanted: bool = False, pace: Pace | None = None) -> None:
         self._data_dir = data_dir
         self._wanted = wanted
+        self._pace = pace
         self._awake = asyncio.Event()
         self._waking = asyncio.Lock()
         self.part: AsicPart | None = None
@@ -54,7 +56,7 @@ class LanAsics:
             if self.part is not None:
                 return
             # Imported only now: a rig that reads no ASICs installs and loads nothing for them.
-            part = await asyncio.to_thread(_make, self._data_dir)
+            part = await asyncio.to_thread(_make, self._data_dir, self._pace)
             await part.load()
             self.part = part
             self._show()
@@ -157,11 +159,11 @@ class LanAsics:
         return "", self._ui.guard.set_password(hashed)
 
 
-def _make(data_dir: Path) -> AsicPart:
+def _make(data_dir: Path, pace: Pace | None) -> AsicPart:
     try:
         from rigfarm.sentry.asic import AsicPart, AsicService
     except ImportError as error:
         raise NotInstalledError(
             f"this installation lacks what it takes ({error.name}): pip install 'rigfarm[asic]', then try again."
         ) from None
-    return AsicPart(AsicService(data_dir))
+    return AsicPart(AsicService(data_dir, pace=pace))

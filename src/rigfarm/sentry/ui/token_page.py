@@ -42,10 +42,11 @@ class TokenPage:
     def _page(self, visit: Visit, url: str, token: str, wrong_url: str, wrong_token: str) -> Response:
         known = self._agent.settings.commander
         address = Html("") if known is not None else render("token_address", url=url, wrong=_wrong(wrong_url))
-        others = [fact for _, maker in self._ui.facts if (fact := maker()) is not None and fact.path]
+        facts = [(label, fact) for label, maker in self._ui.facts if (fact := maker()) is not None]
+        others = [(label, fact) for label, fact in facts if not fact.enough]
         body = render(
             "token",
-            others=join(render("token_other", path=fact.path, text=fact.text) for fact in others),
+            others=join(render("token_other", path=fact.path, label=label, text=fact.text) for label, fact in others),
             csrf=visit.csrf,
             why=self._why(),
             address=address,

@@ -1,0 +1,53 @@
+"""What tests of the Sentry's own page share: a running Sentry, and somebody who asks it over real HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import msgspec
+from sentry_helpers import QUICK, running, until
+from toy_commander import ToyCommander
+
+from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.parts import Part
+from rigfarm.sentry.settings import Settings
+from rigfarm.simulate.commander import free_port
+
+__all__ = ["browsing", "csrf", "post"]
+
+
+@contextlib.asynccontextmanager
+async def browsing(
+    settings: Settings, commander: ToyCommander | None, *parts: Part, **changes: object
+) -> AsyncIterator[tuple[Agent, httpx.AsyncClient]]:
+    """A Sentry of these parts, and a browser at its page."""
+    port = free_port()
+    url = commander.url if commander is not None else None
+    settings = msgspec.structs.replace(settings, ui=f"127.0.0.1:{port}", commander=url, **changes)
+    base = f"http://127.0.0.1:{port}"
+    agent = Agent(settings, parts, timings=QUICK)
+    async with running(agent), httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20) as client:
+        await until(lambda: _listens(port))
+        yield agent, client
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def csrf(client: httpx.AsyncClient, path: str = "/") -> str:
+    """The secret of this visitor's forms."""
+    found = re.search(r'name="csrf" value="(\w+)"', (await client.get(path)).text)
+    assert found is not None
+    return found[1]
+
+
+async def post(client: httpx.AsyncClient, path: str, *, at: str = "/asics", **fields: str) -> httpx.Response:
+    """Send a form of the page `at`; `_` in the names of fields stands for a hyphen."""
+    data = {name.replace("_", "-"): value for name, value in fields.items()}
+    return await client.post(path, data={"csrf": await csrf(client, at), **data})
