@@ -75,7 +75,7 @@ def test_it_starts_where_there_is_nothing_else(machine: BareMachine) -> None:
     """In a file system that holds the bundle and no other file: no C library, no Python."""
     here = f"/{machine.program.relative_to(machine.root)}"
     command = [f"{here}/lib/rigfarm-sentry", "--library-path", f"{here}/lib", "--argv0", f"{here}/bin/python"]
-    command += [f"{here}/bin/python.elf", "-I", "-m", "rigfarm.cli", "sentry", "--help"]
+    command += [f"{here}/bin/python.elf", "-I", "-S", "-m", "rigfarm.cli", "sentry", "--help"]
     root = str(machine.root)
     done = subprocess.run(command, env={}, preexec_fn=lambda: os.chroot(root), cwd="/", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

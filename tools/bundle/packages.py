@@ -21,8 +21,8 @@ def version(source: Path) -> str:
 
 
 def copy(lock: Path, source: Path, tree: Path) -> None:
-    """Into the bundle's site-packages. Says what is not installed as the lock wants it, and ends."""
-    target = library(tree) / "site-packages"
+    """Beside its standard library, where every distribution's Python looks. Ends when one is not as the lock says."""
+    target = library(tree)
     for name, wanted in _PINNED.findall(lock.read_text(encoding="utf-8")):
         _copy_distribution(_installed(name, wanted), target)
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")

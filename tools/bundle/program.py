@@ -17,10 +17,11 @@ here=$(CDPATH='' cd -P -- "$here" && pwd -P) || exit 1
 # OpenSSL: not this machine's configuration, which may be for another version of it, but its certificates.
 export OPENSSL_CONF=/dev/null
 for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem \\
-    /etc/ssl/cert.pem "$here"/lib/python*/site-packages/certifi/cacert.pem; do
+    /etc/ssl/cert.pem "$here"/lib/python*/certifi/cacert.pem; do
     [ -n "${{SSL_CERT_FILE:-}}" ] || [ ! -r "$file" ] || export SSL_CERT_FILE="$file"
 done
-exec "$here/lib/{loader}" --library-path "$here/lib" --argv0 "$here/bin/python" "$here/bin/python.elf" -I {module}"$@"
+exec "$here/lib/{loader}" --library-path "$here/lib" --argv0 "$here/bin/python" \\
+    "$here/bin/python.elf" -I -S {module}"$@"
 """
 
 
