@@ -146,6 +146,14 @@ async def test_run_reports_and_ends_within_five_seconds(commander: ToyCommander,
     assert (await rigfarm(folder, "status"))[0] == 1
 
 
+async def test_gpus_are_forgotten_when_the_operator_says_so(tmp_path: Path) -> None:
+    (tmp_path / "gpus.json").write_text("[]")
+    assert await rigfarm(tmp_path, "forget-gpus") == (0, "GPUs are numbered anew from now on.\n")
+    assert not (tmp_path / "gpus.json").exists()
+    code, said = await rigfarm(tmp_path, "forget-gpus")
+    assert (code, "No GPU is known" in said) == (0, True)
+
+
 async def test_a_wrong_configuration_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     folder.mkdir(0o700)

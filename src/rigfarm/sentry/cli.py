@@ -200,6 +200,24 @@ def doctor(data_dir: Path | None) -> None:
     sys.exit(exit_code(findings))
 
 
+@sentry.command("forget-gpus")
+@_FOLDER
+def forget_gpus(data_dir: Path | None) -> None:
+    """Give the GPUs their numbers anew, for example after one was taken out for good."""
+    from rigfarm.sentry.folder import data_folder
+    from rigfarm.sentry.sensors.known import FILE_NAME, forget
+
+    path = data_folder(data_dir) / FILE_NAME
+    try:
+        known = forget(path)
+    except OSError as error:
+        raise click.ClickException(
+            f"{path} cannot be removed ({error.strerror}): run this as the user the Sentry runs as (with sudo, for the "
+            "service)."
+        ) from None
+    click.echo("GPUs are numbered anew from now on." if known else f"No GPU is known in {path.parent}.")
+
+
 @sentry.command()
 @click.option("--print", "only_print", is_flag=True, help="Only show the unit that would be written.")
 @_ROOT
