@@ -1,37 +1,50 @@
-"""Thousands of links that want to send at the same moment leave the event loop to others in between."""
+"""However much there is to do for links, the event loop has time for others in between."""
 
 from __future__ import annotations
 
 import asyncio
-from itertools import pairwise
-from typing import cast
+import time
 
-from rigfarm.commander.link.link import Link
-from rigfarm.commander.link.turns import AT_ONCE, Turns
+from rigfarm.commander.link.turns import TURN_S, Turns
 
 
-async def test_links_send_in_order_and_others_have_their_turn_in_between() -> None:
-    links = [cast("Link", object()) for _ in range(10 * AT_ONCE + 1)]
-    begun: list[Link] = []
-    turns = Turns(begun.append)
-    for link in links:
-        turns.ask(link)
-    seen = [0]
-    while len(begun) < len(links):
+async def test_who_works_long_lets_others_in_between_and_all_have_their_turn_in_order() -> None:
+    turns, done, seen = Turns(), list[int](), list[int]()
+
+    async def others() -> None:
+        while True:
+            seen.append(len(done))
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    await asyncio.gather(*(_work(turns, done, number) for number in range(20)))
+    beside.cancel()
+    assert done == list(range(20))
+    assert {*seen} >= {*range(1, 20)}, "between any two of them"
+
+
+async def test_who_works_little_need_not_wait() -> None:
+    turns = Turns()
+    for _ in range(100):
+        assert not turns.over(), "the first of a turn of the loop"
         await asyncio.sleep(0)
-        seen.append(len(begun))
-    assert begun == links
-    assert max(after - before for before, after in pairwise(seen)) <= AT_ONCE
 
 
-async def test_a_link_that_asks_while_others_wait_comes_after_them() -> None:
-    first, second, third = links = [cast("Link", object()) for _ in range(3)]
-    begun: list[Link] = []
-    turns = Turns(begun.append)
-    turns.ask(first)
-    turns.ask(second)
+async def test_one_that_gives_up_waiting_holds_nobody_up() -> None:
+    turns, done = Turns(), list[int]()
+    workers = [asyncio.create_task(_work(turns, done, number)) for number in range(9)]
     await asyncio.sleep(0)
-    turns.ask(third)
-    while len(begun) < 3:
-        await asyncio.sleep(0)
-    assert begun == links
+    for number in (1, 2, 5):
+        workers[number].cancel()
+    await asyncio.wait(workers)
+    assert done == [0, 3, 4, 6, 7, 8]
+
+
+async def _work(turns: Turns, done: list[int], number: int) -> None:
+    """A whole turn's work."""
+    if turns.over():
+        await turns.next()
+    until = time.perf_counter() + TURN_S
+    while time.perf_counter() <= until:
+        pass
+    done.append(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,9 @@ class Link:
 
     __slots__ = (
         "_acks",
-        "_busy",
         "_close",
         "_send",
+        "_sending",
         "_waiting",
         "address",
         "closed",
@@ -63,8 +64,7 @@ class Link:
         """Bound once: the journal keeps one per frame."""
         self._acks: list[tuple[int, int]] = []
         self._waiting: list[DownFrame] = []
-        self._busy = False
-        """Whether it sends, or has its turn coming."""
+        self._sending: asyncio.Task[None] | None = None
 
     def slot_of(self, rig_id: int) -> int | None:
         """Under which number this Sentry speaks for the rig."""
@@ -82,7 +82,7 @@ class Link:
             acks[-1] = (acks[-1][0], last)
         else:
             acks.append((first, last))
-        self._ask_for_turn()
+        self._start_sending()
 
     def tell(self, frame: DownFrame) -> None:
         """Send a frame as soon as the Sentry reads."""
@@ -90,7 +90,7 @@ class Link:
             self.hang_up(1013, "the Sentry does not read what it is sent")
             return
         self._waiting.append(frame)
-        self._ask_for_turn()
+        self._start_sending()
 
     def revoke(self, rig_id: int, verdict: Verdict) -> None:
         """From this moment nothing more is taken for the rig; the Sentry is told why."""
@@ -107,13 +107,12 @@ class Link:
             self.closed = True
             self.links.background(self._close(code, reason))
 
-    def _ask_for_turn(self) -> None:
-        if not self._busy and not self.closed:
-            self._busy = True
-            self.links.sending.ask(self)
+    def _start_sending(self) -> None:
+        if self._sending is None and not self.closed:
+            self._sending = self.links.background(self._drain())
 
-    async def drain(self) -> None:
-        """It is this link's turn: send what waits."""
+    async def _drain(self) -> None:
+        turns = self.links.turns
         try:
             while self._waiting or self._acks:
                 frames: list[DownFrame] = self._waiting
@@ -121,12 +120,14 @@ class Link:
                     frames = [Acks(self._acks), *frames]
                 self._acks, self._waiting = [], []
                 for frame in frames:
+                    if turns.over():
+                        await turns.next()
                     await self._send(encode(frame))
         except Exception as error:  # noqa: BLE001 - whatever a broken socket raises, the link is over
             log.debug("link broke while sending", address=self.address, error=repr(error))
             self.closed = True
         finally:
-            self._busy = False
+            self._sending = None
 
     # The hub's end: something waits for one of this Sentry's rigs
 

@@ -59,7 +59,7 @@ class Links:
         self.sources: list[Source] = []
         self.handlers = UpHandlers()
         self.drops = Drops()
-        self.sending = Turns(lambda link: self.background(link.drain()))
+        self.turns = Turns()
         self.links: set[Link] = set()
         self.by_rig: dict[int, Link] = {}
         self.received = 0

@@ -94,9 +94,11 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
 
 
 async def _receive(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> None:
-    journal = links.journal
+    journal, turns = links.journal, links.turns
     while not link.closed:
         data = await socket.receive_data(mode="binary")
+        if turns.over():
+            await turns.next()
         hello = receive(links, link, data)
         if hello is not None and not await _greet(socket, links, link, hello, bad_tokens):
             return

@@ -1,37 +1,61 @@
-"""Whose turn it is to send. A commit acknowledges the logs of thousands of links at the same moment: were all of them
-to send in the same turn of the event loop, everything else would wait for a tenth of a second, four times a second."""
+"""Thousands of links share one event loop with everything else. A commit acknowledges the logs of all of them at the
+same moment, and a slow machine finds frames of all of them waiting: were that done at once, pages, timers and the next
+commit would wait for tenths of a second. So work for links is done for ten milliseconds in each turn of the loop."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rigfarm.commander.link.link import Link
+__all__ = ["TURN_S", "Turns"]
 
-__all__ = ["AT_ONCE", "Turns"]
-
-AT_ONCE = 100
-"""Links that begin to send in one turn of the loop: some 4 ms."""
+TURN_S = 0.01
+WOKEN = 100
+"""Who waited is woken so many at a time; those for whom the turn is too short wait again."""
 
 
 class Turns:
-    """Links in the order in which they asked."""
+    """`if turns.over(): await turns.next()` before each piece of work."""
 
-    def __init__(self, begin: Callable[[Link], object]) -> None:
-        self._begin = begin
-        self._asked: deque[Link] = deque()
+    def __init__(self) -> None:
+        self._ends: float | None = None
+        """When this turn has lasted long enough; None until somebody works in it."""
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._scheduled = False
 
-    def ask(self, link: Link) -> None:
-        """The link wants to send."""
-        if not self._asked:
-            asyncio.get_running_loop().call_soon(self._next)
-        self._asked.append(link)
+    def over(self) -> bool:
+        """Whether enough was done in this turn of the loop."""
+        now = time.perf_counter()
+        if self._ends is None:
+            self._ends = now + TURN_S
+            self._schedule()
+            return False
+        return now > self._ends
 
-    def _next(self) -> None:
-        for _ in range(min(AT_ONCE, len(self._asked))):
-            self._begin(self._asked.popleft())
-        if self._asked:
-            asyncio.get_running_loop().call_soon(self._next)
+    async def next(self) -> None:
+        """Wait for a turn in which there is time left; longest waiting first."""
+        loop = asyncio.get_running_loop()
+        while True:
+            mine = loop.create_future()
+            self._waiting.append(mine)
+            self._schedule()
+            await mine
+            if not self.over():
+                return
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """A new turn of the loop."""
+        self._scheduled = False
+        self._ends = None
+        for _ in range(min(WOKEN, len(self._waiting))):
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+        if self._waiting:
+            self._schedule()
