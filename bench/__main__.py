@@ -12,7 +12,7 @@ from pathlib import Path
 import bench
 from bench.write import write
 
-NOT_A_BENCHMARK = {"__main__", "report", "echo", "write"}
+NOT_A_BENCHMARK = {"__main__", "report", "echo", "write", "playbook"}
 
 
 def main() -> None:

@@ -15,12 +15,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from rigfarm.commander.mining_software.download import FetchError
+from rigfarm.commander.mining_software.turns import Turns
 
 __all__ = ["ArchiveStore", "Received"]
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _AT_ONCE = 1 << 20
 _PART = ".part"
+PIECES_A_TURN = 8
+"""For all rigs that fetch: what else the event loop has to do waits no longer than that."""
 
 
 class Received(Struct, frozen=True):
@@ -38,6 +41,7 @@ class ArchiveStore:
         self.folder = folder
         self.readers = 0
         """Rigs that are fetching a file right now."""
+        self.turns = Turns(PIECES_A_TURN)
 
     def prepare(self) -> None:
         """Make the folder, and remove what an earlier process left half-done. Blocking; once, before serving."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import AsyncIterator
@@ -21,8 +22,10 @@ from rigfarm.commander.rigs.book import RigBook
 
 __all__ = ["MAX_STREAMS", "PIECE", "archive_routes"]
 
-PIECE = 64 << 10
-"""Bytes of a file in memory per rig that is fetching."""
+PIECE = 32 << 10
+"""Bytes of a file that are read at once for a rig."""
+_AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)
+"""Linux can say that something is not in memory, instead of waiting for the disk."""
 MAX_STREAMS = 1_000
 """Rigs that may fetch at once; one more is asked to come back."""
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -93,7 +96,8 @@ async def _pieces(store: ArchiveStore, path: Path, start: int, length: int) -> A
     file = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while length > 0:
-            piece = await asyncio.to_thread(os.pread, file, min(PIECE, length), start)
+            await store.turns.take()
+            piece = await _piece(file, min(PIECE, length), start)
             if not piece:
                 return
             yield piece
@@ -102,6 +106,15 @@ async def _pieces(store: ArchiveStore, path: Path, start: int, length: int) -> A
     finally:
         os.close(file)
         store.readers -= 1
+
+
+async def _piece(file: int, length: int, start: int) -> bytes:
+    """From memory at once; from the disk in a thread."""
+    if _AT_ONCE is not None:
+        piece = bytearray(length)
+        with contextlib.suppress(OSError):  # not in memory, or a file system that cannot tell
+            return bytes(memoryview(piece)[: os.preadv(file, [piece], start, _AT_ONCE)])
+    return await asyncio.to_thread(os.pread, file, length, start)
 
 
 archive_routes = [archive]
