@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from promise import FULL, record
 from relay import Relay
 
@@ -139,7 +139,7 @@ def opened(browser: Browser, url: str, password: str, paths: list[str], *, broke
         if broken:
             page.route("**/live.js*", without_watch)
         page.goto(path)
-        page.wait_for_function("document.getElementById('live').textContent.trim() === 'live'")
+        expect(page.locator("#live")).to_have_text("live")
     return pages
 
 
@@ -163,7 +163,7 @@ def test_what_stopped_coming_is_not_shown_as_live(browser: Browser, tmp_path: Pa
                 opened(browser, feeds.relay.url, commander.password, ["/rigs"], broken=broken)[0]
                 for broken in (False, True)
             ]
-            near.wait_for_function("document.querySelectorAll('tr.rig:not(.faded)').length === 3")
+            expect(near.locator("tr.rig:not(.faded)")).to_have_count(3, timeout=30_000)
             time.sleep(round * 0.37)
             feeds.going.discard("silent")
             feeds.drop("dropped")

@@ -31,6 +31,8 @@ WAVE_S = 1.0 if FULL else 0.2
 A_WAVE = 0.6
 """What share of all links within `WAVE_S` is one wave."""
 BACK_WITHIN_S = 30.0
+AWAY_S = scaled(0, 10)
+"""How long the Commander is gone, besides the time that it takes to start."""
 
 
 class Storm(Struct):
@@ -102,6 +104,7 @@ class Farm:
         await asyncio.to_thread(self.commander.kill)
         self.welcomes.clear()
         self.knocks.clear()
+        await asyncio.sleep(AWAY_S)
         started_at = time.monotonic()
         await asyncio.to_thread(self.commander.start)
         self.ready_at = time.monotonic()

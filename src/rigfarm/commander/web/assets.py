@@ -18,6 +18,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from rigfarm.commander.web.shell import Shell
+from rigfarm.commander.web.visible import visible, visible_json
 
 __all__ = ["add_helpers", "static_routes", "static_url"]
 
@@ -100,14 +101,16 @@ static_routes = [static_file]
 
 def add_helpers(environment: jinja2.Environment) -> None:
     """What every template may use: `static_url(name)`, the filter `json_data`, and `shell()`, the frame of the pages,
-    which whoever knows the pages puts in its place, and `join_steps()`, how a rig joins (rigs.view.JoinStep)."""
+    which whoever knows the pages puts in its place, and `join_steps()`, how a rig joins (rigs.view.JoinStep). Invisible
+    characters are left out of every value."""
     environment.globals["static_url"] = static_url
     environment.globals.setdefault("shell", Shell)
     environment.globals.setdefault("join_steps", tuple)
     environment.filters["json_data"] = json_data
+    environment.finalize = visible
 
 
 def json_data(value: object) -> Markup:
     """A value for a `<script type="application/json">`: nothing in it can end the element."""
-    text = msgspec.json.encode(value).decode()
+    text = visible_json(msgspec.json.encode(value).decode())
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
