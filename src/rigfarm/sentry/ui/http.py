@@ -93,6 +93,7 @@ class Connections:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._open: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection; what `asyncio.start_server` wants."""
@@ -106,6 +107,10 @@ class Connections:
             await self._connection(reader, writer)
         except (ConnectionError, TimeoutError, h11.RemoteProtocolError, h11.LocalProtocolError):
             pass  # its client went away, or speaks no HTTP
+        except asyncio.CancelledError:
+            # Ended by `close`: asyncio's streams complain loudly of a connection that ends cancelled.
+            if not self._closing:
+                raise
         finally:
             self._open.discard(task)
             writer.close()
@@ -114,6 +119,7 @@ class Connections:
 
     async def close(self) -> None:
         """End all connections."""
+        self._closing = True
         tasks = list(self._open)
         for task in tasks:
             task.cancel()
