@@ -21,6 +21,7 @@ import msgspec
 import structlog
 import zstandard
 
+from rigfarm.commander.logs.pruning import Pruning
 from rigfarm.commander.logs.rows import EncodedLog, Row, pack_body, pack_rigs, unpack_rigs
 from rigfarm.commander.logs.seen import Seen
 from rigfarm.commander.logs.store import open_reader, open_writer
@@ -31,8 +32,6 @@ COMMIT_EVERY_S = 0.25
 SNAPSHOT_EVERY_S = 60.0
 RETRY_S = 1.0
 MAX_PENDING_BYTES = 64 << 20
-PRUNE_ROWS = 200
-"""Rows deleted after a commit at the most, so that pruning never makes one commit long."""
 
 log = structlog.get_logger()
 
@@ -84,7 +83,6 @@ class Journal:
 
     def __init__(self, path: Path, *, keep_hours: float = 48.0, synchronous: str = "FULL") -> None:
         self.path = path
-        self.keep_ms = int(keep_hours * 3_600_000)
         self.state: Callable[[], Callable[[], bytes]] = lambda: lambda: b""
         """Called on the loop at a snapshot; what it returns is called in the writer's thread and yields the state."""
         self.committed = 0
@@ -96,6 +94,7 @@ class Journal:
         """How long the last commit took."""
         self.on_committed: Callable[[int, int, list[int]], None] | None = None
         """Told (row id, t_ms, rig ids) of every row once it is durable."""
+        self._pruning = Pruning(int(keep_hours * 3_600_000))
         self._synchronous = synchronous
         self._pending = _Batch()
         self._seen: dict[bytes, Seen] = {}
@@ -113,6 +112,7 @@ class Journal:
     def open(self) -> Snapshot | None:
         """Open the file and learn what is in it; returns the last snapshot. Blocking: called before serving."""
         self._db = open_writer(self.path, synchronous=self._synchronous)
+        self._pruning.opened(self._db)
         found = self._db.execute("SELECT journal_id, marks, state FROM snapshots ORDER BY id DESC LIMIT 1").fetchone()
         after = 0
         snapshot = None
@@ -285,10 +285,7 @@ class Journal:
                     "INSERT INTO snapshots (t_ms, journal_id, marks, state) VALUES (?, ?, ?, ?)", (t_ms, row_id, *parts)
                 )
                 db.execute("DELETE FROM snapshots WHERE id < (SELECT max(id) - 1 FROM snapshots)")
-            db.execute(
-                "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE t_ms < ? ORDER BY id LIMIT ?)",
-                (t_ms - self.keep_ms, PRUNE_ROWS),
-            )
+            self._pruning.prune(db, row_id, t_ms)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
