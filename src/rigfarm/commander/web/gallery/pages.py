@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from rigfarm.commander.auth.answers import ago
 from rigfarm.commander.auth.model import ApiKey, Session
+from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.query import IndexQuery, Selection
@@ -22,6 +23,7 @@ from rigfarm.commander.web.shell import NavItem, Shell
 __all__ = ["Gallery"]
 
 HERE = "/gallery"
+BUNDLES = (Bundle("x86_64", "1.0", "0e" * 32, 24_000_000, Path("rigfarm-sentry-x86_64"), (0, 0, 0, 0)),)
 TOKEN = "rf_6pQxK2mVt0a8Zy1nC4dE7gH9jL3sW5uBqXfRkTvYw0Tq"  # noqa: S105 - made up
 
 
@@ -220,7 +222,8 @@ class Gallery:
     def page_created(self) -> str:
         """Its token, this once."""
         rig = self._farm(0, 0, 1).rigs[200_000][0]
-        return self.template("rig_created.html", join=view.join_view(rig, "http://10.0.0.5:7070", TOKEN))
+        join = view.join_view(rig, "http://10.0.0.5:7070", TOKEN, BUNDLES)
+        return self.template("rig_created.html", join=join)
 
     def page_token(self) -> str:
         """A new token for an old rig."""
