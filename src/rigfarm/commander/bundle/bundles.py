@@ -12,7 +12,7 @@ from rigfarm.commander.bundle.model import Bundle, BundleError, FileId, file_id,
 
 __all__ = ["Bundles"]
 
-LOOK_EVERY_S = 5.0
+LOOK_EVERY_S = 2.0
 MAX_BUNDLES = 8
 """Machines there are; more files are not looked at."""
 
