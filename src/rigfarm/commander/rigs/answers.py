@@ -8,10 +8,11 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.rigs.chips import ChipReading
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats, RigStats, Totals
 from rigfarm.wire.log import Device, OperationalLog
-from rigfarm.wire.specs import Specs
+from rigfarm.wire.specs import BoardDetail, Specs
 
 __all__ = ["CreatedRig", "FarmAnswer", "RigAnswer", "RigDetail", "farm", "rig_answer", "rig_detail"]
 
@@ -58,11 +59,27 @@ class LogAnswer(Struct, omit_defaults=True):
     messages: list[str] = []
 
 
+class BoardAnswer(Struct, omit_defaults=True):
+    """A hashboard chip by chip, as an ASIC's Sentry said last. What a chip does not tell is null."""
+
+    index: int
+    at: datetime
+    chip_temperatures_c: list[float | None] = []
+    chip_hashrates: list[float | None] = []
+    """H/s"""
+    chips_dead: list[int] = []
+    inlet_c: float | UnsetType = UNSET
+    outlet_c: float | UnsetType = UNSET
+    voltage_v: float | UnsetType = UNSET
+    frequency_mhz: float | UnsetType = UNSET
+
+
 class RigDetail(RigAnswer, omit_defaults=True):
     """One rig with everything."""
 
     log: LogAnswer | UnsetType = UNSET
     specs: Specs | UnsetType = UNSET
+    boards: list[BoardAnswer] = []
     logs_dropped: int = 0
 
 
@@ -109,13 +126,28 @@ def rig_answer(rig: Rig, stats: RigStats) -> RigAnswer:
     return RigAnswer(**_summary(rig, stats))  # type: ignore[arg-type]
 
 
-def rig_detail(rig: Rig, stats: RigStats) -> RigDetail:
+def rig_detail(rig: Rig, stats: RigStats, chips: ChipReading | None = None) -> RigDetail:
     """Everything about one rig."""
     return RigDetail(
         **_summary(rig, stats),  # type: ignore[arg-type]
         log=UNSET if stats.log is None else _log(stats.log),
         specs=UNSET if rig.specs is None else rig.specs,
+        boards=[] if chips is None else [_board(board, chips.heard_ms) for board in chips.boards],
         logs_dropped=stats.dropped,
+    )
+
+
+def _board(board: BoardDetail, heard_ms: int) -> BoardAnswer:
+    return BoardAnswer(
+        index=board.index,
+        at=datetime.fromtimestamp(heard_ms / 1000, UTC),
+        chip_temperatures_c=board.chip_temperatures_c,
+        chip_hashrates=board.chip_hashrates,
+        chips_dead=board.chips_dead,
+        inlet_c=_known(board.inlet_c),
+        outlet_c=_known(board.outlet_c),
+        voltage_v=_known(board.voltage_v),
+        frequency_mhz=_known(board.frequency_mhz),
     )
 
 

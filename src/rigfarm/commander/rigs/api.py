@@ -13,6 +13,7 @@ from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs import answers
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.query import IndexQuery, RigList
+from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.stats import OperationalStats
 
 __all__ = ["api_routes"]
@@ -78,10 +79,11 @@ async def list_rigs(
 
 @get("/rigs/{rig_id:int}", summary="One rig with its latest log, specs and state")
 async def get_rig(
-    rig_id: FromPath[int], book: NamedDependency[RigBook], stats: NamedDependency[OperationalStats]
+    rig_id: FromPath[int], book: NamedDependency[RigBook], shown: NamedDependency[Shown]
 ) -> answers.RigDetail:
-    """The latest operational log, what the rig is made of, and how it is."""
-    return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
+    """The latest operational log, what the rig is made of, and how it is; of an ASIC its chips, where it tells."""
+    rig = book.get(rig_id)
+    return answers.rig_detail(rig, shown.stats.rigs[rig_id], shown.chips.get(rig_id) if shown.chips else None)
 
 
 @patch("/rigs/{rig_id:int}", summary="Rename a rig")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from rigfarm.commander.rigs.asic import Alive, active_pool, boards_of, chips_of
-from rigfarm.commander.rigs.marks import CHIP, CORE, Mark, plausible
+from rigfarm.commander.rigs.marks import CHIP, CORE, WARN, Mark, plausible
 from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.units import UNKNOWN, Quantity, count, energy_per_hash
 from rigfarm.wire.log import DeviceKind, OperationalLog
@@ -35,9 +35,10 @@ class AsicCells(Struct, frozen=True):
     model: str
     firmware: str
     boards: str = UNKNOWN
+    boards_level: str = ""
+    """`warn` when some are missing."""
     chips: str = ""
-    short: str = ""
-    """`warn` when boards or chips are missing."""
+    chips_level: str = ""
     chip: Degrees = Degrees(UNKNOWN)
     board: Degrees = Degrees(UNKNOWN)
     fans: str = UNKNOWN
@@ -66,8 +67,9 @@ def asic_cells(specs: Specs | None, log: OperationalLog | None, *, live: bool) -
         model,
         firmware,
         boards=written_alive(boards) or UNKNOWN,
+        boards_level=_short(boards),
         chips=written_alive(chips),
-        short="warn" if (boards is not None and boards.short) or (chips is not None and chips.short) else "",
+        chips_level=_short(chips),
         chip=_hottest(log.devices.chip_c, CHIP),
         board=_hottest(log.devices.core_c, CORE),
         fans=fans,
@@ -86,6 +88,10 @@ def written_alive(alive: Alive | None) -> str:
     if alive is None:
         return ""
     return count(alive.alive) if alive.expected is None else f"{count(alive.alive)} / {count(alive.expected)}"
+
+
+def _short(alive: Alive | None) -> str:
+    return LEVELS[WARN] if alive is not None and alive.short else ""
 
 
 def asic_efficiency(log: OperationalLog) -> Quantity:

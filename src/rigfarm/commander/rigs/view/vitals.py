@@ -31,8 +31,8 @@ def vitals(specs: Specs | None, log: OperationalLog | None, *, live: bool) -> tu
     cells = asic_cells(specs, log, live=live)
     return (
         _hashrate(specs, log, live=live),
-        Vital("Boards alive", cells.boards, level=cells.short),
-        Vital("Chips alive", cells.chips or UNKNOWN, level=cells.short if cells.chips else ""),
+        Vital("Boards alive", cells.boards, level=cells.boards_level),
+        Vital("Chips alive", cells.chips or UNKNOWN, level=cells.chips_level),
         _hottest(cells),
         Vital(
             "Fans", cells.fans, "rpm" if cells.fans != UNKNOWN else "", cells.stopped, "bad" if cells.stopped else ""

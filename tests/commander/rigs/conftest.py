@@ -1,0 +1,176 @@
+"""The pages of rigs over a farm of their own, without a browser: what they say, and their live sides."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.template import TemplateConfig
+from litestar.testing import AsyncTestClient
+
+from rigfarm.commander.app import _templates
+from rigfarm.commander.live import Hub, PageRoutes, PageSession
+from rigfarm.commander.logs import Journal, RecentRows
+from rigfarm.commander.rigs.api import api_routes
+from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.chips import ChipBook
+from rigfarm.commander.rigs.live import register_live_pages
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.pages import page_routes
+from rigfarm.commander.rigs.query import RigList
+from rigfarm.commander.rigs.regions import Regions
+from rigfarm.commander.rigs.shown import Shown
+from rigfarm.commander.stats import OperationalStats
+from rigfarm.commander.steering import Steering, dependencies, steering_routes
+from rigfarm.commander.storage import Storage
+from rigfarm.commander.web.problems import problem_handlers
+from rigfarm.simulate.asic_load import an_asic_log, asic_specs
+from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.specs import Specs
+
+
+class Now:
+    """Whose pages the application shows: it is made once, for that takes longer than most of these tests."""
+
+    site: Site
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """Compiled once."""
+    return _templates()
+
+
+@cache
+def app() -> Litestar:
+    """Rigs and what steers them, without the gate."""
+
+    def of(part: Callable[[], Any]) -> Provide:
+        return Provide(part, sync_to_thread=False)
+
+    return Litestar(
+        [*page_routes, *steering_routes, api_routes],
+        dependencies={
+            **dependencies(lambda: Now.site.steering),
+            "book": of(lambda: Now.site.book),
+            "shown": of(lambda: Now.site.shown),
+            "stats": of(lambda: Now.site.stats),
+            "rig_list": of(lambda: Now.site.rig_list),
+        },
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates())),
+        exception_handlers=problem_handlers(),
+        request_max_body_size=1 << 20,
+    )
+
+
+class Site:
+    """The parts of a Commander that pages of rigs are made of."""
+
+    def __init__(self, storage: Storage, journal: Journal, folder: Path) -> None:
+        self.hub = Hub()
+        self.stats = OperationalStats(self.hub, 5.0)
+        self.book = RigBook(storage, self.hub)
+        self.rig_list = RigList(self.book, self.stats)
+        self.templates = templates()
+        self.steering = Steering(storage, self.hub, self.book, self.stats, folder)
+        recent = RecentRows(journal)
+        self.shown = Shown(
+            self.templates, self.book, self.stats, self.rig_list, recent, lambda: "http://commander.lan:7070"
+        )
+        self.chips = self.shown.chips = ChipBook(self.hub, self.book.rigs)
+        self.routes = PageRoutes()
+        register_live_pages(self.routes, self.shown, Regions(self.templates))
+        self.steering.show(self.routes, self.templates)
+        self.steering.tell(self.shown)
+        self.book.on_added.append(lambda rig: self.stats.add(rig.id, rig.kind) and None)
+        self.book.on_removed.append(self._removed)
+        self.client: Any = None
+
+    def _removed(self, rig: Rig) -> None:
+        self.stats.remove(rig.id)
+        self.shown.forget(rig.id)
+
+    # What tests do
+
+    async def asics(self, *names: str, specs: Specs | None = None, log: OperationalLog | None = None) -> list[int]:
+        """ASICs that report."""
+        made = await self.book.create_many(list(names), "asic")
+        for rig, _ in made:
+            self.stats.link_up(rig.id)
+            self.stats.receive(rig.id, log or an_asic_log(rig.id, 1_000_000))
+            self.book.reported(rig.id)
+            self.book.specs_changed(rig.id, specs or asic_specs(rig.id))
+        await self.book._store_said()
+        return [rig.id for rig, _ in made]
+
+    async def get(self, path: str, status: int = 200) -> str:
+        answer = await self.client.get(path, follow_redirects=False)
+        assert answer.status_code == status, (path, answer.text[:500])
+        return str(answer.text)
+
+    async def post(self, path: str, data: dict[str, Any], status: int = 200, **more: Any) -> Any:
+        answer = await self.client.post(path, data=data, follow_redirects=False, **more)
+        assert answer.status_code == status, (path, answer.text[:500])
+        return answer
+
+    def live(self, path: str) -> tuple[Any, PageSession]:
+        """A page's live side, and the session that listens for it."""
+        page = self.routes.find(path)
+        assert page is not None, path
+
+        async def nowhere(_: str) -> None:
+            return None
+
+        session = PageSession(self.hub, page, nowhere, b"")
+        page.open(session)
+        return page, session
+
+
+def taken_changes(session: PageSession) -> Any:
+    """What the session would render next; it hears anew from now on."""
+    changes, session._pending = session._pending, {}
+    return changes
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that is ready: migrations are tested elsewhere, and take longer than most of these tests."""
+    path = tmp_path_factory.mktemp("migrated") / "rigfarm.db"
+
+    async def make() -> None:
+        await (await Storage.open(f"sqlite:///{path}")).close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+async def site(tmp_path: Path, migrated: Path) -> AsyncIterator[Site]:
+    shutil.copy(migrated, tmp_path / "rigfarm.db")
+    storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
+    journal = Journal(tmp_path / "journal.db")
+    journal.open()
+    journal.start()
+    made = Now.site = Site(storage, journal, tmp_path)
+    await made.book.load()
+    await made.steering.load()
+    async with AsyncTestClient(app()) as client:
+        made.client = client
+        yield made
+    await made.steering.close()
+    await journal.close()
+    await storage.close()
+
+
+@pytest.fixture
+def changes() -> Any:
+    return taken_changes
