@@ -7,29 +7,40 @@ import os
 import pkgutil
 import sys
 import tempfile
+import time
+import traceback
 from pathlib import Path
 
 import bench
 from bench.write import write
 
-NOT_A_BENCHMARK = {"__main__", "report", "echo", "write", "playbook"}
-
 
 def main() -> None:
-    """Names come from the command line, or from the folder."""
+    """Names come from the command line, or from the folder. One that fails does not keep the others from running."""
     chosen = sys.argv[1:]
-    names = chosen or sorted(
-        module.name for module in pkgutil.iter_modules(bench.__path__) if module.name not in NOT_A_BENCHMARK
-    )
+    names = chosen or sorted(module.name for module in pkgutil.iter_modules(bench.__path__) if _measures(module.name))
+    began, failed = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.jsonl"
         os.environ.setdefault("RIGFARM_BENCH_REPORT", str(figures))
         for name in names:
-            module = importlib.import_module(f"bench.{name}")
             print(f"— {name}", flush=True)
-            module.main()
-        if not chosen:
-            write(figures)
+            started = time.monotonic()
+            try:
+                importlib.import_module(f"bench.{name}").main()
+            except Exception:  # noqa: BLE001 - said here and at the end
+                traceback.print_exc()
+                failed.append(name)
+            print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
+        if not chosen and figures.exists():
+            write(figures, time.monotonic() - began, failed)
+    if failed:
+        sys.exit(f"Could not be measured: {', '.join(failed)}.")
+
+
+def _measures(name: str) -> bool:
+    """The others are what benchmarks share."""
+    return name != "__main__" and hasattr(importlib.import_module(f"bench.{name}"), "main")
 
 
 if __name__ == "__main__":

@@ -1,30 +1,32 @@
 """Durable logs per second: one Commander process on SQLite, 200 links, frames of 1 and of 10 logs.
 
-Ceiling: an echo server on the same stack that decodes the same frames and acknowledges at once, in the same run.
-Must hold: at least 50 % of it. Stated: how long an acknowledgement took (arrival is at the server; this includes the
-way there and back).
+Ceiling: an echo server on the same stack that decodes the same frames and keeps nothing, in the same run.
+Must hold: at least 50 % of it, ≥ 15,000 logs/s in frames of 1 and ≥ 40,000 in frames of 10. Each link has so many logs
+under way that nobody waits for an acknowledgement: the server is what limits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
+from bench.echo import running
+from bench.farm import connect_all
 from bench.report import Figure, cpu_seconds, percentile, report
-from rigfarm.simulate.commander import CommanderProcess, free_port
-from rigfarm.simulate.load import LoadLink, a_log, connect
+from rigfarm.simulate.commander import CommanderProcess
+from rigfarm.simulate.load import LoadLink, a_log
 from rigfarm.wire.codec import encode
 
 LINKS = 200
-SECONDS = 8.0
-WINDOW_LOGS = 400
+SECONDS = 6.0
+WARM_S = 1.5
+WINDOW_LOGS = {1: 200, 10: 600}
+"""Under way on each link, by logs in a frame."""
 
 
 class _Pump:
@@ -42,7 +44,7 @@ class _Pump:
         link.on_acks = self.acked
 
     def fill(self) -> None:
-        while self.under_way < WINDOW_LOGS // (10 if self.batch == 1 else 1):
+        while self.under_way < WINDOW_LOGS[self.batch]:
             chunk = [self.logs[(self.position + i) % 200] for i in range(self.batch)]
             self.position += self.batch
             self.link.send_logs(chunk)
@@ -60,61 +62,59 @@ class _Pump:
         self.fill()
 
 
-async def _measure(url: str, tokens: list[str], batch: int) -> tuple[float, list[float]]:
-    links = [await connect(url, [token]) for token in tokens]
+@dataclass
+class _Measured:
+    """Logs a second, shares of a core of the server and of this process, and how long acknowledgements took."""
+
+    rate: float
+    cpu: float
+    own_cpu: float
+    waits: list[float]
+
+
+async def _measure(url: str, tokens: list[str], batch: int, pid: int) -> _Measured:
+    links = await connect_all(url, tokens)
     pumps = [_Pump(link, i, batch) for i, link in enumerate(links)]
     for pump in pumps:
         pump.fill()
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(WARM_S)
     for pump in pumps:
         pump.waits.clear()
-    before, started = sum(pump.durable for pump in pumps), time.perf_counter()
+    durable, cpu, own = sum(pump.durable for pump in pumps), cpu_seconds(pid), time.process_time()
+    started = time.perf_counter()
     await asyncio.sleep(SECONDS)
-    rate = (sum(pump.durable for pump in pumps) - before) / (time.perf_counter() - started)
-    waits = [wait for pump in pumps for wait in pump.waits]
+    passed = time.perf_counter() - started
+    measured = _Measured(
+        (sum(pump.durable for pump in pumps) - durable) / passed,
+        (cpu_seconds(pid) - cpu) / passed,
+        (time.process_time() - own) / passed,
+        [wait for pump in pumps for wait in pump.waits],
+    )
     for link in links:
         link.close()
     await asyncio.sleep(0.2)
-    return rate, waits
-
-
-def _echo(batch: int) -> float:
-    port = free_port()
-    server = subprocess.Popen([sys.executable, "-m", "bench.echo", str(port)])
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                time.sleep(0.05)
-        rate, _ = uvloop.run(_measure(f"http://127.0.0.1:{port}", ["echo"] * LINKS, batch))
-        return rate
-    finally:
-        server.terminate()
-        server.wait()
+    return measured
 
 
 def main() -> None:
     """Measure and report."""
-    for batch in (1, 10):
-        ceiling = _echo(batch)
+    for batch, at_least in ((1, 15_000), (10, 40_000)):
+        with running() as echo:
+            ceiling = uvloop.run(_measure(echo.url, ["echo"] * LINKS, batch, echo.pid))
         with tempfile.TemporaryDirectory() as folder, CommanderProcess(Path(folder)) as commander:
-            rigs = commander.add_rigs([f"rig-{i:04d}" for i in range(LINKS)])
-            before = cpu_seconds(commander.pid)
-            started = time.perf_counter()
-            rate, waits = uvloop.run(_measure(commander.url, [token for _, token in rigs], batch))
-            share = (cpu_seconds(commander.pid) - before) / (time.perf_counter() - started)
+            tokens = [token for _, token in commander.add_rigs([f"rig-{i:04d}" for i in range(LINKS)])]
+            found = uvloop.run(_measure(commander.url, tokens, batch, commander.pid))
         report(
             Figure(
                 f"ingest, frames of {batch}",
-                f"{rate:,.0f} durable logs/s",
-                ratio=rate / ceiling,
-                ceiling=f"echo server that only decodes: {ceiling:,.0f} logs/s",
-                target="≥ 50 %",
-                notes=f"CPU {share:.0%} of a core; acknowledged p50 {percentile(waits, 0.5) * 1000:.0f} ms, "
-                f"p99 {percentile(waits, 0.99) * 1000:.0f} ms under full load",
+                f"{found.rate:,.0f} durable logs/s",
+                ratio=found.rate / ceiling.rate,
+                ceiling=f"an echo server that only decodes: {ceiling.rate:,.0f} logs/s",
+                target=f"≥ 50 %, ≥ {at_least:,}",
+                notes=f"the Commander took {found.cpu:.0%} of a core, the echo server {ceiling.cpu:.0%}, who sends "
+                f"{found.own_cpu:.0%} and {ceiling.own_cpu:.0%}; acknowledged p50 "
+                f"{percentile(found.waits, 0.5) * 1000:.0f} ms, p99 {percentile(found.waits, 0.99) * 1000:.0f} ms with "
+                f"{WINDOW_LOGS[batch] * LINKS:,} logs under way",
             )
         )
 

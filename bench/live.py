@@ -14,29 +14,18 @@ import re
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import quote
 
-import httpx
 import uvloop
-import websockets
 from msgspec.structs import replace
 
+from bench.farm import connect_all, many_files
 from bench.report import Figure, cpu_seconds, percentile, report, resident_bytes
+from bench.web import login, look
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
+from rigfarm.simulate.load import LoadLink, a_log
 from rigfarm.wire.codec import encode
 
 _ROW = re.compile(r'<tr id="rig-(\d+)".*?c-shares n">([^<]+)<', re.S)
-
-
-async def _login(url: str, password: str) -> str:
-    """A session cookie header, made the way a browser does."""
-    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}) as client:
-        page = await client.get("/login")
-        field = re.search(r'name="csrf" value="([^"]*)"', page.text)
-        answer = await client.post("/login", data={"password": password, "csrf": field[1] if field else ""})
-        assert answer.status_code == 303, answer.text
-        return "; ".join(f"{name}={value}" for name, value in client.cookies.items())
 
 
 class _Pages:
@@ -47,24 +36,22 @@ class _Pages:
         self.bytes = 0
         self.rows = 0
         self.measuring = False
+        self.cpu_share = 0.0
+        """Of one core, the Commander's while it was measured."""
         self.sent: dict[tuple[int, int], float] = {}
         """When the log of a rig with so many shares was sent."""
 
-    async def look(self, url: str, path: str, cookie: str) -> None:
-        address = f"{url.replace('http', 'ws')}/live?page={quote(path, safe='')}"
-        headers = {"Cookie": cookie, "Origin": url}
-        async with websockets.connect(address, additional_headers=headers, max_size=None, compression=None) as socket:
-            async for frame in socket:
-                now = time.perf_counter()
-                text = frame if isinstance(frame, str) else frame.decode()
-                if not self.measuring:
-                    continue
-                self.bytes += len(text)
-                for rig, shares in _ROW.findall(text):
-                    self.rows += 1
-                    sent = self.sent.get((int(rig), int("".join(filter(str.isdigit, shares)))))
-                    if sent is not None:
-                        self.waits.append(now - sent)
+    def see(self, text: str) -> None:
+        """A frame arrived."""
+        now = time.perf_counter()
+        if not self.measuring:
+            return
+        self.bytes += len(text)
+        for rig, shares in _ROW.findall(text):
+            self.rows += 1
+            sent = self.sent.get((int(rig), int("".join(filter(str.isdigit, shares)))))
+            if sent is not None:
+                self.waits.append(now - sent)
 
 
 async def _report_for_ever(looking: _Pages, link: LoadLink, rig: int, every: float, phase: float) -> None:
@@ -85,21 +72,21 @@ async def _report_for_ever(looking: _Pages, link: LoadLink, rig: int, every: flo
 async def _run(commander: CommanderProcess, rigs: int, every: float, pages: int, seconds: float) -> _Pages:
     made = commander.add_rigs([f"rig-{i:05d}" for i in range(rigs)])
     tasks: list[asyncio.Task[None]] = []
-    links: list[LoadLink] = []
-    for start in range(0, rigs, 100):
-        links += await asyncio.gather(*(connect(commander.url, [token]) for _, token in made[start : start + 100]))
+    links = await connect_all(commander.url, [token for _, token in made])
     looking = _Pages()
     for i, link in enumerate(links):
         tasks.append(asyncio.create_task(_report_for_ever(looking, link, made[i][0], every, every * i / rigs)))
     await asyncio.sleep(every + 1)
-    cookie = await _login(commander.url, commander.password)
+    cookie = await asyncio.to_thread(login, commander.url, commander.password)
     last = max(rigs // 50, 1)
     for i in range(pages):
         path = f"/rigs?sort=name&page={1 + i % last}"
-        tasks.append(asyncio.create_task(looking.look(commander.url, path, cookie)))
+        tasks.append(asyncio.create_task(look(commander.url, path, cookie, looking.see)))
     await asyncio.sleep(3)
     looking.measuring = True
+    before = cpu_seconds(commander.pid)
     await asyncio.sleep(seconds)
+    looking.cpu_share = (cpu_seconds(commander.pid) - before) / seconds
     looking.measuring = False
     for task in tasks:
         task.cancel()
@@ -111,15 +98,14 @@ async def _run(commander: CommanderProcess, rigs: int, every: float, pages: int,
 
 def measure(rigs: int, every: float, pages: int, seconds: float = 20.0) -> None:
     """Run one size and report it."""
+    many_files()
     with tempfile.TemporaryDirectory() as folder:
         settings = {"report_interval_s": str(every)}
         with CommanderProcess(Path(folder), settings=settings) as commander:
             idle = resident_bytes(commander.pid)
-            before, started = cpu_seconds(commander.pid), time.perf_counter()
             looking = uvloop.run(_run(commander, rigs, every, pages, seconds))
-            share = (cpu_seconds(commander.pid) - before) / (time.perf_counter() - started)
             memory = resident_bytes(commander.pid)
-            health = commander.api("GET", "/api/health")
+            health = commander.api("GET", f"/api/health?seconds={seconds:.0f}")
     assert isinstance(health, dict)
     per_page_minute = looking.bytes / pages / seconds * 60
     report(
@@ -127,9 +113,10 @@ def measure(rigs: int, every: float, pages: int, seconds: float = 20.0) -> None:
             f"log to changed row, {rigs:,} rigs every {every:.0f} s, {pages} pages",
             f"p50 {percentile(looking.waits, 0.5) * 1000:.0f} ms, p99 {percentile(looking.waits, 0.99) * 1000:.0f} ms",
             target="p99 ≤ 300 ms",
-            notes=f"{looking.rows:,} rows seen; {per_page_minute / 1024:,.0f} KiB per page and minute; CPU {share:.0%} "
-            f"of a core; memory {idle >> 20} MiB idle, {memory >> 20} MiB at the end; "
-            f"loop lag p99 {health['loop_lag_p99_ms']:.1f} ms",
+            notes=f"{looking.rows:,} rows seen; {per_page_minute / 1024:,.0f} KiB per page and minute before "
+            f"compression; CPU {looking.cpu_share:.0%} of a core; memory {idle >> 20} MiB idle, {memory >> 20} MiB at "
+            f"the end; loop lag p99 {health['loop_lag_p99_ms']:.0f} ms, longest pause by the garbage collector "
+            f"{health['longest_gc_pause_ms']:.0f} ms",
         )
     )
 

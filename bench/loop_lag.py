@@ -1,6 +1,7 @@
 """10,000 logs a second from 2,000 links (frames of one log): how late does the Commander's event loop get?
 
-Must hold: p99 ≤ 50 ms. The lag is the Commander's own measure: by how much a 50 ms timer fires late.
+Must hold: p99 ≤ 50 ms, acknowledged ≤ 400 ms after arrival. The lag is the Commander's own measure, over the time of
+the load alone: by how much a 50 ms timer fires late. Ceiling: the CPU time that an echo server needs for the same.
 """
 
 from __future__ import annotations
@@ -8,46 +9,69 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
 
+from bench.echo import running
+from bench.farm import connect_all, many_files
 from bench.report import Figure, cpu_seconds, percentile, report
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
+from rigfarm.simulate.load import LoadLink, a_log
 from rigfarm.wire.codec import encode
 
 LINKS = 2_000
 LOGS_PER_S = 10_000
-SECONDS = 12.0
+SECONDS = 10.0
+WARM_S = 1.0
 TICK_S = 0.01
 
 
-async def _run(commander: CommanderProcess) -> tuple[int, list[float]]:
-    made = commander.add_rigs([f"rig-{i:04d}" for i in range(LINKS)])
-    links: list[LoadLink] = []
-    for start in range(0, LINKS, 100):
-        links += await asyncio.gather(*(connect(commander.url, [token]) for _, token in made[start : start + 100]))
-    waits: list[float] = []
+@dataclass
+class _Load:
+    """What came of it."""
+
+    acked: int = 0
+    cpu_s: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    @property
+    def cpu_us_per_log(self) -> float:
+        return self.cpu_s * 1e6 / (LOGS_PER_S * SECONDS)
+
+
+async def _run(url: str, tokens: list[str], pid: int) -> _Load:
+    links = await connect_all(url, tokens)
+    load = _Load()
     for link in links:
-        link.on_acks = _watch(link, waits)
+        link.on_acks = _watch(link, load.waits)
     logs = [encode(a_log(0, time.time_ns() // 1_000_000 + i)) for i in range(500)]
+    sent = await _send(links, logs, 0, WARM_S)
+    load.waits.clear()
+    before = cpu_seconds(pid)
+    await _send(links, logs, sent, SECONDS)
+    load.cpu_s = cpu_seconds(pid) - before
+    await asyncio.sleep(0.6)
+    load.acked = sum(link.acked for link in links)
+    for link in links:
+        link.close()
+    return load
+
+
+async def _send(links: list[LoadLink], logs: list[bytes], sent: int, seconds: float) -> int:
     loop = asyncio.get_running_loop()
-    started = loop.time()
-    sent = 0
-    while (passed := loop.time() - started) < SECONDS:
-        while sent < passed * LOGS_PER_S:
+    first, started = sent, loop.time()
+    while (passed := loop.time() - started) < seconds:
+        while sent - first < passed * LOGS_PER_S:
             links[sent % LINKS].send_logs([logs[sent // LINKS % 500]])
             sent += 1
         await asyncio.sleep(TICK_S)
-    await asyncio.sleep(0.6)
-    acked = sum(link.acked for link in links)
-    for link in links:
-        link.close()
-    return acked, waits
+    return sent
 
 
-def _watch(link: LoadLink, waits: list[float]):  # type: ignore[no-untyped-def]
+def _watch(link: LoadLink, waits: list[float]) -> Callable[[int, int], None]:
     def acked(first: int, last: int) -> None:
         now = time.perf_counter()
         waits.extend(now - link.sent_at.pop(seq) for seq in range(first, last + 1))
@@ -57,19 +81,24 @@ def _watch(link: LoadLink, waits: list[float]):  # type: ignore[no-untyped-def]
 
 def main() -> None:
     """Measure and report."""
+    many_files()
+    with running() as echo:
+        ceiling = uvloop.run(_run(echo.url, ["echo"] * LINKS, echo.pid))
     with tempfile.TemporaryDirectory() as folder, CommanderProcess(Path(folder)) as commander:
-        before, started = cpu_seconds(commander.pid), time.perf_counter()
-        acked, waits = uvloop.run(_run(commander))
-        share = (cpu_seconds(commander.pid) - before) / (time.perf_counter() - started)
-        health = commander.api("GET", "/api/health")
+        tokens = [token for _, token in commander.add_rigs([f"rig-{i:04d}" for i in range(LINKS)])]
+        load = uvloop.run(_run(commander.url, tokens, commander.pid))
+        health = commander.api("GET", f"/api/health?seconds={SECONDS}")
     assert isinstance(health, dict)
     report(
         Figure(
             f"event-loop lag at {LOGS_PER_S:,} logs/s from {LINKS:,} links",
-            f"p99 {health['loop_lag_p99_ms']:.1f} ms",
+            f"p99 {health['loop_lag_p99_ms']:.0f} ms",
+            ratio=ceiling.cpu_s / load.cpu_s,
+            ceiling=f"an echo server's CPU time, {ceiling.cpu_us_per_log:.0f} µs a log; here {load.cpu_us_per_log:.0f}",
             target="p99 ≤ 50 ms",
-            notes=f"{acked:,} logs durable; acknowledged p50 {percentile(waits, 0.5) * 1000:.0f} ms, "
-            f"p99 {percentile(waits, 0.99) * 1000:.0f} ms (≤ 400 ms); CPU {share:.0%} of a core",
+            notes=f"{load.acked:,} logs durable; acknowledged p50 {percentile(load.waits, 0.5) * 1000:.0f} ms, p99 "
+            f"{percentile(load.waits, 0.99) * 1000:.0f} ms after they were sent (must hold: ≤ 400 ms); longest pause "
+            f"by the garbage collector {health['longest_gc_pause_ms']:.0f} ms",
         )
     )
 
