@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
+
 from msgspec import Struct
 
 from rigfarm.commander.playbooks.model import SLOTS, PlaybookContent, Slot
@@ -26,10 +28,29 @@ def differences(before: PlaybookContent | None, after: PlaybookContent) -> list[
         return []
     old, new = _lines(before), _lines(after)
     return [
-        Difference(what, old.get(what, ""), new.get(what, ""))
+        Difference(what, *_shortened(what, old.get(what, ""), new.get(what, "")))
         for what in dict.fromkeys([*old, *new])
         if old.get(what, "") != new.get(what, "")
     ]
+
+
+def _shortened(what: str, before: str, after: str) -> tuple[str, str]:
+    """Of a long template only what is otherwise, with the option that it belongs to."""
+    if what != "Template":
+        return before, after
+    old, new = before.split(" "), after.split(" ")
+    gone: list[str] = []
+    come: list[str] = []
+    for how, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if how != "equal":
+            gone += old[_option(old, i1) : i2] if i2 > i1 else []
+            come += new[_option(new, j1) : j2] if j2 > j1 else []
+    return " ".join(gone), " ".join(come)
+
+
+def _option(words: list[str], at: int) -> int:
+    """Where a value's option stands: `-t 4` reads better than `4`."""
+    return at - 1 if at and not words[at].startswith("-") and words[at - 1].startswith("-") else at
 
 
 def _lines(content: PlaybookContent) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from rigfarm.commander.live.session import Changes
 from rigfarm.commander.playbooks import broadcasts
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.consoles import Consoles, Screen
+from rigfarm.commander.playbooks.plan import EFFECT
 from rigfarm.commander.playbooks.view import rig_row
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.web.answers import done
@@ -45,10 +47,8 @@ async def choose_playbook(
 ) -> Template:
     """Every playbook, and what applying it to this rig would do."""
     rig = playbooks.rigs.get(rig_id)
-    steps = [
-        (one, (await playbooks.running.plan(one.id, [rig_id])).steps[0])
-        for one in playbooks.listed()
-    ]  # fmt: skip
+    steps = [(one, (await playbooks.running.plan(one.id, [rig_id])).steps[0]) for one in playbooks.listed()]
+    steps.sort(key=lambda step: EFFECT[step[1].action])
     return render(request, "playbook_choose.html", active="rigs", hx=is_htmx(request.scope), rig=rig, steps=steps)
 
 
@@ -118,7 +118,7 @@ def _console_head(playbooks: PlaybookBook, rig_id: int, playbook_id: int) -> dic
     assignment = playbooks.assignments.get(rig_id, playbook_id)
     if assignment is None:
         raise Absent("This rig does not have this playbook (any more).")
-    return {"row": rig_row(assignment, playbooks, 0)}
+    return {"row": rig_row(assignment, playbooks, time.time_ns() // 1_000_000)}
 
 
 class LiveConsole:

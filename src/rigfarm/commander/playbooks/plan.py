@@ -7,10 +7,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Action", "Plan", "Replaced", "Step"]
+__all__ = ["EFFECT", "Action", "Plan", "Replaced", "Step"]
 
 Action = Literal["start", "change", "nothing", "refused"]
-_EFFECT: dict[Action, int] = {"start": 0, "change": 0, "refused": 1, "nothing": 2}
+EFFECT: dict[Action, int] = {"start": 0, "change": 0, "refused": 1, "nothing": 2}
+"""What an operator wants to see first."""
 
 
 class Replaced(Struct, frozen=True):
@@ -44,7 +45,7 @@ class Plan(Struct, frozen=True):
     @property
     def by_effect(self) -> list[Step]:
         """The rigs that something happens to come first, then those that cannot run it."""
-        return sorted(self.steps, key=lambda step: _EFFECT[step.action])
+        return sorted(self.steps, key=lambda step: EFFECT[step.action])
 
     @property
     def counts(self) -> Counter[str]:

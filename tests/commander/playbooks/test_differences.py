@@ -1,0 +1,48 @@
+"""What a revision changed, in few words."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from rigfarm.commander.playbooks.diff import Difference, differences
+from rigfarm.commander.playbooks.model import PlaybookContent, SoftwareRef, WorkloadPlan
+
+CONTENT = PlaybookContent(
+    "XMR",
+    SoftwareRef(1, "XMRig", "6.22.2", "xmrig", ""),
+    "-o $CPU_POOL\n-u $CPU_WALLET -t 4",
+    [WorkloadPlan("cpu", "XMR")],
+)
+
+
+def test_a_first_revision_changed_nothing() -> None:
+    assert differences(None, CONTENT) == []
+    assert differences(CONTENT, CONTENT) == []
+
+
+def test_what_changed_is_named() -> None:
+    after = replace(CONTENT, name="Monero", nice=5, devices=["0000:01:00.0"])
+    assert differences(CONTENT, after) == [
+        Difference("Name", "XMR", "Monero"),
+        Difference("Devices", "all", "0000:01:00.0"),
+        Difference("Niceness", "", "5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "gone", "come"),
+    [
+        ("-o $CPU_POOL -u $CPU_WALLET -t 4 --donate-level 1", "", "--donate-level 1"),
+        ("-o $CPU_POOL -u $CPU_WALLET", "-t 4", ""),
+        ("-o $CPU_POOL -u $CPU_WALLET -t 8", "-t 4", "-t 8"),
+        ("-u $CPU_WALLET -t 4", "-o $CPU_POOL", ""),
+        ("run -o $CPU_POOL -u $CPU_WALLET -t 4", "", "run"),
+    ],
+)
+def test_of_a_template_only_what_is_otherwise(template: str, gone: str, come: str) -> None:
+    assert differences(CONTENT, replace(CONTENT, template=template)) == [Difference("Template", gone, come)]
+
+
+def test_other_line_breaks_are_no_difference() -> None:
+    assert differences(CONTENT, replace(CONTENT, template=CONTENT.template.replace("\n", " "))) == []
