@@ -12,10 +12,11 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Anchor", "Clock", "boot_id", "boottime_ms", "wall_ms"]
+__all__ = ["Anchor", "Clock", "Correction", "boot_id", "boottime_ms", "wall_ms"]
 
 
 def boottime_ms() -> int:
@@ -49,6 +50,21 @@ class Anchor(msgspec.Struct, frozen=True):
     """By how much the Commander's clock was ahead of the machine's."""
     last_ms: int = 0
     """The latest stamp given to any rig."""
+    final_ms: int | None = None
+    """The latest of those that no Welcome will correct; absent: the same."""
+    first_ms: int | None = None
+    """The first and the last stamp of this epoch, while it is not known."""
+    here_ms: int | None = None
+
+
+class Correction(NamedTuple):
+    """What a Welcome tells of a stretch of time that was stamped by an estimate."""
+
+    epoch: int
+    delta_ms: int
+    """To be added to all its stamps."""
+    before_ms: int
+    """Its first stamp, corrected (now, without one): earlier epochs that never became known lie before it."""
 
 
 class Clock:
@@ -65,18 +81,26 @@ class Clock:
         self._carrier = carrier
         self._wall = wall
         self._boot = boot_id() if boot is None else boot
-        self._ahead = anchor.ahead_ms if anchor is not None else 0
-        self._floor = anchor.last_ms if anchor is not None else 0
+        anchor = anchor or Anchor("", 0, 0)
+        self._ahead = anchor.ahead_ms
+        self._last = anchor.last_ms
         """Nothing is stamped at or before this."""
+        self._final = anchor.last_ms if anchor.final_ms is None else anchor.final_ms
+        """Nothing is corrected to a time at or before this. (Epochs before this one that nobody ever knew the time of
+        may have later stamps; they are corrected together with it, to lie before it.)"""
         self._latest: dict[str, int] = {}
         self._first: int | None = None
-        """The first stamp of an epoch that is not known yet."""
-        if anchor is not None and anchor.boot == self._boot and self._boot:
+        """The first stamp of an epoch that is not known yet, and the last one of lives before this one."""
+        self._here: int | None = None
+        if anchor.boot == self._boot and self._boot:
             self._base = anchor.now_ms - anchor.boottime_ms
             self.epoch = anchor.epoch
+            self._first, self._here = anchor.first_ms, anchor.here_ms
         else:
-            self._floor = max(self._floor, anchor.now_ms if anchor is not None else 0)
-            self._base = max(wall() + self._ahead, self._floor + 1) - carrier()
+            self._last = max(self._last, anchor.now_ms)
+            if not anchor.epoch:
+                self._final = self._last
+            self._base = max(wall() + self._ahead, self._last + 1) - carrier()
             self.epoch = secrets.randbits(31) | 1
 
     @property
@@ -91,9 +115,9 @@ class Clock:
 
     def now_ms(self, token: str) -> int:
         """A stamp for a log of this rig, later than its last one."""
-        stamp = max(self.time_ms, self._latest.get(token, self._floor) + 1)
+        stamp = max(self.time_ms, self._latest.get(token, self._last) + 1)
         self._latest[token] = stamp
-        if self._first is None:
+        if self._first is None and not self.known:
             self._first = stamp
         return stamp
 
@@ -101,24 +125,29 @@ class Clock:
         """Nothing more will be stamped for this rig."""
         self._latest.pop(token, None)
 
-    def told(self, commander_ms: int, *, age_ms: int = 0) -> tuple[int, int] | None:
-        """The Commander told its time, `age_ms` ago.
-
-        Returns (epoch, ms to add to all its stamps) when until now the time was an estimate.
-        """
-        base = commander_ms + age_ms - self._carrier()
-        self._ahead = commander_ms + age_ms - self._wall()
+    def told(self, commander_ms: int, *, age_ms: int = 0) -> Correction | None:
+        """The Commander told its time, `age_ms` ago; what to correct when until now the time was an estimate."""
+        now_ms = commander_ms + age_ms
+        base = now_ms - self._carrier()
+        self._ahead = now_ms - self._wall()
         delta, self._base = base - self._base, base
         if self.known:
             return None
         if self._first is not None:
-            delta = max(delta, self._floor + 1 - self._first)
+            delta = max(delta, self._final + 1 - self._first)
+        before = now_ms if self._first is None else self._first + delta
         self._latest = {token: stamp + delta for token, stamp in self._latest.items()}
+        self._last = self._final if self._here is None else self._here + delta
+        self._first = self._here = None
         epoch, self.epoch = self.epoch, 0
-        return epoch, delta
+        return Correction(epoch, delta, before)
 
     def anchor(self) -> Anchor:
         """To be kept, and given to the next start."""
         carrier = self._carrier()
-        last = max(self._latest.values(), default=self._floor)
-        return Anchor(self._boot, carrier, self._base + carrier, self.epoch, self._ahead, last)
+        now_ms = self._base + carrier
+        last = max((self._last, *self._latest.values()))
+        if self.known:
+            return Anchor(self._boot, carrier, now_ms, 0, self._ahead, last)
+        here = max(self._latest.values(), default=self._here)
+        return Anchor(self._boot, carrier, now_ms, self.epoch, self._ahead, last, self._final, self._first, here)

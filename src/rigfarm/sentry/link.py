@@ -271,7 +271,7 @@ class Link:
             return
         corrected = self._clock.told(welcome.now_ms, age_ms=int(seconds * 500))
         if corrected is not None:
-            await self._spool.shift(*corrected)
+            await self._spool.shift(corrected)
         self._events.on_clock()
 
     async def _greeted(self, socket: ClientConnection, spool: bytes, tokens: list[str], welcome: Welcome) -> None:

@@ -21,6 +21,7 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
+from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool_db import STORAGE_ERRORS, in_words
 from rigfarm.sentry.spool_file import SpoolFile
@@ -296,11 +297,12 @@ class Spool:
 
     # Facts
 
-    async def shift(self, epoch: int, delta_ms: int) -> None:
-        """The logs of this stretch of time are `delta_ms` early."""
-        self._shifts[epoch] = delta_ms
-        await self._try(lambda file: file.shift(epoch, delta_ms))
-        self._shifts = {**self._facts.meta.shifts, epoch: delta_ms}
+    async def shift(self, correction: Correction) -> None:
+        """What became known of a stretch of time, and with it of those before."""
+        known = {correction.epoch: correction.delta_ms}
+        self._shifts |= known
+        await self._try(lambda file: file.shift(correction))
+        self._shifts = self._facts.meta.shifts | known
 
     async def renew(self) -> None:
         """Take a new identity: the Commander has seen numbers that this spool does not remember giving out."""

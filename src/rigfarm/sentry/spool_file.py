@@ -16,6 +16,7 @@ from typing import TypeVar
 import structlog
 
 from rigfarm.sentry import spool_aside
+from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool_db import PAGE_BYTES, DamagedError, check_tables, connect, create_tables, is_damage
 from rigfarm.sentry.spool_meta import GapBook, Meta, read_meta, write_meta
@@ -303,12 +304,12 @@ class SpoolFile:
 
         self._guarded(work)
 
-    def shift(self, epoch: int, delta_ms: int) -> None:
-        """The logs of this stretch of time are `delta_ms` early (late, if negative)."""
+    def shift(self, correction: Correction) -> None:
+        """What became known of a stretch of time, and with it of those before."""
 
         def work() -> None:
             with self._transaction():
-                self.meta.shift(epoch, delta_ms)
+                self.meta.shift(correction)
 
         self._guarded(work)
 

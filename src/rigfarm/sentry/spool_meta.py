@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool_record import DROPS, GAP, META, Record, from_row, pack
 
@@ -53,14 +54,12 @@ class Meta(msgspec.Struct):
         first, last = self.epochs.get(epoch, (t, t))
         self.epochs[epoch] = (min(first, t), max(last, t))
 
-    def shift(self, epoch: int, delta_ms: int) -> None:
-        """This stretch became known; earlier ones that never did must at least lie before it."""
-        self.shifts[epoch] = delta_ms
-        if epoch not in self.epochs:
-            return
-        bound = self.epochs[epoch][0] + delta_ms
+    def shift(self, correction: Correction) -> None:
+        """A stretch became known; earlier ones that never did must at least lie before it."""
+        self.shifts[correction.epoch] = correction.delta_ms
+        bound = correction.before_ms
         order = list(self.epochs)
-        for older in reversed(order[: order.index(epoch)]):
+        for older in reversed(order[: order.index(correction.epoch)] if correction.epoch in order else order):
             first, last = self.epochs[older]
             if older not in self.shifts:
                 self.shifts[older] = min(0, bound - 1 - last)
