@@ -90,6 +90,7 @@ def revoke(context: click.Context, name: str) -> None:
 
 
 def _settings(context: click.Context) -> Settings:
+    from rigfarm.commander.environment import forget_variables
     from rigfarm.commander.settings import SettingsError, load_settings, make_private_folder, unknown_variables
 
     config, options = context.find_root().obj if context.obj is None else context.obj
@@ -100,9 +101,7 @@ def _settings(context: click.Context) -> Settings:
         _fail(error)
     for hint in unknown_variables():
         click.echo(hint, err=True)
-    # What this process starts later has no business with them.
-    for name in ("RIGFARM_PASSWORD", "RIGFARM_PASSWORD_HASH", "RIGFARM_DATABASE_URL"):
-        os.environ.pop(name, None)
+    forget_variables(("RIGFARM_PASSWORD", "RIGFARM_PASSWORD_HASH", "RIGFARM_DATABASE_URL"))
     return settings
 
 

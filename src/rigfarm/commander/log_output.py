@@ -36,8 +36,8 @@ def configure_log(level: str, form: Literal["text", "json"], stream: TextIO | No
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processors=[_of_library, render])
     )
-    floor = _LEVELS[level] if level == "debug" else max(_LEVELS[level], logging.WARNING)
-    logging.basicConfig(level=floor, handlers=[handler], force=True)
+    # Never less than warnings: at "debug" libraries write down what they handle, session cookies and tokens included.
+    logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[handler], force=True)
 
 
 def _of_library(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

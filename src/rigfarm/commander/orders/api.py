@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.orders.book import OrderBook
-from rigfarm.commander.orders.model import RigOrder, title
+from rigfarm.commander.orders.model import RigOrder, title, without_secrets
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.selection import RigSelection
 from rigfarm.wire.orders import Order, OrderState
@@ -49,7 +49,7 @@ def order_answer(order: RigOrder) -> OrderAnswer:
         id=order.id,
         batch=order.batch,
         rig_id=order.rig_id,
-        order=order.order,
+        order=without_secrets(order.order),
         title=title(order.order),
         state=order.state,
         detail=order.detail,

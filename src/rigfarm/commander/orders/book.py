@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from rigfarm.commander.live import Hub
 from rigfarm.commander.orders import broadcasts, store
-from rigfarm.commander.orders.model import RigOrder, word
+from rigfarm.commander.orders.model import RigOrder, hides_secrets, word
 from rigfarm.commander.orders.rules import check, why_not
 from rigfarm.commander.orders.writer import OrderWriter
 from rigfarm.commander.refusals import Absent, Conflict, Invalid
@@ -36,6 +36,9 @@ TICK_S = 1.0
 LISTED = 100
 MAX_OPEN_PER_RIG = 20
 MAX_DETAIL = 600
+_FORGOTTEN = (
+    "The Commander was restarted before the rig was told, and keeps no password of a pool: give the order again."
+)
 
 log = structlog.get_logger()
 
@@ -59,8 +62,11 @@ class OrderBook:
         async with self._storage.read() as tx:
             found = await store.load_open(tx)
         for order in found:
-            if order.rig_id in self._rigs.rigs:
-                self._keep(order)
+            if order.rig_id not in self._rigs.rigs:
+                continue
+            self._keep(order)
+            if order.sent_at is None and hides_secrets(order.order):
+                await self._finish(order, "failed", _FORGOTTEN)
 
     async def close(self) -> None:
         """Before the database is closed."""

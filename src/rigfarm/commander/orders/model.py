@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rigfarm.wire.orders import (
     Locate,
@@ -18,7 +19,7 @@ from rigfarm.wire.orders import (
     ShutDown,
 )
 
-__all__ = ["DANGEROUS", "ENDED", "RigOrder", "title", "word"]
+__all__ = ["DANGEROUS", "ENDED", "RigOrder", "hides_secrets", "title", "without_secrets", "word"]
 
 ENDED: frozenset[OrderState] = frozenset(("done", "refused", "failed"))
 DANGEROUS = (Restart, Pause, PowerLimit, SetPools, RestartMiner, Reboot, ShutDown)
@@ -50,6 +51,18 @@ def word(order: Order) -> str:
     return str(order.__struct_config__.tag)
 
 
+def without_secrets(order: Order) -> Order:
+    """As it is kept and shown: a pool's password is told to the rig, and to nobody else."""
+    if not isinstance(order, SetPools):
+        return order
+    return SetPools([pool if pool.password in _NO_SECRET else replace(pool, password=_HIDDEN) for pool in order.pools])
+
+
+def hides_secrets(order: Order) -> bool:
+    """Whether it is one of which only that is known: it can be told to no rig any more."""
+    return isinstance(order, SetPools) and any(pool.password == _HIDDEN for pool in order.pools)
+
+
 def title(order: Order) -> str:
     """What it is called on buttons and in lists."""
     if isinstance(order, Locate):
@@ -60,6 +73,9 @@ def title(order: Order) -> str:
         return f"Set {len(order.pools)} pools"
     return _TITLES[type(order)]
 
+
+_HIDDEN = "…"
+_NO_SECRET = ("", "x")
 
 _TITLES: dict[type, str] = {
     Restart: "Restart",

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rigfarm.commander.orders.model import ENDED, RigOrder
+from rigfarm.commander.orders.model import ENDED, RigOrder, without_secrets
 from rigfarm.commander.orders.tables import orders
 from rigfarm.wire.orders import Order
 
@@ -24,7 +24,7 @@ async def insert_orders(tx: AsyncConnection, new: Sequence[RigOrder]) -> None:
             "id": one.id,
             "batch": one.batch,
             "rig_id": one.rig_id,
-            "body": msgspec.json.encode(one.order).decode(),
+            "body": msgspec.json.encode(without_secrets(one.order)).decode(),
             "state": one.state,
             "detail": one.detail,
             "created_at": one.created_at,
