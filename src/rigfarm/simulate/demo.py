@@ -14,6 +14,7 @@ from pathlib import Path
 from rigfarm.sentry import logging
 from rigfarm.simulate.asic_lan import NETWORK, UNLISTED, AsicLan
 from rigfarm.simulate.commander import CommanderProcess, free_port
+from rigfarm.simulate.demo_playbooks import give_playbooks
 from rigfarm.simulate.farm import SimulatedFarm, this_machine
 
 __all__ = ["main"]
@@ -61,6 +62,7 @@ async def _live(
     names = [platform.node() or "this-machine", *(f"rig-{number:02}" for number in range(1, rigs + 2))]
     made = await asyncio.to_thread(commander.add_rigs, names)
     tokens = [token for _, token in made]
+    await asyncio.to_thread(give_playbooks, commander, made[0][0])
     made = await asyncio.to_thread(commander.add_rigs, lan.names, "asic")
     asic_tokens = [token for _, token in made]
     # The last rig has no Sentry: it shows what a rig looks like that waits for its first signal.

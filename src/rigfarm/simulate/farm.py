@@ -17,6 +17,7 @@ from rigfarm.sentry.miners import adapters, read
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
 from rigfarm.sentry.rig.part import RigPart
 from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.tokens import TokenStore
 from rigfarm.simulate.miners.model import Model
 from rigfarm.simulate.miners.program import programs
 from rigfarm.simulate.miners.server import FakeMiner
@@ -173,14 +174,13 @@ def _say_why_it_ended(task: asyncio.Task[None]) -> None:
 
 @contextlib.asynccontextmanager
 async def this_machine(commander: str, token: str, folder: Path) -> AsyncIterator[None]:
-    """This very machine as a rig, with its real sensors."""
-    from rigfarm.sentry.sensors import Sensors
+    """This very machine as a rig, with its real sensors, and whatever playbooks it is given."""
+    from rigfarm.sentry.this_machine import ThisMachine
 
-    async def nothing_to_ask(source: WorkloadSource) -> MinerReading:
-        return MinerReading()
-
-    part = RigPart(token, lambda _: None, Sensors(known_path=folder / "gpus.json"), list, nothing_to_ask)
-    agent = Agent(Settings(data_dir=folder, commander=commander, ui="off"), [part])
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    TokenStore(folder).save(token)
+    settings = Settings(data_dir=folder, commander=commander, ui="off")
+    agent = Agent(settings, [ThisMachine(settings)])
     task = asyncio.create_task(agent.run(), name="this machine")
     try:
         yield
