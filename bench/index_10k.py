@@ -17,6 +17,7 @@ from bench.farm import linked
 from bench.report import Figure, cpu_seconds, percentile, report
 from bench.web import PageLoader, login
 from rigfarm.commander.app import _templates
+from rigfarm.commander.channels import Kind
 from rigfarm.commander.health import calm_garbage_collector
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Journal, RecentRows
@@ -27,6 +28,7 @@ from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.rigs.sorting import SORT_KEYS
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.shell import Shell
+from rigfarm.simulate.asic_load import an_asic_log, asic_specs
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log
 
@@ -36,17 +38,20 @@ ROUNDS = 3
 OVERVIEWS = 50
 
 
-def _farm() -> tuple[Shown, RigList]:
+def _farm(kind: Kind) -> tuple[Shown, RigList]:
     hub = Hub()
     stats = OperationalStats(hub, 10.0)
     book = RigBook(None, hub)  # type: ignore[arg-type]
     now = time.time_ns() // 1_000_000
     coins = ("KAS", "ETC", "RVN", "XMR", "ERG")
+    log = an_asic_log if kind == "asic" else a_log
     for rig_id in range(1, RIGS + 1):
-        book._put(Rig(rig_id, f"rig-{rig_id:05d}", "cpu-gpu", now, first_seen_at=now), rig_id.to_bytes(32, "big"))
-        stats.add(rig_id, "cpu-gpu")
+        specs = asic_specs(rig_id) if kind == "asic" else None
+        rig = Rig(rig_id, f"rig-{rig_id:05d}", kind, now, first_seen_at=now, specs=specs)
+        book._put(rig, rig_id.to_bytes(32, "big"))
+        stats.add(rig_id, kind)
         stats.link_up(rig_id)
-        stats.receive(rig_id, a_log(rig_id, now, coin=coins[rig_id % 5]))
+        stats.receive(rig_id, log(rig_id, now, coin=coins[rig_id % 5]))
     rig_list = RigList(book, stats)
     environment = _templates()
     environment.globals["shell"] = Shell
@@ -87,16 +92,16 @@ class _Times:
         )
 
 
-def _in_own_code() -> _Times:
-    shown, rig_list = _farm()
-    _page(shown.templates, "rigs_index.html", shown.index(IndexQuery.parse("cpu-gpu", {}))[0])
+def _in_own_code(kind: Kind) -> _Times:
+    shown, rig_list = _farm(kind)
+    _page(shown.templates, "rigs_index.html", shown.index(IndexQuery.parse(kind, {}))[0])
     calm_garbage_collector()
     times = _Times()
     for _ in range(ROUNDS):
         for query in _queries():
             rig_list._orders.clear()
             started = time.perf_counter()
-            page, _selection = shown.index(IndexQuery.parse("cpu-gpu", query))
+            page, _selection = shown.index(IndexQuery.parse(kind, query))
             _page(shown.templates, "rigs_index.html", page)
             times.index.setdefault(urlencode(query), []).append((time.perf_counter() - started) * 1000)
     for _ in range(OVERVIEWS):
@@ -130,15 +135,17 @@ def _as_a_browser() -> tuple[_Times, float]:
 
 def main() -> None:
     """Measure and report."""
-    own, (browser, share) = _in_own_code(), _as_a_browser()
-    report(
-        Figure(
-            f"index of {RIGS:,} rigs, every sort and filter, in the Commander's code",
-            own.told(),
-            target="p99 ≤ 60 ms",
-            notes=own.notes(),
+    asics = _in_own_code("asic")
+    own, (browser, share) = _in_own_code("cpu-gpu"), _as_a_browser()
+    for nouns, times in (("ASICs", asics), ("rigs", own)):
+        report(
+            Figure(
+                f"index of {RIGS:,} {nouns}, every sort and filter, in the Commander's code",
+                times.told(),
+                target="p99 ≤ 60 ms",
+                notes=times.notes(),
+            )
         )
-    )
     report(
         Figure(
             f"index of {RIGS:,} rigs that report every {EVERY_S:.0f} s, over HTTP, compressed",

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from rigfarm.commander.rigs.asic import Alive, boards_of, chips_of
 from rigfarm.commander.rigs.condition import Condition
+from rigfarm.commander.rigs.marks import hottest
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.sorting import SORT_KEYS
 from rigfarm.commander.rigs.view import CoinUnits, detail_page, row
@@ -148,6 +149,23 @@ def test_an_asic_that_is_away_keeps_what_it_is_and_loses_its_numbers() -> None:
 def test_the_first_complaint_stands_in_the_row_and_more_are_counted() -> None:
     found = cells(messages=["x" * 300, "second", "third"])
     assert (len(found.message), found.more_messages) == (90, 2)
+
+
+@pytest.mark.parametrize(
+    ("column", "most"),
+    [
+        ([60.0, 70.0, 65.0], 70.0),
+        ([nan, 70.0, 65.0], 70.0),
+        ([60.0, nan, 65.0], 65.0),
+        ([60.0, 511.0], 60.0),
+        ([None, 60.0], 60.0),
+        ([-300.0], None),
+        ([nan], None),
+        ([], None),
+    ],
+)
+def test_the_hottest_is_the_hottest_that_can_be(column: list[float | None], most: float | None) -> None:
+    assert hottest(column) == most
 
 
 def test_a_row_of_each_kind_has_its_own_cells() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rigfarm.wire.log import OperationalLog, Pool
@@ -32,14 +33,15 @@ class Alive(NamedTuple):
 
 def boards_of(specs: Specs | None, log: OperationalLog) -> Alive | None:
     """Hashboards; None when the log tells of none."""
-    devices = log.devices
-    rows = [row for row, kind in enumerate(devices.kinds) if kind == "hashboard"]
-    promised = _sane(specs.hashboards_expected if specs is not None else None, MOST_BOARDS)
-    if not rows:
+    kinds, missing = log.devices.kinds, log.devices.missing
+    boards = kinds.count("hashboard")
+    if not boards:
         return None
-    told = len(devices.missing) == len(devices.kinds)
-    alive = sum(not devices.missing[row] for row in rows) if told else len(rows)
-    return Alive(alive, max(promised or 0, len(rows)))
+    gone = 0
+    if True in missing and len(missing) == len(kinds):
+        gone = sum(is_gone and kind == "hashboard" for is_gone, kind in zip(missing, kinds, strict=True))
+    promised = _sane(specs.hashboards_expected if specs is not None else None, MOST_BOARDS)
+    return Alive(boards - gone, max(promised or 0, boards))
 
 
 def chips_of(specs: Specs | None, log: OperationalLog) -> Alive | None:
@@ -48,19 +50,23 @@ def chips_of(specs: Specs | None, log: OperationalLog) -> Alive | None:
     devices = log.devices
     if len(devices.chips) != len(devices.kinds):
         return None
-    known = [chips for chips in (_sane(chips, MOST_CHIPS) for chips in devices.chips) if chips is not None]
-    if not known:
+    alive = _total(devices.chips)
+    if alive is None:
         return None
-    alive = sum(known)
     promised = _sane(specs.chips_expected if specs is not None else None, MOST_CHIPS)
-    told = sum(_sane(chips, MOST_CHIPS) or 0 for chips in devices.chips_expected)
-    expected = max(promised or 0, told)
+    expected = max(promised or 0, _total(devices.chips_expected) or 0)
     return Alive(alive, max(expected, alive) if expected else None)
 
 
 def active_pool(log: OperationalLog) -> Pool | None:
     """The pool it mines to, or would."""
     return next((one for one in log.pools if one.active), log.pools[0] if log.pools else None)
+
+
+def _total(column: Sequence[int | None]) -> int | None:
+    """Of what is known and can be; None when nothing is."""
+    known = [number for number in column if number is not None and 0 <= number <= MOST_CHIPS]
+    return sum(known) if known else None
 
 
 def _sane(number: int | None, most: int) -> int | None:

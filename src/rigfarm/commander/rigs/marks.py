@@ -5,11 +5,12 @@ Data, so that alerts can make them settings. Temperatures °C, ratios 0..1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from rigfarm.wire.log import DeviceKind
 
-__all__ = ["BAD", "CHIP", "CORE", "MEMORY", "REJECTS", "SHORTFALL", "WARN", "WELL", "Mark", "plausible"]
+__all__ = ["BAD", "CHIP", "CORE", "MEMORY", "REJECTS", "SHORTFALL", "WARN", "WELL", "Mark", "hottest", "plausible"]
 
 WELL: Final = 0
 WARN: Final = 1
@@ -47,3 +48,15 @@ SHORTFALL: Final = Mark(0.10, 0.30)
 def plausible(celsius: float | None) -> float | None:
     """A temperature that a working sensor could mean; anything else is unknown."""
     return celsius if celsius is not None and COLDEST_C < celsius < HOTTEST_C else None
+
+
+def hottest(column: Sequence[float | None]) -> float | None:
+    """The highest plausible temperature of a column, °C: asked for every rig when an index is sorted by it."""
+    if not column:
+        return None
+    if None not in column:
+        # A NaN compares with nothing: it is the maximum only where it stands first, and is seen to be none then.
+        most = max(column)  # type: ignore[type-var]
+        if plausible(most) is not None:
+            return most
+    return max((t for t in map(plausible, column) if t is not None), default=None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rigfarm.commander.names import name_key
 from rigfarm.commander.rigs.asic import boards_of, chips_of
-from rigfarm.commander.rigs.marks import plausible
+from rigfarm.commander.rigs.marks import hottest
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import RigStats
 
@@ -35,20 +35,16 @@ def _hottest(_: Rig, stats: RigStats) -> object:
     if stats.log is None:
         return None
     devices = stats.log.devices
-    columns = (devices.core_c, devices.memory_c, devices.chip_c)
-    return max((t for column in columns for t in map(plausible, column) if t is not None), default=None)
+    columns = (hottest(devices.core_c), hottest(devices.memory_c), hottest(devices.chip_c))
+    return max((celsius for celsius in columns if celsius is not None), default=None)
 
 
 def _chip(_: Rig, stats: RigStats) -> object:
     """The hottest chip, else the hottest board."""
     if stats.log is None:
         return None
-    devices = stats.log.devices
-    for column in (devices.chip_c, devices.core_c):
-        known = [t for t in map(plausible, column) if t is not None]
-        if known:
-            return max(known)
-    return None
+    chip = hottest(stats.log.devices.chip_c)
+    return hottest(stats.log.devices.core_c) if chip is None else chip
 
 
 def _alive(rig: Rig, stats: RigStats) -> object:

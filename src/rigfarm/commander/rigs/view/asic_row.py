@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from rigfarm.commander.rigs.asic import Alive, active_pool, boards_of, chips_of
-from rigfarm.commander.rigs.marks import CHIP, CORE, WARN, Mark, plausible
+from rigfarm.commander.rigs.marks import CHIP, CORE, WARN, Mark, hottest
 from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.units import UNKNOWN, Quantity, count, energy_per_hash
 from rigfarm.wire.log import DeviceKind, OperationalLog
@@ -112,10 +112,10 @@ def fan_speeds(fans: Sequence[float | None]) -> tuple[str, str]:
 
 
 def _hottest(column: Sequence[float | None], marks: Mapping[DeviceKind, Mark]) -> Degrees:
-    hottest = max((t for t in map(plausible, column) if t is not None), default=None)
-    if hottest is None:
+    celsius = hottest(column)
+    if celsius is None:
         return Degrees(UNKNOWN)
-    return Degrees(f"{hottest:.0f}", LEVELS[marks["hashboard"].level(hottest)])
+    return Degrees(f"{celsius:.0f}", LEVELS[marks["hashboard"].level(celsius)])
 
 
 def _joined(*parts: str | None) -> str:
