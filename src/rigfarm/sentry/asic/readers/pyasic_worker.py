@@ -1,7 +1,8 @@
 """The process in which pyasic lives: `python -m rigfarm.sentry.asic.readers.pyasic_worker`, one JSON object a line.
 
 pyasic knows makes nobody else knows, but it hangs on a frozen device, keeps passwords for the whole process, and costs
-70 MB: so it gets a process of its own, that can be killed, and every call a deadline. It ends when its stdin does.
+70 MB: so it gets a process of its own, that can be killed, and every call a deadline. It ends when its stdin does, and
+with its Sentry even while it hangs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 import sys
 from contextlib import suppress
 from typing import Any
@@ -18,6 +20,7 @@ import msgspec
 from rigfarm.sentry.asic.answer import BoardAnswer, DeviceAnswer, Nature, PoolAnswer
 from rigfarm.sentry.asic.model import Login
 from rigfarm.sentry.asic.readers.pyasic_wire import MAX_LINE_BYTES, NOT_INSTALLED, Answer, Request
+from rigfarm.sentry.playbooks.shim import PR_SET_PDEATHSIG, prctl
 from rigfarm.wire.orders import Locate, Order, Pause, PowerLimit, Restart, Resume
 
 __all__ = ["main"]
@@ -32,6 +35,8 @@ _Miner = Any
 
 def main() -> None:
     """Serve until stdin ends."""
+    with suppress(OSError):
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         import pyasic  # noqa: F401 - only to know that it is there
     except ImportError:
