@@ -123,6 +123,9 @@ async def test_a_form_that_is_too_large_or_broken_is_refused(farm: Served) -> No
     del browser.headers["X-CSRF-Token"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert (await browser.post("/rigs", content=b"a=" + b"x" * 11_000_000, headers=form)).status_code == 413
+    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+    refused = await browser.post("/upload", content=b"--x\r\n" + b"x" * 2_000_000, headers=multipart)
+    assert refused.status_code == 413, "it is not read into memory for a token that may be in it"
     for kind, body in (("multipart/form-data; boundary=x", b"\xff\xfe" * 100), ("multipart/form-data", b"")):
         refused = await browser.post("/upload", content=body, headers={"Content-Type": kind})
         assert refused.status_code in (400, 403)

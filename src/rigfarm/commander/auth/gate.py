@@ -11,7 +11,12 @@ from urllib.parse import quote, urlsplit
 
 from litestar import MediaType, Request
 from litestar.enums import ScopeType
-from litestar.exceptions import NotAuthorizedException, PermissionDeniedException, TooManyRequestsException
+from litestar.exceptions import (
+    HTTPException,
+    NotAuthorizedException,
+    PermissionDeniedException,
+    TooManyRequestsException,
+)
 from litestar.middleware import ASGIMiddleware
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -26,6 +31,8 @@ __all__ = ["Gate"]
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+MAX_FORM = 1 << 20
+"""Bytes of a form that is read as a whole, for its token; what is longer has it in a header."""
 
 
 class Gate(ASGIMiddleware):
@@ -146,6 +153,9 @@ async def _check_csrf(scope: Scope, receive: Receive, viewer: Viewer) -> None:
     """The token is in a header (htmx sends it with every request) or in a form's hidden field."""
     given = header(scope, b"x-csrf-token")
     if not given and header(scope, b"content-type").partition(";")[0].strip().lower() in _FORMS:
+        length = header(scope, b"content-length")
+        if not length.isdecimal() or int(length) > MAX_FORM:
+            raise HTTPException("A form this large is sent by the page's scripts only.", status_code=413)
         field = (await Request[Any, Any, Any](scope, receive).form()).get("csrf")
         given = field if isinstance(field, str) else ""
     if not csrf_matches(given, viewer.secret):
