@@ -1,4 +1,4 @@
-// Choosing rigs: all of a table at once, and a playbook for those that are selected on the index.
+// Choosing all rigs of a form at once.
 const boxes = (all) => [...all.form.elements].filter((one) => one.name === all.dataset.checkAll && one.type === "checkbox" && !one.disabled);
 
 document.addEventListener("change", (event) => {
@@ -13,18 +13,4 @@ document.addEventListener("change", (event) => {
     all.checked = some.length > 0 && some.every((one) => one.checked);
     all.indeterminate = !all.checked && some.some((one) => one.checked);
   }
-});
-
-document.addEventListener("rigfarm:selection", ({ detail: { ids } }) => {
-  const bar = document.getElementById("selection");
-  if (!bar || !location.pathname.startsWith("/rigs")) return;
-  let link = bar.querySelector("[data-apply]");
-  if (!link) {
-    link = document.createElement("a");
-    link.className = "btn";
-    link.dataset.apply = "";
-    link.textContent = "Apply a playbook …";
-    bar.append(link);
-  }
-  link.href = `/playbooks/choose?${ids.map((id) => `rig=${id}`).join("&")}`;
 });
