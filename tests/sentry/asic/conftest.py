@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from asic_helpers import LOW_PORTS, Sentry, sentry
+
+from rigfarm.simulate.asic_trial import LOW_PORTS, Sentry, sentry
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import AsyncIterator
 
 import httpx
-from asic_helpers import QUICK, until
 from page_helpers import browsing, csrf
 from toy_commander import ToyCommander
 
@@ -16,6 +15,7 @@ from rigfarm.sentry.asic.service import AsicService
 from rigfarm.sentry.lan import LanAsics
 from rigfarm.sentry.passwords import hash_password
 from rigfarm.sentry.settings import Settings
+from rigfarm.simulate.asic_trial import QUICK, until
 
 __all__ = ["PASSWORD", "Looker", "looking"]
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import structlog
-from asic_helpers import QUICK, Sentry, farm_of, sentry, until
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.model import Device, Login
-from rigfarm.sentry.asic.readers import library
 from rigfarm.simulate.asic import FakeAsic, Fault
+from rigfarm.simulate.asic_trial import QUICK, Sentry, farm_of, sentry, until
 from rigfarm.wire.codec import encode
 
 WITH_LOGIN = ["antminer-stock", "braiins", "iceriver"]
@@ -47,44 +46,6 @@ async def test_a_password_that_was_changed_later(asics: Sentry, make: str) -> No
         user = "admin" if make == "iceriver" else "root"
         await asics.service.edit(unit.device.id, Entry(ip, login=Login(user, "new")), keep_token=True)
         await asics.reading([token])
-
-
-async def test_each_login_is_seen_by_its_own_device_only(asics: Sentry) -> None:
-    """Twelve devices with twelve passwords, read, scanned and checked side by side."""
-    devices = [FakeAsic(make, username="op", password=f"pw-{make}-{i}") for make in WITH_LOGIN for i in range(4)]
-    async with farm_of(*devices) as farm:
-        tokens = [await asics.add(d.ip, login=Login("op", d.password or "")) for d in farm.devices.values()]
-        await asics.reading(tokens)
-        asics.service.start_scan(",".join(farm.devices))
-        await until(lambda: asics.service.scan and asics.service.scan.state == "done")
-        for device in devices:
-            others = {d.password for d in devices if d is not device}
-            tried = {password for _, password in device.traffic.logins}
-            assert device.password in tried
-            assert not tried & others, f"{device.make} saw the password of another"
-
-
-async def test_control_one_factory_for_all_would_show_them_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mutation: what identifies a device is kept from the one before, logins and all."""
-    kept = []
-    real = library.MinerFactory
-
-    def one_for_all() -> object:
-        if not kept:
-            kept.append(real())
-        return kept[0]
-
-    login = Login("op", "secret of the first")
-    async with farm_of(*[FakeAsic("antminer-stock", username="op", password=p) for p in (login.password, "x")]) as farm:
-        first, second = farm.devices
-        factory = real()
-        for firmware in library._FIRMWARES:
-            factory = factory.with_firmware_discovery_auth(firmware, login.username, login.password)
-        kept.append(factory)
-        monkeypatch.setattr(library, "MinerFactory", one_for_all)
-        await library.identify(first, None)
-        await library.identify(second, None)
-        assert ("op", "?") in farm[second].traffic.logins, "the second was tried with the login of the first"
 
 
 async def test_no_secret_leaves_the_sentry(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from asic_helpers import Sentry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rigfarm.sentry.asic import CsvRejected
 from rigfarm.sentry.asic.csv_import import MAX_LINES, CsvError, Entry, parse_csv
 from rigfarm.sentry.asic.model import Login
+from rigfarm.simulate.asic_trial import Sentry
 from rigfarm.wire.tokens import new_token
 
 TOKEN = new_token()

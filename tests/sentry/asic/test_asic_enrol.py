@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from asic_helpers import Sentry, farm_of, until
 
 from rigfarm.sentry.asic import enrol as enrol_module
 from rigfarm.sentry.asic.enrol import WantedRig, enrol
 from rigfarm.sentry.asic.model import InputError, Login
+from rigfarm.simulate.asic_trial import Sentry, farm_of, until
 from rigfarm.wire.tokens import is_token, new_token
 
 KEY = "re_canary-of-the-enrolment-key"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from asic_helpers import QUICK, Sentry, farm_of, sentry, until
 
 from rigfarm.sentry.asic import poller as poller_module
 from rigfarm.sentry.asic.readers import library
 from rigfarm.sentry.asic.readers.base import ReadingError
 from rigfarm.simulate.asic import Fault
+from rigfarm.simulate.asic_trial import QUICK, Sentry, farm_of, sentry, until
 
 IMPATIENT = dataclasses.replace(QUICK, reading=0.4, recognising=1.0)
 MAKES = ["antminer-stock", "luxos", "whatsminer", "braiins", "bitaxe", "epic", "iceriver"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from asic_helpers import farm_of
 
 from rigfarm.sentry.asic.interpret import AsicReading, interpret
 from rigfarm.sentry.asic.model import Device
 from rigfarm.sentry.asic.readers.base import Scope
 from rigfarm.sentry.asic.recognise import Recogniser
+from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.log import OperationalLog
 
 

@@ -6,10 +6,10 @@ import resource
 from pathlib import Path
 
 import pytest
-from asic_helpers import sentry
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.limits import raise_file_limit
+from rigfarm.simulate.asic_trial import sentry
 
 
 class Limits:

@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from asic_helpers import QUICK, farm_of, sentry, until
 
 from rigfarm.sentry.asic.checks import FACTORY_PASSWORD, WRITE_OPEN, exposures
 from rigfarm.simulate.asic import FakeAsic, Fault
+from rigfarm.simulate.asic_trial import QUICK, farm_of, sentry, until
 
 SOON = dataclasses.replace(QUICK, first_checks_within=0.05)
 FIRMWARE = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from asic_helpers import Sentry, farm_of, until
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.simulate.asic import Fault
 from rigfarm.simulate.asic.makes import luxos, makes
+from rigfarm.simulate.asic_trial import Sentry, farm_of, until
 from rigfarm.wire.orders import Locate, Order, Pause, PoolOrder, PowerLimit, Restart, Resume, SetPools
 
 POOL = PoolOrder("stratum+tcp://eu.pool.example:3333", "wallet.rig-1", "x")

@@ -7,7 +7,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from asic_helpers import QUICK
 from page_helpers import browsing, post
 from sentry_helpers import FakePart, until
 from toy_commander import ToyCommander
@@ -16,6 +15,7 @@ from rigfarm.sentry.compose import parts_of
 from rigfarm.sentry.lan import LanAsics
 from rigfarm.sentry.settings import Settings, load_settings
 from rigfarm.sentry.ui.ask import ask_status
+from rigfarm.simulate.asic_trial import QUICK
 from rigfarm.wire.tokens import new_token
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from asic_helpers import farm_of
 from page_helpers import csrf
 from page_of_asics import Looker, looking
 from sentry_helpers import until
@@ -11,6 +10,7 @@ from sentry_helpers import until
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.model import Login
 from rigfarm.sentry.settings import Settings, load_settings
+from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.tokens import new_token
 
 SECRET = "canary-of-the-login"

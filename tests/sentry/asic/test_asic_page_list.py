@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from asic_helpers import farm_of
 from page_of_asics import looking
 from sentry_helpers import until
 from toy_commander import ToyCommander
@@ -13,6 +12,7 @@ from toy_commander import ToyCommander
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.settings import Settings
 from rigfarm.simulate.asic import Fault
+from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.frames import Verdict, Verdicts
 from rigfarm.wire.tokens import new_token
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asic_helpers import farm_of
 from page_of_asics import looking
 from sentry_helpers import until
 from test_asic_enrol import KEY, toy_commander
@@ -15,6 +14,7 @@ from rigfarm.sentry.asic.pages.scan_card import names_for
 from rigfarm.sentry.asic.scan import Find
 from rigfarm.sentry.settings import Settings, load_settings
 from rigfarm.simulate.asic import FakeAsic, Fault
+from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.tokens import new_token
 
 

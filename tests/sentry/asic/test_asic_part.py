@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from asic_helpers import QUICK, Ear, Sentry, farm_of, sentry, until
 from sentry_helpers import QUICK as QUICK_LINK
 from sentry_helpers import running
 from toy_commander import ToyCommander
@@ -20,6 +19,7 @@ from rigfarm.sentry.asic import AsicPart, AsicService
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.parts import Part, Reporter
 from rigfarm.sentry.settings import Settings
+from rigfarm.simulate.asic_trial import QUICK, Ear, Sentry, farm_of, sentry, until
 from rigfarm.wire.frames import Command, CommandResult, RigBoards, RigSpecs, Verdict, Verdicts
 from rigfarm.wire.orders import Locate
 from rigfarm.wire.tokens import new_token

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from asic_helpers import QUICK, farm_of, sentry, until
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.interpret import interpret
@@ -24,6 +23,7 @@ from rigfarm.sentry.asic.readers.base import ReadingError, Refused, Scope
 from rigfarm.sentry.asic.readers.pyasic import PyasicWorker
 from rigfarm.sentry.asic.recognise import Recogniser
 from rigfarm.simulate.asic import Fault
+from rigfarm.simulate.asic_trial import QUICK, farm_of, sentry, until
 from rigfarm.wire.orders import Locate, Pause, Restart
 from rigfarm.wire.tokens import new_token
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from asic_helpers import Sentry, farm_of, until
 
 from rigfarm.sentry.asic import follow
 from rigfarm.sentry.asic.happenings import Happenings
@@ -15,6 +14,7 @@ from rigfarm.sentry.asic.neighbours import neighbours
 from rigfarm.sentry.asic.readers.base import ReadingError
 from rigfarm.sentry.asic.unit import Unit
 from rigfarm.simulate.asic import FakeAsic
+from rigfarm.simulate.asic_trial import Sentry, farm_of, until
 
 MAKES = ["antminer-stock", "luxos", "whatsminer", "braiins", "bitaxe", "epic", "iceriver"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from asic_helpers import Sentry, farm_of, until
 
 from rigfarm.sentry.asic import scan as scan_module
 from rigfarm.sentry.asic.addresses import MAX_ADDRESSES, lan_address, parse_range
 from rigfarm.sentry.asic.model import InputError
 from rigfarm.sentry.asic.scan import ScanProgress
 from rigfarm.simulate.asic import FakeAsic, FakeAsicFarm, Fault
+from rigfarm.simulate.asic_trial import Sentry, farm_of, until
 
 MAKES = ["antminer-stock", "luxos", "whatsminer", "braiins", "bitaxe", "epic", "iceriver"]
 

@@ -171,8 +171,9 @@ class Poller:
         return reader
 
     def _scope(self, unit: Unit, recognised: bool) -> Scope:
-        now = time.monotonic()
-        if now >= unit.chips_due:
+        now, device = time.monotonic(), unit.device
+        # Chip detail is told and not kept: not before the Commander, to whom it goes, has taken the token.
+        if now >= unit.chips_due and (device.token is None or device.verdict == "ok"):
             return Scope.CHIPS
         if recognised or unit.failures or now >= unit.whole_due:
             return Scope.WHOLE

@@ -26,6 +26,7 @@ class Fault(StrEnum):
     TLS = "tls"  # speaks TLS where nobody asked for it
     EMPTY = "empty"  # closes without an answer
     HOSTILE = "hostile"  # control characters, bidi overrides, markup and novels in every name
+    MANGLED = "mangled"  # something of all that, and bytes that flipped, by its dice
     NONSENSE = "nonsense"  # negative, 1e308, text or null for every number
 
 
@@ -99,6 +100,8 @@ class FakeAsic:
     """Firmware version to claim instead of the recorded one."""
     mac: str | None = None
     serial: str | None = None
+    dice: Random = field(default_factory=lambda: Random(0))
+    """What decides how answers are mangled."""
     clock: Callable[[], float] = time.monotonic
 
     paused: bool = False

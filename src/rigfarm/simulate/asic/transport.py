@@ -9,7 +9,7 @@ import struct
 
 import msgspec
 
-from rigfarm.simulate.asic.corrupt import hostile, nonsense
+from rigfarm.simulate.asic.corrupt import hostile, mangled, mangled_bytes, nonsense
 from rigfarm.simulate.asic.http import HttpAnswer, next_request
 from rigfarm.simulate.asic.makes.base import Make, error
 from rigfarm.simulate.asic.recorded import Json
@@ -21,6 +21,7 @@ _HUGE_BYTES = 256 << 20
 _HUGE_CHUNK = b'{"A":"' + b"A" * 65_000
 _TLS_ALERT = b"\x16\x03\x03\x00\x31\x02\x00\x00\x2d\x03\x03" + bytes(range(44)) + b"\x15\x03\x03\x00\x02\x02\x28"
 _DRIP_S = 0.25
+_BYTES_TOO = 0.2
 _KEEP_ALIVE_S = 5.0
 
 
@@ -77,6 +78,8 @@ class Port(asyncio.Protocol):
                 return hostile(answer)
             case Fault.NONSENSE:
                 return nonsense(answer, self.asic.number)
+            case Fault.MANGLED:
+                return mangled(answer, self.asic.dice)
         return answer
 
     def reply(self, question: str, payload: bytes, close: bool) -> None:
@@ -109,6 +112,8 @@ class Port(asyncio.Protocol):
                 self._say(payload[: len(payload) // 2], close=True)
             case Fault.EMPTY:
                 self._say(b"", close=True)
+            case Fault.MANGLED if self.asic.dice.random() < _BYTES_TOO:
+                self._say(mangled_bytes(payload, self.asic.dice), close=True)
             case _:
                 self._say(payload, close)
 

@@ -1,4 +1,4 @@
-"""What tests of the ASIC Sentry share: a farm of their own addresses, a quick pace, somebody to report to."""
+"""A trial of the ASIC Sentry: a farm of its own addresses, a quick pace, somebody to report to; for tests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from rigfarm.sentry.asic.poller import Pace
 from rigfarm.sentry.asic.recognise import Recogniser
 from rigfarm.sentry.asic.unit import Unit
 from rigfarm.simulate.asic import FakeAsic, FakeAsicFarm, can_bind_low_ports
+from rigfarm.wire.frames import Verdict
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.playbooks import PlaybookStatus
 from rigfarm.wire.specs import BoardDetail, Specs
 from rigfarm.wire.tokens import new_token
+
+__all__ = ["LOW_PORTS", "QUICK", "Ear", "Sentry", "farm_of", "network", "sentry", "until"]
 
 LOW_PORTS = can_bind_low_ports()
 QUICK = Pace(
@@ -102,9 +105,10 @@ class Sentry:
         self.ear = ear
 
     async def add(self, ip: str, name: str = "", token: str | None = None, login: Login | None = None) -> str:
-        """One more device; its token."""
+        """One more device; its token, which a Commander has found good."""
         token = token or new_token()
         await self.service.add(Entry(ip, name or None, token, login))
+        await self.part.on_verdict(token, Verdict("ok"))
         return token
 
     def unit(self, ip: str) -> Unit:

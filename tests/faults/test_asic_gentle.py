@@ -14,14 +14,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from asic_helpers import QUICK, farm_of, sentry, until
-from asic_promise import record
+from promise import record
 
 from rigfarm.sentry.asic import conversations
 from rigfarm.sentry.asic.readers import library, plan
 from rigfarm.sentry.asic.readers.base import Scope
 from rigfarm.simulate.asic import FakeAsicFarm
+from rigfarm.simulate.asic_trial import LOW_PORTS, QUICK, farm_of, sentry, until
 from rigfarm.wire.orders import Locate
+
+pytestmark = pytest.mark.skipif(not LOW_PORTS, reason="fake ASICs listen on port 80, which needs root here")
 
 SIDE_BY_SIDE = {
     "antminer-stock": 2, "bitaxe": 1, "braiins": 1, "iceriver": 1, "whatsminer": 1, "epic": 3, "luxos": 6,
