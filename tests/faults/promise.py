@@ -31,6 +31,8 @@ def record(row: int, promise: str, *, n: int, bad: int, control: str, control_ba
         "unit": unit,
         "control": control,
         "control_bad": control_bad,
+        "test": os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0],
+        "full": FULL,
     }
     print(f"\n  [{row}] {promise}: {bad} of {n} {unit}; control ({control}): {control_bad}")
     path = os.environ.get("RIGFARM_FAULTS_REPORT")
