@@ -14,6 +14,7 @@ from litestar import Litestar
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from rigfarm.commander.http_heads import BoundedHeads
 from rigfarm.commander.settings import Settings, SettingsError
 from rigfarm.commander.storage import StorageError
 
@@ -89,7 +90,7 @@ async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready:
     app = make_app()
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHeads,
         ws=_WebSocket,
         ws_max_size=MAX_FRAME,
         ws_ping_interval=PING_S,
