@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from rigfarm.sentry.lan import LanAsics
 from rigfarm.sentry.passwords import hash_password
 from rigfarm.sentry.settings import Settings
 from rigfarm.simulate.asic import FakeAsic, FakeAsicFarm, mixed
+from rigfarm.simulate.asic.makes.base import RPC_PORT
 from rigfarm.simulate.commander import free_port
 
 __all__ = ["AsicLan"]
 
-NETWORK = "127.0.2.0/24"
+NETWORKS = [f"127.0.{number}.0/24" for number in range(2, 250, 2)]
+"""The first that is free is taken, for somebody else may show a demo on this machine."""
 MIX = ("antminer-stock", "luxos", "whatsminer", "braiins", "iceriver", "bitaxe") * 3 + ("epic",)
 """The ePIC, as it was recorded, has lost a board."""
 UNLISTED = 4
@@ -35,7 +38,8 @@ class AsicLan:
     def __init__(self, count: int, folder: Path) -> None:
         devices, self.left_out = mixed(count + UNLISTED, MIX)
         """A line for people when ports below 1024 cannot be had, else empty."""
-        self._farm = FakeAsicFarm(devices, NETWORK)
+        self.network = _free_network()
+        self._farm = FakeAsicFarm(devices, self.network)
         self._folder = folder
         self._asics = LanAsics(folder)
         self.count = max(0, len(devices) - UNLISTED)
@@ -108,3 +112,15 @@ class AsicLan:
             self._farm.unplug(ip)
             await asyncio.sleep(RETURNS_AFTER_S)
             await self._farm.plug_in(ip)
+
+
+def _free_network() -> str:
+    """One whose first device could listen."""
+    for network in NETWORKS:
+        with socket.socket() as probe:
+            try:
+                probe.bind((network.replace(".0/24", ".1"), RPC_PORT))
+            except OSError:
+                continue
+        return network
+    raise OSError("No network of the loopback device is free for fake ASICs.")

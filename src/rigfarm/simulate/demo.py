@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from rigfarm.sentry import logging
-from rigfarm.simulate.asic_lan import NETWORK, UNLISTED, AsicLan
+from rigfarm.simulate.asic_lan import UNLISTED, AsicLan
 from rigfarm.simulate.commander import CommanderProcess, free_port
 from rigfarm.simulate.demo_playbooks import give_playbooks
 from rigfarm.simulate.farm import SimulatedFarm, this_machine
@@ -73,7 +73,7 @@ async def _live(
     ):
         print(f"\n    Open      {commander.url}\n    Password  {commander.password}\n", flush=True)
         print(f"    The ASICs' Sentry  {lan.url}\n    Its password       {lan.password}", flush=True)
-        print(f"    A scan of {NETWORK} finds {UNLISTED} more to enrol.\n", flush=True)
+        print(f"    A scan of {lan.network} finds {UNLISTED} more to enrol.\n", flush=True)
         await _first_numbers(commander, rigs + 1, lan.count, stop)
         print(f"Live after {time.monotonic() - began:.1f} s. Ctrl-C ends it.", flush=True)
         await stop.wait()
