@@ -174,8 +174,10 @@ def test_the_whole_life_of_a_playbook(person: Person, commander: CommanderProces
         how(maker, rig_id, "stop")
         expect(looker.locator("#runs-1 .tag")).to_have_text("stopped")
         assert alive(said(pids)) == set()
+        maker.check(f"#on-{rig_id} input[name=rigs]")
         looker.click("#runs-1 button:has-text('Start')")
         expect(maker.locator(f"#on-{rig_id} .tag")).to_have_text("mining")
+        expect(maker.locator(f"#on-{rig_id} input[name=rigs]")).to_be_checked()
         first = alive(said(pids))
         how(maker, rig_id, "restart")
         until(lambda: alive(said(pids)) and not alive(said(pids)) & first)
@@ -243,8 +245,12 @@ def test_a_rig_that_is_removed_while_it_is_away_stops_when_it_returns(
         page.click("text=Remove rig-01")
         page.click("#dialog button:has-text('Remove rig-01')")
         page.wait_for_url("**/rigs")
-        time.sleep(1)
-        assert alive(said(pids)), "it does not know yet, and mines on"
+        before = said(pids)
+        assert alive(before), "it does not know yet, and mines on"
+        sentry.kill()
+        until(lambda: not alive(before))
+        sentry.start()
+        until(lambda: alive(said(pids)) - before, within_s=30)  # by what is on its disk: no Commander is in sight
         cable.plug_in()
         until(lambda: not sentry.processes() and not alive(said(pids)), within_s=40)
 
