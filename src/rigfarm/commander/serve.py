@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 import uvloop
@@ -86,7 +87,15 @@ def serve(make_app: Callable[[], Litestar], listener: socket.socket, ready: Call
         raise wrong
 
 
+def _allow_many_connections() -> None:
+    """Every rig and every open page holds one, and many systems allow 1,024 unless asked for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready: Callable[[], None]) -> None:
+    _allow_many_connections()
     app = make_app()
     config = uvicorn.Config(
         app,

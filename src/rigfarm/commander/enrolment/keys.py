@@ -24,6 +24,8 @@ PREFIX = "re_"
 MAX_HOURS = 24 * 30
 MAX_AT_ONCE = 2_000
 MAX_SUFFIX = 10_000
+MAX_PER_KEY = 20_000
+"""Rigs that one key makes in its life: one that got into wrong hands fills no disk."""
 
 
 class EnrolmentKey(Struct):
@@ -108,6 +110,12 @@ class EnrolmentKeys:
         if not 0 < len(wanted) <= MAX_AT_ONCE:
             raise Invalid(f"Between 1 and {MAX_AT_ONCE} rigs can be enrolled at once.", field="rigs")
         async with self._changing:
+            if key.enrolled + len(wanted) > MAX_PER_KEY:
+                raise Invalid(
+                    f"An enrolment key makes at most {MAX_PER_KEY:,} rigs, this one has made {key.enrolled:,}: "
+                    "make another on the settings page.",
+                    field="rigs",
+                )
             made: list[tuple[Rig, str]] = []
             for kind in sorted({kind for _, kind in wanted}):
                 names = self._distinct([name for name, one in wanted if one == kind])
