@@ -45,7 +45,7 @@ class _Acknowledge:
     async def _send(self) -> None:
         await asyncio.sleep(ACK_EVERY_S)
         self._task = None
-        with contextlib.suppress(OSError, RuntimeError):  # the link may be gone
+        with contextlib.suppress(OSError, RuntimeError, WebSocketDisconnect):  # the link may be gone
             await self._socket.send_data(encode(Acks([(self._first, self._last)])), mode="binary")
 
 

@@ -15,11 +15,9 @@ import time
 from collections.abc import Iterator
 
 import uvloop
-from msgspec.structs import replace
 
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
-from rigfarm.wire.codec import encode
+from rigfarm.simulate.load import LoadLink, Stamped, a_log, connect
 
 __all__ = ["Farm", "connect_all", "linked", "many_files"]
 
@@ -88,10 +86,10 @@ async def _run() -> None:
 
 async def _report(link: LoadLink, number: int, every: float, due: float) -> None:
     loop = asyncio.get_running_loop()
-    pattern = a_log(number, 1, coin=COINS[number % len(COINS)])
+    log = Stamped(a_log(number, time.time_ns() // 1_000_000, coin=COINS[number % len(COINS)]))
     while True:
         await asyncio.sleep(max(due - loop.time(), 0))
-        link.send_logs([encode(replace(pattern, t=time.time_ns() // 1_000_000))])
+        link.send_logs([log.at(time.time_ns() // 1_000_000)])
         link.sent_at.clear()
         due += every
 

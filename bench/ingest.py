@@ -19,8 +19,7 @@ from bench.echo import running
 from bench.farm import connect_all
 from bench.report import Figure, cpu_seconds, percentile, report
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log
-from rigfarm.wire.codec import encode
+from rigfarm.simulate.load import LoadLink, Stamped, a_log
 
 LINKS = 200
 SECONDS = 6.0
@@ -38,15 +37,14 @@ class _Pump:
         self.under_way = 0
         self.durable = 0
         self.waits: list[float] = []
-        start = time.time_ns() // 1_000_000
-        self.logs = [encode(a_log(rig, start + i)) for i in range(200)]
-        self.position = 0
+        self.t = time.time_ns() // 1_000_000
+        self.logs = [Stamped(a_log(rig, self.t + i)) for i in range(200)]
         link.on_acks = self.acked
 
     def fill(self) -> None:
         while self.under_way < WINDOW_LOGS[self.batch]:
-            chunk = [self.logs[(self.position + i) % 200] for i in range(self.batch)]
-            self.position += self.batch
+            chunk = [self.logs[t % 200].at(t) for t in range(self.t, self.t + self.batch)]
+            self.t += self.batch
             self.link.send_logs(chunk)
             self.under_way += self.batch
 

@@ -19,8 +19,7 @@ from bench.echo import running
 from bench.farm import connect_all, many_files
 from bench.report import Figure, cpu_seconds, percentile, report
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log
-from rigfarm.wire.codec import encode
+from rigfarm.simulate.load import LoadLink, Stamped, a_log
 
 LINKS = 2_000
 LOGS_PER_S = 10_000
@@ -47,7 +46,7 @@ async def _run(url: str, tokens: list[str], pid: int) -> _Load:
     load = _Load()
     for link in links:
         link.on_acks = _watch(link, load.waits)
-    logs = [encode(a_log(0, time.time_ns() // 1_000_000 + i)) for i in range(500)]
+    logs = [Stamped(a_log(rig, time.time_ns() // 1_000_000)) for rig in range(LINKS)]
     sent = await _send(links, logs, 0, WARM_S)
     load.waits.clear()
     before = cpu_seconds(pid)
@@ -60,12 +59,13 @@ async def _run(url: str, tokens: list[str], pid: int) -> _Load:
     return load
 
 
-async def _send(links: list[LoadLink], logs: list[bytes], sent: int, seconds: float) -> int:
+async def _send(links: list[LoadLink], logs: list[Stamped], sent: int, seconds: float) -> int:
     loop = asyncio.get_running_loop()
     first, started = sent, loop.time()
     while (passed := loop.time() - started) < seconds:
         while sent - first < passed * LOGS_PER_S:
-            links[sent % LINKS].send_logs([logs[sent // LINKS % 500]])
+            rig = sent % LINKS
+            links[rig].send_logs([logs[rig].at(time.time_ns() // 1_000_000)])
             sent += 1
         await asyncio.sleep(TICK_S)
     return sent

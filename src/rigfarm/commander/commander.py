@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from jinja2 import Environment
@@ -112,10 +112,14 @@ class Commander:
         for rig in self.book.rigs.values():
             self.stats.add(rig.id, rig.kind)
         snapshot = self.journal.open()
-        self.journal.state = lambda: remembered.remember(self.stats)
+        self.journal.state = self._stats_of_this_moment
         self.journal.on_committed = self.recent.committed
         after = snapshot.journal_id if snapshot is not None else 0
         remembered.restore(self.stats, snapshot.state if snapshot is not None else b"", self.journal.rows_after(after))
+
+    def _stats_of_this_moment(self) -> Callable[[], bytes]:
+        self.links.arrivals.hand_on()
+        return remembered.remember(self.stats)
 
     def public_url(self) -> str:
         """How rigs and people reach this Commander."""

@@ -67,18 +67,13 @@ def _logs(links: Links, link: Link, frame: Logs) -> None:
         fresh = {seq - first for low, high in taken for seq in range(low, high + 1)}
         journal.duplicates += count - len(fresh)
         positions = [i for i in range(count) if i in fresh and rigs[i] is not None]
-    newest: dict[int, OperationalLog] = {}
     owners: list[int] = []
     for i in positions:
         rig_id = rigs[i]
         assert rig_id is not None
         owners.append(rig_id)
-        newest[rig_id] = parsed[i]
+        links.arrivals.add(rig_id, parsed[i])
     links.received += len(owners)
-    for rig_id, newest_log in newest.items():
-        links.stats.receive(rig_id, newest_log)
-        if links.book.rigs[rig_id].first_seen_at is None:
-            links.book.reported(rig_id)
     raws: list[EncodedLog] = [frame.logs[i] for i in positions]
     journal.add(link.spool, taken, owners, raws, (first, last), link.receipt)
 

@@ -11,6 +11,7 @@ import structlog
 
 from rigfarm import __version__
 from rigfarm.commander import channels
+from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.drops import Drops
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.turns import Turns
@@ -60,6 +61,7 @@ class Links:
         self.handlers = UpHandlers()
         self.drops = Drops()
         self.turns = Turns()
+        self.arrivals = Arrivals(book, stats)
         self.links: set[Link] = set()
         self.by_rig: dict[int, Link] = {}
         self.received = 0

@@ -1,0 +1,64 @@
+"""Of many logs of a rig in one turn of the loop the newest is what its row and the totals show."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from rigfarm.commander.channels import operation_stats_index
+from rigfarm.commander.link.arrivals import Arrivals
+from rigfarm.commander.live import Event, Hub
+from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.stats import OperationalStats
+from rigfarm.simulate.load import a_log
+
+NOW = time.time_ns() // 1_000_000
+
+
+class Farm:
+    """Two rigs that are up, and somebody who looks at their rows."""
+
+    def __init__(self) -> None:
+        hub = Hub()
+        self.stats = OperationalStats(hub, 5.0)
+        self.book = RigBook(None, hub)  # type: ignore[arg-type]
+        self.arrivals = Arrivals(self.book, self.stats)
+        self.told: list[object] = []
+        for rig_id in (1, 2):
+            self.book._put(Rig(rig_id, f"rig-{rig_id}", "cpu-gpu", NOW), rig_id.to_bytes(32, "big"))
+            self.stats.add(rig_id, "cpu-gpu")
+            self.stats.link_up(rig_id)
+        hub.subscribe(self, operation_stats_index("cpu-gpu"), {1, 2})
+
+    def deliver(self, channel: str, key: object, event: Event, payload: object) -> None:
+        self.told.append(key)
+
+    def channel_closed(self, channel: str) -> None:
+        raise AssertionError(channel)
+
+
+async def test_the_newest_counts_whatever_the_order_of_arrival() -> None:
+    farm = Farm()
+    for age in (300, 100, 200):
+        farm.arrivals.add(1, a_log(1, NOW - age))
+    farm.arrivals.add(2, a_log(2, NOW))
+    assert farm.stats.rigs[1].log is None
+    await asyncio.sleep(0)
+    log = farm.stats.rigs[1].log
+    assert log is not None
+    assert log.t == NOW - 100
+    assert farm.told == [1, 2], "each row once"
+    assert farm.book._said_first == {1, 2}
+
+
+async def test_every_turn_is_heard_and_a_rig_that_was_removed_is_no_matter() -> None:
+    farm = Farm()
+    for t in (NOW, NOW + 1, NOW + 2):
+        farm.arrivals.add(1, a_log(1, t))
+        farm.arrivals.add(3, a_log(3, t))
+        await asyncio.sleep(0)
+    assert farm.told == [1, 1, 1]
+    farm.arrivals.add(1, a_log(1, NOW + 3))
+    farm.arrivals.hand_on()
+    assert farm.told == [1, 1, 1, 1], "at once, where somebody asks for the state of this moment"
