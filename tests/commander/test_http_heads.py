@@ -10,7 +10,10 @@ import pytest
 
 from rigfarm.simulate.commander import CommanderProcess
 
-QUICK = "import rigfarm.commander.http_heads as heads; heads.WITHIN_S = 0.5"
+QUICK = """
+import rigfarm.commander.auth.gate as gate, rigfarm.commander.http_heads as heads
+heads.WITHIN_S, gate.OPEN_WITHIN_S = 0.5, 4.0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +72,12 @@ def test_a_slow_body_and_a_kept_connection_are_fine(commander: CommanderProcess)
             while b"</html>" not in answer:
                 answer += one.recv(65536)
             assert b" 401 " in answer.partition(b"\r\n")[0]
+
+
+def test_a_strangers_body_is_small_and_comes_soon(commander: CommanderProcess) -> None:
+    for size, sent, status in ((100, 10, b" 408 "), (20_000, 20_000, b" 413 ")):
+        head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{commander.port}\r\nContent-Length: {size}\r\n"
+        head += "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        with connected(commander) as one:
+            one.sendall(head.encode() + b"p" * sent)
+            assert status in one.recv(65536).partition(b"\r\n")[0]

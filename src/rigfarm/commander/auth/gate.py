@@ -6,6 +6,7 @@ Runs after routing, once per connection: cookie or key → viewer → (for what 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlsplit
 
@@ -31,6 +32,7 @@ __all__ = ["Gate"]
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+OPEN_WITHIN_S = 60.0
 MAX_FORM = 1 << 20
 """Bytes of a form that is read as a whole, for its token; what is longer has it in a header."""
 
@@ -50,6 +52,9 @@ class Gate(ASGIMiddleware):
                 return
         elif not await self._admit(scope, receive, send):
             return
+        elif _is_open(scope) and _changes(scope):
+            await _soon(next_app, scope, receive, send)
+            return
         await next_app(scope, receive, send)
 
     def viewer_of(self, scope: Scope) -> Viewer | None:
@@ -64,7 +69,7 @@ class Gate(ASGIMiddleware):
     # HTTP
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        changes = cast("str", scope.get("method")) not in _SAFE
+        changes = _changes(scope)
         if _is_open(scope):
             if changes:
                 _permit(self._auth.origins.foreign(scope))
@@ -133,6 +138,21 @@ class Gate(ASGIMiddleware):
 
 def _is_open(scope: Scope) -> bool:
     return scope["route_handler"].opt.get("open") is True
+
+
+def _changes(scope: Scope) -> bool:
+    return cast("str", scope.get("method")) not in _SAFE
+
+
+async def _soon(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """A stranger's request is answered within a time, however slowly its body comes: it is held in memory meanwhile."""
+    try:
+        async with asyncio.timeout(OPEN_WITHIN_S) as limit:
+            await app(scope, receive, send)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise HTTPException("The request took too long to arrive.", status_code=408) from None
 
 
 def _takes_keys(scope: Scope) -> bool:

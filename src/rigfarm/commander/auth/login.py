@@ -21,6 +21,9 @@ __all__ = ["login_routes"]
 
 log = structlog.get_logger()
 
+MAX_BODY = 16 << 10
+"""Bytes: strangers send it."""
+
 
 class LoginForm(Struct):
     """What the login page sends."""
@@ -41,7 +44,7 @@ async def login_page(
     return render(request, "login.html", next=safe_next(target), error="")
 
 
-@post("/login", opt={"open": True}, status_code=200, include_in_schema=False)
+@post("/login", opt={"open": True}, status_code=200, include_in_schema=False, request_max_body_size=MAX_BODY)
 async def login(request: Request[Any, Any, Any], auth: NamedDependency[Auth], data: URLEncodedBody[LoginForm]) -> Page:
     """Check the password, open a session, go where the person wanted to."""
     address = address_of(request.scope)

@@ -17,6 +17,9 @@ from rigfarm.commander.enrolment.keys import EnrolmentKeys
 
 __all__ = ["enrol"]
 
+MAX_BODY = 512 << 10
+"""Bytes: as many rigs as may be made at once, with the longest names."""
+
 
 class Wanted(Struct):
     """One rig to make."""
@@ -46,7 +49,14 @@ class EnrolAnswer(Struct):
     rigs: list[Enrolled]
 
 
-@post("/api/enrol", status_code=201, opt={"open": True}, summary="Make rigs with an enrolment key", tags=["rigs"])
+@post(
+    "/api/enrol",
+    status_code=201,
+    opt={"open": True},
+    request_max_body_size=MAX_BODY,
+    summary="Make rigs with an enrolment key",
+    tags=["rigs"],
+)
 async def enrol(
     request: Request[Any, Any, Any],
     data: JSONBody[EnrolRequest],
