@@ -64,3 +64,15 @@ NAMELESS = """() => {
   return [...bad, ...twice, ...cells, ...main, ...(heads ? [] : ['no <h1>'])];
 }"""
 """What somebody who cannot see the page would miss: controls without a name, ids that are there twice, no heading."""
+
+CUT_OFF = """() => {
+  const menus = [...document.querySelectorAll('main details.drop')];
+  for (const menu of menus) { menu.removeAttribute('name'); menu.open = true; }
+  const bad = menus.map((menu) => menu.querySelector('.drop-list')).filter((list) => {
+    const box = list.getBoundingClientRect();
+    return box.left < 0 || box.right > innerWidth;
+  }).map((list) => `cut off: ${list.outerHTML.slice(0, 90)}`);
+  for (const menu of menus) menu.open = false;
+  return bad;
+}"""
+"""Menus that would reach beyond the screen when they are opened."""

@@ -9,7 +9,7 @@ import pytest
 from living_farm import LivingFarm
 from playwright.sync_api import Page, expect
 
-from looks import NAMELESS, SMALL, UNREADABLE
+from looks import CUT_OFF, NAMELESS, SMALL, UNREADABLE
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -53,7 +53,7 @@ def test_every_page(visit: Visit, farm: LivingFarm, width: int) -> None:
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
-        found = page.evaluate(NAMELESS)
+        found = page.evaluate(NAMELESS) + page.evaluate(CUT_OFF)
         if (sideways := page.evaluate("document.documentElement.scrollWidth")) > width:
             found.append(f"scrolls sideways: {sideways}")
         if width == 390:

@@ -64,7 +64,7 @@ def farm(rigs: int = 12, asics: int = 6, waiting: int = 1, *, now_ms: int = NOW_
     chance = random.Random(7)  # noqa: S311 - pictures, not secrets
     made = Farm({}, {"cpu-gpu": Totals(), "asic": Totals()}, now_ms)
     for number in range(1, rigs + 1):
-        _add(made, number, f"rig-{number:02d}", "cpu-gpu", _rig_log(number, chance, now_ms, well))
+        _add(made, number, f"rig-{number:02d}", "cpu-gpu", _rig_log(number, chance, now_ms, well), well)
     for number in range(1, asics + 1):
         _add(made, 100_000 + number, f"asic-{number:02d}", "asic", _asic_log(number, chance, now_ms, well))
     for number in range(waiting):
@@ -72,9 +72,9 @@ def farm(rigs: int = 12, asics: int = 6, waiting: int = 1, *, now_ms: int = NOW_
     return made
 
 
-def _add(made: Farm, rig_id: int, name: str, kind: Kind, log: OperationalLog | None) -> None:
+def _add(made: Farm, rig_id: int, name: str, kind: Kind, log: OperationalLog | None, well: bool = False) -> None:
     now = made.now_ms
-    away = name == "rig-09" and len(made.rigs) < 60 and log is not None
+    away = name == "rig-09" and len(made.rigs) < 60 and log is not None and not well
     rig = Rig(
         rig_id,
         name,

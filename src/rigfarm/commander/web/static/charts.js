@@ -158,13 +158,20 @@ function build() {
     const figure = figureOf(chart);
     const plot = new uPlot(options(chart, figure), columns(chart), figure.querySelector(".chart-box"));
     caption(chart, figure, null);
+    reveal({ chart, figure });
     return { chart, figure, plot };
   });
+}
+
+// A chart of nothing but unknown values is not shown until something is known.
+function reveal({ chart, figure }) {
+  figure.hidden = !chart.series.some((one) => one.values.some((value) => value != null));
 }
 
 function redraw() {
   if (document.hidden) return;
   for (const { chart, figure, plot } of plots) {
+    reveal({ chart, figure });
     plot.setData(columns(chart));
     if (plot.cursor.idx == null) caption(chart, figure, null);
   }
