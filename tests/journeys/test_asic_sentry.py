@@ -163,7 +163,7 @@ def test_many_by_a_file_and_on_a_phone(operator: Page, fakes: list[str], tmp_pat
     begin(operator)
     file = tmp_path / "devices.csv"
     file.write_text("ip,name\n" + "".join(f"{ip},box-{n}\n" for n, ip in enumerate(fakes)))
-    operator.get_by_role("link", name="Add many").click()
+    operator.get_by_role("link", name="Add by CSV").click()
     operator.set_input_files("#file", file)
     expect(operator.locator("#csv")).to_have_value(re.compile("box-1"))
     operator.get_by_role("button", name="Add them").click()

@@ -114,6 +114,8 @@ class Table:
 
     def _row(self, live: Live, shown: DeviceView, unit: units.Unit) -> Row:
         words, tone = looks(shown.state)
+        fresh = shown.state in ("reading", "new")
+        warm = warmth("hashboard", "chip_c", shown.hottest_c) if fresh else ""
         rate = units.format_in(unit, shown.hashrate)
 
         def put(name: str, text: str, tone: str = "") -> Html:
@@ -130,13 +132,11 @@ class Table:
             detail=put("detail", shown.detail),
             rate=put("rate", rate),
             rate_unit=put("rate-unit", unit.symbol if shown.hashrate is not None else ""),
-            hottest=put(
-                "hottest", str(units.temperature(shown.hottest_c)), warmth("hashboard", "chip_c", shown.hottest_c)
-            ),
+            hottest=put("hottest", str(units.temperature(shown.hottest_c)), warm),
             boards=put("boards", *_boards(shown)),
             power=put("power", str(units.watts(shown.power_w))),
             token=put("token", *_token(shown)),
-            age=put("age", units.duration(shown.read_ago_s), "warn" if (shown.read_ago_s or 0) > 60 else ""),
+            age=put("age", units.duration(shown.read_ago_s), "" if fresh else "warn"),
         )
         return Row(str(shown.id), html)
 
@@ -169,7 +169,7 @@ def _boards(shown: DeviceView) -> tuple[str, str]:
     if shown.boards is None:
         return "–", ""
     alive, all_of_them = shown.boards
-    return f"{alive} / {all_of_them}", "bad" if alive < all_of_them else ""
+    return f"{alive} / {all_of_them}", "bad" if alive < all_of_them and shown.state == "reading" else ""
 
 
 def _token(shown: DeviceView) -> tuple[str, str]:
