@@ -75,6 +75,4 @@ async def enrol(
             "This enrolment key is unknown here, has expired, or was revoked. Make a new one on the settings page."
         )
     made = await enrolment.enrol(key, [(one.name, one.kind) for one in data.rigs])
-    by_kind = {kind: iter([pair for pair in made if pair[0].kind == kind]) for kind in ("cpu-gpu", "asic")}
-    ordered = [next(by_kind[one.kind]) for one in data.rigs]
-    return EnrolAnswer([Enrolled(rig.id, rig.name, token) for rig, token in ordered])
+    return EnrolAnswer([Enrolled(rig.id, rig.name, token) for rig, token in made])

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.enrolment.tables import enrolment_keys
-from rigfarm.commander.names import MAX_NAME, clean_name
+from rigfarm.commander.names import MAX_NAME, clean_name, name_key
 from rigfarm.commander.refusals import Absent, Invalid
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
@@ -23,7 +23,6 @@ __all__ = ["PREFIX", "EnrolmentKey", "EnrolmentKeys"]
 PREFIX = "re_"
 MAX_HOURS = 24 * 30
 MAX_AT_ONCE = 2_000
-MAX_SUFFIX = 10_000
 MAX_PER_KEY = 20_000
 """Rigs that one key makes in its life: one that got into wrong hands fills no disk."""
 
@@ -106,7 +105,7 @@ class EnrolmentKeys:
         return found[1]
 
     async def enrol(self, key: EnrolmentKey, wanted: list[tuple[str, Kind]]) -> list[tuple[Rig, str]]:
-        """Make rigs with these names, or with a number behind where a name is taken; all or none."""
+        """Make rigs with these names, or with a number behind where a name is taken; all or none, in their order."""
         if not 0 < len(wanted) <= MAX_AT_ONCE:
             raise Invalid(f"Between 1 and {MAX_AT_ONCE} rigs can be enrolled at once.", field="rigs")
         async with self._changing:
@@ -116,10 +115,8 @@ class EnrolmentKeys:
                     "make another on the settings page.",
                     field="rigs",
                 )
-            made: list[tuple[Rig, str]] = []
-            for kind in sorted({kind for _, kind in wanted}):
-                names = self._distinct([name for name, one in wanted if one == kind])
-                made += await self._book.create_many(names, kind)
+            names = self._distinct([name for name, _ in wanted])
+            made = await self._book.create_all([(name, kind) for name, (_, kind) in zip(names, wanted, strict=True)])
             key.enrolled += len(made)
             async with self._storage.begin() as tx:
                 await tx.execute(
@@ -129,16 +126,17 @@ class EnrolmentKeys:
 
     def _distinct(self, names: list[str]) -> list[str]:
         taken: set[str] = set()
+        numbers: dict[str, int] = {}
+        """By name: the last number that was tried behind it. A thousand of one name are not a million questions."""
         distinct = []
         for name in names:
-            base = clean_name(name, "A rig", "asic-01")
-            candidate = base
-            for number in range(2, MAX_SUFFIX):
-                if candidate.casefold() not in taken and not self._book.name_taken(candidate):
-                    break
-                suffix = f"-{number}"
+            base = candidate = clean_name(name, "A rig", "asic-01")
+            key = name_key(base)
+            while name_key(candidate) in taken or self._book.name_taken(candidate):
+                numbers[key] = numbers.get(key, 1) + 1
+                suffix = f"-{numbers[key]}"
                 candidate = base[: MAX_NAME - len(suffix)] + suffix
-            taken.add(candidate.casefold())
+            taken.add(name_key(candidate))
             distinct.append(candidate)
         return distinct
 

@@ -97,20 +97,24 @@ class RigBook:
         return created[0]
 
     async def create_many(self, names: list[str], kind: Kind) -> list[tuple[Rig, str]]:
-        """Add several, all or none. The refusal names the first that is taken."""
-        names = [clean_name(name, "A rig", "rig-01") for name in names]
+        """Add several of one kind, all or none. The refusal names the first that is taken."""
+        return await self.create_all([(name, kind) for name in names])
+
+    async def create_all(self, wanted: Iterable[tuple[str, Kind]]) -> list[tuple[Rig, str]]:
+        """Add several by name and kind, all or none, in their order."""
+        clean = [(clean_name(name, "A rig", "rig-01"), kind) for name, kind in wanted]
         async with self._writing:
             seen: set[str] = set()
-            for name in names:
+            for name, _ in clean:
                 if self.name_taken(name) or name_key(name) in seen:
                     raise store.name_taken(name)
                 seen.add(name_key(name))
-            tokens = [new_token() for _ in names]
+            tokens = [new_token() for _ in clean]
             now_ms = _now_ms()
             async with self._storage.begin() as tx:
                 rigs = [
                     await store.insert_rig(tx, name, kind, hash_token(token), now_ms)
-                    for name, token in zip(names, tokens, strict=True)
+                    for (name, kind), token in zip(clean, tokens, strict=True)
                 ]
             for rig, token in zip(rigs, tokens, strict=True):
                 self._put(rig, hash_token(token))
