@@ -25,7 +25,7 @@ $(STAMP): requirements/dev.txt pyproject.toml tools/frontend.py package-lock.jso
 
 install: $(STAMP) ## create .venv with everything in it, and the front-end files
 
-demo: $(STAMP) ## a living farm on this machine: a Commander, this machine as a rig, and simulated rigs
+demo: $(STAMP) ## a living farm on this machine: a Commander, this machine as a rig, simulated rigs and ASICs
 	@$(PY) -m rigfarm.cli demo
 
 test: $(STAMP) ## every test

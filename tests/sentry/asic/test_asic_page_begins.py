@@ -83,7 +83,9 @@ async def test_without_a_password_nothing_of_it_is_shown(settings: Settings) -> 
         assert lan.part.service.scan is None
 
 
-async def test_what_is_not_installed_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where `rigfarm[asic]` is missing."""
     real = builtins.__import__
 
     def lacking(name: str, *rest: object, **more: object) -> object:
@@ -92,12 +94,24 @@ async def test_what_is_not_installed_is_named(settings: Settings, monkeypatch: p
         return real(name, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", lacking)
+
+
+async def test_what_is_not_installed_is_named(settings: Settings, not_installed: None) -> None:
     lan = LanAsics(settings.data_dir, pace=QUICK)
     async with browsing(settings, None, FakePart(""), lan) as (_, client):
         answer = await post(client, "/asics/begin", **chosen())
         assert answer.status_code == 422
         assert "pip install &#x27;rigfarm[asic]&#x27;" in answer.text
         assert "pyasic_rs" in answer.text
+
+
+async def test_what_is_not_installed_stops_nothing_else(settings: Settings, not_installed: None) -> None:
+    part = FakePart("")
+    async with browsing(settings, None, part, LanAsics(settings.data_dir, wanted=True)) as (agent, _):
+        await until(lambda: agent.problems())
+        ((_, problem),) = agent.problems()
+        assert "pip install 'rigfarm[asic]'" in problem
+        assert part.reporter is not None, "this machine goes on"
 
 
 def test_what_a_sentry_is_made_of(tmp_path: Path) -> None:

@@ -189,21 +189,22 @@ class AsicService:
         wanted = [WantedRig(checked_name(names[find.ip]) or find.ip, mac=find.identity.mac) for find, _ in chosen]
         _check_distinct(wanted)
         made = await enrol(commander, key, wanted, ca_file)
-        added: list[DeviceView] = []
-        for (find, unit), rig in zip(chosen, made, strict=False):
-            added.append(await self._adopt(find, unit, rig))
+        added = await self._adopt(list(zip(chosen, made, strict=False)))
         self.happenings.tell("good", "", f"{len(added)} of {len(chosen)} ASICs enrolled at {commander}")
         if len(made) < len(chosen):
             message = f"{len(made)} of {len(chosen)} were enrolled, then the Commander refused; try the rest again."
             raise InputError("names", message)
         return added
 
-    async def _adopt(self, find: Find, unit: Unit | None, rig: EnrolledRig) -> DeviceView:
-        """Give a find its token: a device of the list, or a new one."""
-        if unit is None:
-            return (await self.add(Entry(find.ip, rig.name, rig.token)))[0]
-        entry = Entry(unit.ip, rig.name, rig.token, model=unit.device.model)
-        return await self.edit(unit.device.id, entry, keep_login=True)
+    async def _adopt(self, enrolled: list[tuple[tuple[Find, Unit | None], EnrolledRig]]) -> list[DeviceView]:
+        """Give finds their tokens: new devices, all at once, and those of the list."""
+        new = [Entry(find.ip, rig.name, rig.token) for (find, unit), rig in enrolled if unit is None]
+        added = await self.add(*new)
+        for (_, unit), rig in enrolled:
+            if unit is not None:
+                entry = Entry(unit.ip, rig.name, rig.token, model=unit.device.model)
+                added.append(await self.edit(unit.device.id, entry, keep_login=True))
+        return added
 
     def _chosen(self, names: Collection[str]) -> list[tuple[Find, Unit | None]]:
         """The finds at these addresses; InputError before anything is made for one that could not be added."""
