@@ -51,13 +51,20 @@ def argument_preview(content: PlaybookContent, rig_name: str, variables: Mapping
 def why_not(content: PlaybookContent, rig_name: str, variables: Mapping[str, str]) -> str:
     """Why a rig cannot run it, for a person; empty when it can."""
     try:
-        names = missing(content.template, {**values_for(content, rig_name, variables), API_PORT: str(EXAMPLE_PORT)})
-        if names:
-            return f"it has no value for {', '.join(f'${name}' for name in names)}: give it one on its page"
         argument_preview(content, rig_name, variables)
     except TemplateError as error:
+        names = _without_value(content, rig_name, variables)
+        if names:
+            return f"it has no value for {', '.join(f'${name}' for name in names)}: give it one on its page"
         return str(error).removesuffix(".")
     return ""
+
+
+def _without_value(content: PlaybookContent, rig_name: str, variables: Mapping[str, str]) -> list[str]:
+    try:
+        return missing(content.template, {**values_for(content, rig_name, variables), API_PORT: str(EXAMPLE_PORT)})
+    except TemplateError:
+        return []
 
 
 @lru_cache(maxsize=1024)

@@ -80,6 +80,7 @@ def _workload_values(workload: WorkloadPlan) -> dict[str, str]:
     return values
 
 
+@lru_cache(maxsize=4096)
 def _pool_values(url: str) -> tuple[str, ...]:
     pool = parse_pool_url(url)
     host = f"[{pool.host}]" if ":" in pool.host else pool.host
