@@ -168,3 +168,16 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None
     times = stored(path)
     assert times[: acknowledged[-1]] == list(range(1, acknowledged[-1] + 1))
     assert len(times) == len(set(times))
+
+
+async def test_spools_that_did_not_connect_for_the_longest_time_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rigfarm.commander.logs.journal.MAX_SPOOLS", 3)
+    journal = Journal(tmp_path / "journal.db")
+    spools = [bytes([n]) * 16 for n in range(5)]
+    for n in range(3):
+        journal.take(spools[n], 1, 10 + n)
+    assert journal.highest(spools[0]) == 10, "it connects again"
+    journal.take(spools[3], 1, 13)
+    assert [journal.highest(spool) for spool in spools] == [10, None, 12, 13, None]

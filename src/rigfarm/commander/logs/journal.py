@@ -32,6 +32,8 @@ COMMIT_EVERY_S = 0.25
 SNAPSHOT_EVERY_S = 60.0
 RETRY_S = 1.0
 MAX_PENDING_BYTES = 64 << 20
+MAX_SPOOLS = 100_000
+"""Whose numbers are remembered, 400 bytes each: every disk that a Sentry was ever installed on has one."""
 
 log = structlog.get_logger()
 
@@ -169,12 +171,20 @@ class Journal:
         seen = self._seen.get(spool)
         if seen is None:
             seen = self._seen[spool] = Seen()
+            while len(self._seen) > MAX_SPOOLS:
+                del self._seen[next(iter(self._seen))]
         return seen.take(first, last)
 
     def highest(self, spool: bytes) -> int | None:
-        """The highest number ever taken of a spool: one that has not given it out yet must take a new identity."""
-        seen = self._seen.get(spool)
-        return seen.highest if seen is not None else None
+        """The highest number ever taken of a spool: one that has not given it out yet must take a new identity.
+
+        Asked when a Sentry connects: spools that have not for the longest time are the first to be forgotten.
+        """
+        seen = self._seen.pop(spool, None)
+        if seen is None:
+            return None
+        self._seen[spool] = seen
+        return seen.highest
 
     def add(
         self,
@@ -203,10 +213,6 @@ class Journal:
         if batch.bytes > MAX_PENDING_BYTES:
             self._room.clear()
         self._wake.set()
-
-    def forget_spool(self, spool: bytes) -> None:
-        """A Sentry's last rig was removed: its numbers need not be kept."""
-        self._seen.pop(spool, None)
 
     # What readers do
 
