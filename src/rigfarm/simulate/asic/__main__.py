@@ -21,10 +21,15 @@ __all__ = ["main"]
 @click.option("--make", "only", multiple=True, type=click.Choice(list(makes())), help="Only this make (may repeat).")
 @click.option("--silent", default=0, help="How many of the last ones accept connections and never answer.")
 @click.option("--gone", default=0, help="How many of the last ones have no open port at all.")
+@click.option("--fault", type=click.Choice([one.value for one in Fault]), help="What goes wrong with all of them.")
 @click.option("--steady", is_flag=True, help="Answer exactly as recorded.")
-def main(count: int, network: str, only: tuple[str, ...], silent: int, gone: int, steady: bool) -> None:
+def main(
+    count: int, network: str, only: tuple[str, ...], silent: int, gone: int, fault: str | None, steady: bool
+) -> None:
     """Serve fake ASICs on loopback addresses, one line per device, until interrupted."""
     devices, left_out = mixed(count, only, steady=steady)
+    for device in devices:
+        device.fault = Fault(fault or Fault.NONE)
     if left_out:
         click.echo(left_out)
     asyncio.run(_serve(devices, network, silent, gone))
