@@ -106,6 +106,10 @@ def _settings(context: click.Context) -> Settings:
 
 
 def _run(settings: Settings) -> None:
+    import gc
+
+    gc.disable()  # until it serves: a start makes a farm's worth of objects, and next to no garbage
+
     from rigfarm import __version__
     from rigfarm.commander.app import create_app
     from rigfarm.commander.log_output import configure_log

@@ -70,11 +70,12 @@ def _since(samples: Iterable[tuple[float, float]], seconds: float) -> list[float
 
 
 def calm_garbage_collector() -> None:
-    """After start: what lives now lives long. Full collections of a large farm's state would stop the loop for
-    hundreds of milliseconds; structs on the ingest path opt out of collection altogether."""
+    """After start, in which it was off: what lives now lives long. Full collections of a large farm's state would stop
+    the loop for hundreds of milliseconds; structs on the ingest path opt out of collection altogether."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 class HealthAnswer(Struct):
