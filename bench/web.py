@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import re
 import time
@@ -34,11 +35,19 @@ class PageLoader:
     def load(self, path: str) -> float:
         """ms from the request to the last byte."""
         started = time.perf_counter()
+        self._get(path)
+        return (time.perf_counter() - started) * 1000
+
+    def html(self, path: str) -> str:
+        """What is on the page."""
+        return gzip.decompress(self._get(path)).decode()
+
+    def _get(self, path: str) -> bytes:
         self._connection.request("GET", path, headers=self._headers)
         answer = self._connection.getresponse()
-        answer.read()
+        body = answer.read()
         assert answer.status == 200, f"{path}: {answer.status}"
-        return (time.perf_counter() - started) * 1000
+        return body
 
 
 async def look(url: str, path: str, cookie: str, on_frame: Callable[[str], None]) -> None:
