@@ -43,7 +43,13 @@ class Problem(Struct, omit_defaults=True):
 
 def problem_handlers() -> ExceptionHandlersMap:
     """For `Litestar(exception_handlers=…)`."""
-    return {HTTPException: _http, Refusal: _refusal, OperationalError: _storage, Exception: _unexpected}
+    return {
+        HTTPException: _http,
+        Refusal: _refusal,
+        OverflowError: _too_large,
+        OperationalError: _storage,
+        Exception: _unexpected,
+    }
 
 
 def problem_response(
@@ -92,6 +98,12 @@ def _storage(request: WebRequest, error: OperationalError) -> Response[Any]:
         f"The Commander's database does not work ({error.orig}). Nothing was changed. See to its disk, then try again."
     )
     return problem_response(request, 503, detail)
+
+
+def _too_large(request: WebRequest, error: OverflowError) -> Response[Any]:
+    """A number that fits no column of the database: there is nothing of that number."""
+    log.warning("a number was too large", method=request.method, path=request.scope["path"][:200], error=str(error))
+    return problem_response(request, 404, "There is nothing with so large a number.")
 
 
 def _unexpected(request: WebRequest, error: Exception) -> Response[Any]:
