@@ -21,7 +21,9 @@ __all__ = ["Link"]
 log = structlog.get_logger()
 
 MAX_WAITING = 1_000
-"""Frames that may wait for a Sentry that does not read; one more closes the link, and it asks anew when it returns."""
+MAX_WAITING_PER_RIG = 4
+"""Frames that may wait for a Sentry that does not read, and so many more for each of its rigs: one click may tell every
+ASIC of a farm something. One more closes the link, and it asks anew when it returns."""
 
 
 class Link:
@@ -86,7 +88,7 @@ class Link:
 
     def tell(self, frame: DownFrame) -> None:
         """Send a frame as soon as the Sentry reads."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING + MAX_WAITING_PER_RIG * len(self.rigs):
             self.hang_up(1013, "the Sentry does not read what it is sent")
             return
         self._waiting.append(frame)
@@ -99,7 +101,11 @@ class Link:
             return
         self.rigs[slot] = None
         self.links.hub.unsubscribe(self, channels.rig_commands(rig_id))
-        self.tell(Verdicts([(slot, verdict)]))
+        last = self._waiting[-1] if self._waiting else None
+        if isinstance(last, Verdicts):
+            last.changes.append((slot, verdict))  # thousands that are removed at once leave in one frame
+        else:
+            self.tell(Verdicts([(slot, verdict)]))
 
     def hang_up(self, code: int, reason: str) -> None:
         """Close the link; the Sentry reconnects when it thinks fit."""
