@@ -117,6 +117,19 @@ async def test_a_gap_is_said_in_its_place(tmp_path: Path) -> None:
     assert shown == ["before", "half a l", "… 12.06 KiB left out: the program prints too fast", "after"]
 
 
+async def test_last_words_are_those_of_this_run(tmp_path: Path) -> None:
+    console = Console(LogFile(tmp_path / "log"), lambda *_: None)
+    console.feed(b"of an earlier run\nunfinished")
+    console.begin()
+    assert console.tail(3) == []
+    console.say("started")
+    console.feed(b"one\n\ntwo\n")
+    assert console.tail(3) == ["one", "two"]
+    console.feed(b"".join(b"%d\n" % n for n in range(2 * KEPT_LINES)))
+    assert console.tail(2) == [str(2 * KEPT_LINES - 2), str(2 * KEPT_LINES - 1)]
+    await console.close()
+
+
 async def test_it_is_all_on_disk_with_the_time(tmp_path: Path) -> None:
     console = Console(LogFile(tmp_path / "log"), Seen())
     console.feed(b"\x1b[31mone\x1b[0m\ntwo\n")

@@ -34,6 +34,7 @@ class Console:
         self._viewer = viewer
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._count = 0
+        self._began = 0
         self._shown = 0
         self._watched = False
         self._pieces = Lines()
@@ -54,6 +55,11 @@ class Console:
         """A line of the Sentry's own, between the program's."""
         self._add([*self._pieces.flush(), f"── {line}"])
 
+    def begin(self) -> None:
+        """The program starts, or starts anew: what it says from now on are the words of this run."""
+        self._add(self._pieces.flush())
+        self._began = self._count
+
     def watch(self, on: bool) -> None:
         """Somebody looks (from the last lines on), or nobody does any more."""
         self._watched = on
@@ -61,8 +67,9 @@ class Console:
         self._show()
 
     def tail(self, count: int) -> list[str]:
-        """The last lines that are not blank, oldest first; those of the Sentry left out."""
-        said = [line for line in self._lines if line and not line.startswith("── ")]
+        """The last lines of this run that are not blank, oldest first; those of the Sentry left out."""
+        ours = max(len(self._lines) - (self._count - self._began), 0)
+        said = [line for line in list(self._lines)[ours:] if line and not line.startswith("── ")]
         return said[-count:]
 
     async def close(self) -> None:

@@ -221,6 +221,7 @@ class Playbook:
         process = Process(plan.program, self.console.feed, self.console.dropped)
         self._process, self._plan = process, plan
         self._began = asyncio.get_running_loop().time()
+        self.console.begin()
         errors = self._rig.work_folder(order.id) / ".supervisor.log"
         await process.start(use_cgroup=self._rig.settings.cgroups, errors=errors)
         self.console.say(f"{order.archive.software} {order.archive.version} started, pid {process.pid}")
