@@ -7,7 +7,7 @@ from bench.live import measure
 
 def main() -> None:
     """The size we are proud of."""
-    measure(10_000, 10.0, 100, seconds=30.0)
+    measure(10_000, 10.0, 100, seconds=20.0)
 
 
 if __name__ == "__main__":
