@@ -34,6 +34,8 @@ __all__ = ["receive"]
 log = structlog.get_logger()
 
 MAX_GAP = 1 << 40
+MAX_SPECS_BYTES = 64 << 10
+"""A rig with a hundred cards needs a third of it. They are kept in memory and in the database."""
 
 
 def receive(links: Links, link: Link, data: bytes) -> Hello | None:
@@ -47,6 +49,11 @@ def receive(links: Links, link: Link, data: bytes) -> Hello | None:
         return None
     if type(frame) is Logs:
         _logs(links, link, frame)
+        return None
+    if type(frame) is RigSpecs and len(data) > MAX_SPECS_BYTES:
+        if not link.warned:
+            link.warned = True
+            log.warning("specs ignored: they are too large", address=link.address, bytes=len(data))
         return None
     return _other(links, link, frame)
 
