@@ -16,6 +16,7 @@ from toy_commander import ToyCommander
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.asic import AsicPart, AsicService
+from rigfarm.sentry.asic import service as service_module
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.parts import Part, Reporter
 from rigfarm.sentry.settings import Settings
@@ -44,6 +45,21 @@ async def test_what_is_reported(asics: Sentry) -> None:
         assert len(asics.ear.all_specs[token]) == 1, "specs once, and again when they change"
         assert len(asics.ear.all_boards[token]) == 1, "chips now and then"
         assert len(asics.ear.all_boards[token][0][0].chip_hashrates) == 77
+
+
+async def test_a_commander_that_comes_back_is_told_of_the_chips_again(
+    asics: Sentry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not spooled, and it may have forgotten them. Before it has taken the token they are not asked for."""
+    monkeypatch.setattr(service_module, "_CHIPS_WITHIN_S", 0.0)
+    async with farm_of("luxos") as farm:
+        token = new_token()
+        await asics.service.add(Entry(next(iter(farm.devices)), token=token))
+        await until(lambda: len(asics.ear.logs[token]) > 3)
+        assert asics.ear.all_boards[token] == []
+        for told in (1, 2):
+            await asics.part.on_verdict(token, Verdict("ok"))
+            await until(lambda told=told: len(asics.ear.all_boards[token]) == told)  # type: ignore[misc]
 
 
 async def test_a_device_without_a_token_is_read_and_shown_only(asics: Sentry) -> None:

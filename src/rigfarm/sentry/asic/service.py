@@ -31,6 +31,7 @@ from rigfarm.wire.orders import Order
 
 __all__ = ["AsicService", "CsvRejected"]
 
+_CHIPS_WITHIN_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -236,6 +237,8 @@ class AsicService:
             unit.let_go()
         elif was_invalid and not unit.device.token_invalid:
             unit.nudge()
+        if verdict.kind == "ok":
+            unit.tell_chips_within(_CHIPS_WITHIN_S)
 
     async def order(self, token: str, order: Order) -> OrderOutcome:
         """Carry an operator's order out."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -60,6 +62,10 @@ class Unit:
     def name(self) -> str:
         """What people call it."""
         return self.device.name or self.device.ip
+
+    def tell_chips_within(self, seconds: float) -> None:
+        """Its Commander may have forgotten its chips: ask for them soon, not all devices at once."""
+        self.chips_due = min(self.chips_due, time.monotonic() + random.uniform(0, seconds))  # noqa: S311 - spreads load
 
     def let_go(self) -> None:
         """Forget the handle: the device will be recognised anew."""
