@@ -70,7 +70,7 @@ async def all_get(pages: list[LivePage], size: int) -> int:
 
 @pytest.mark.timeout(900)
 async def test_a_slow_browser_hurts_nobody(tmp_path: Path) -> None:
-    flag, size, seen = tmp_path / "unbounded", scaled(MIB // 2, 8 * MIB), scaled(8, 100)
+    flag, size, seen = tmp_path / "unbounded", scaled(MIB, 8 * MIB), scaled(8, 100)
     random.seed(14)
     mutation = UNBOUNDED_QUEUE.format(flag=str(flag))
     settings = {"report_interval_s": "1"}
@@ -91,7 +91,8 @@ async def test_a_slow_browser_hurts_nobody(tmp_path: Path) -> None:
             before = resident_bytes(commander.pid)
             for _ in range(SLOW):
                 await stack.enter_async_context(slow_page(commander, cookie, PAGE))
-            await all_get(pages, MIB)
+            with contextlib.suppress(AssertionError):
+                await until(lambda: resident_bytes(commander.pid) - before > ALLOWED, "it grows", 120)
             control = resident_bytes(commander.pid) - before
             reporting.cancel()
             for link in links:
