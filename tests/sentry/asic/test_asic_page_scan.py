@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from page_of_asics import looking
 from sentry_helpers import until
 from test_asic_enrol import KEY, toy_commander
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.model import Identity
+from rigfarm.sentry.asic.pages import scan_card
 from rigfarm.sentry.asic.pages.scan_card import names_for
 from rigfarm.sentry.asic.scan import Find
 from rigfarm.sentry.settings import Settings, load_settings
@@ -137,6 +139,14 @@ async def test_a_range_that_cannot_be(settings: Settings) -> None:
             assert why in answer.text
         assert 'value="&lt;b&gt;"' in answer.text
         assert looker.service.scan is None
+
+
+@pytest.mark.parametrize(
+    ("own", "offered"), [("192.168.7.20", "192.168.7.0/24"), ("192.0.2.7", ""), (None, ""), ("fe80::1", "")]
+)
+def test_the_own_network_is_offered(monkeypatch: pytest.MonkeyPatch, own: str | None, offered: str) -> None:
+    monkeypatch.setattr(scan_card, "lan_ip", lambda: own)
+    assert scan_card._own_network() == offered
 
 
 def test_names_from_a_pattern() -> None:

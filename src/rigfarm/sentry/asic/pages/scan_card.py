@@ -7,7 +7,8 @@ from functools import lru_cache
 from msgspec import Struct
 
 from rigfarm import units
-from rigfarm.sentry.asic.model import STATE_WORDS
+from rigfarm.sentry.asic.addresses import lan_address
+from rigfarm.sentry.asic.model import STATE_WORDS, InputError
 from rigfarm.sentry.asic.pages.html import render, wrong
 from rigfarm.sentry.asic.scan import Find, ScanProgress
 from rigfarm.sentry.asic.service import AsicService
@@ -76,9 +77,12 @@ def scan_card(live: Live, service: AsicService, form: ScanForm, csrf: Html, comm
 
 
 def _own_network() -> str:
-    """The addresses next to this machine's own."""
+    """The addresses next to this machine's own, if that is one of a LAN."""
     own = lan_ip()
-    return f"{own.rpartition('.')[0]}.0/24" if own else ""
+    try:
+        return f"{lan_address(own or '').rpartition('.')[0]}.0/24"
+    except InputError:
+        return ""
 
 
 def _progress(scan: ScanProgress, new: int, csrf: Html) -> list[Row]:
