@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from litestar import Litestar, WebSocket, websocket
@@ -31,7 +32,7 @@ ACK_EVERY_S = 0.25
 class _Acknowledge:
     """Of one link: everything since the last time as one range."""
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: WebSocket[Any, Any, Any]) -> None:
         self._socket = socket
         self._first = self._last = 0
         self._task: asyncio.Task[None] | None = None
@@ -50,7 +51,7 @@ class _Acknowledge:
 
 
 @websocket("/link")
-async def echo(socket: WebSocket) -> None:
+async def echo(socket: WebSocket[Any, Any, Any]) -> None:
     """Welcome everybody, decode every log, acknowledge."""
     await socket.accept()
     acknowledge = _Acknowledge(socket)

@@ -20,12 +20,15 @@ from rigfarm.simulate.commander import CommanderProcess, free_port
 
 WARM_S = 12.0
 SECONDS = 20.0
-MINERS = (("xmrig", "XMR", []), ("trex", "RVN", ["--gpus", "6"]))
+MINERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (("xmrig", "XMR", ()), ("trex", "RVN", ("--gpus", "6")))
+
+AS_ON_A_RIG = "import sys; sys.modules['rich'] = None; from rigfarm.cli import main; main(prog_name='rigfarm')"
+"""What requirements/sentry.txt does not install must not be found: structlog takes rich where it is, 5 MB of it."""
 
 
 @contextlib.contextmanager
 def _process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -48,10 +51,10 @@ def _rig(folder: Path, commander: CommanderProcess, token: str) -> Iterator[int]
     with contextlib.ExitStack() as stack:
         for program, coin, options in MINERS:
             port = free_port()
-            stack.enter_context(_process("rigfarm.simulate.miners", program, "--port", str(port), *options))
+            stack.enter_context(_process("-m", "rigfarm.simulate.miners", program, "--port", str(port), *options))
             lines.append(f'[[workloads]]\nadapter = "{program}"\nport = {port}\ncoin = "{coin}"')
         settings.write_text("\n".join(lines) + "\n")
-        sentry = stack.enter_context(_process("rigfarm.cli", "sentry", "run", *where))
+        sentry = stack.enter_context(_process("-c", AS_ON_A_RIG, "sentry", "run", *where))
         yield sentry.pid
 
 
