@@ -28,7 +28,7 @@ INTERVAL_S = 5.0 if FULL else 1.0
 STALE_WITHIN_S = 15.0 if FULL else 12.0
 SILENT_WITHIN_S = 3 * INTERVAL_S + 2 if FULL else STALE_WITHIN_S
 """Three report intervals, and the way to the page."""
-ROUNDS = 8 if FULL else 1
+ROUNDS = 5 if FULL else 1
 LOOK_EVERY_S = 0.1
 
 SHOWN = """() => {
