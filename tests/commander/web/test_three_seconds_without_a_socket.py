@@ -16,7 +16,7 @@ GREY = "getComputedStyle(document.getElementById('main')).filter"
 
 
 class Line:
-    """The page's way to the Commander: cut first, then there again; what comes down it waits until it is let through."""
+    """The page's way to the Commander: cut first, then back; what comes down it waits until it is let through."""
 
     def __init__(self, page: Page) -> None:
         self.cut = True
