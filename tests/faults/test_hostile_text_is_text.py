@@ -108,7 +108,7 @@ class Rig:
             link.send(encode(Console(0, playbook, said, [self.text, f"{self.text}{said}"])))
             said += 2
             link.send(encode([250, self.text]))  # a frame that nobody knows is logged with the Sentry's version
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3 if FULL else 1.0)
         link.close()
 
 
@@ -192,7 +192,7 @@ class Visit:
     def look(self, page: Page, path: str) -> None:
         page.goto(path)
         if page.locator("main[data-page]").count():
-            page.wait_for_timeout(500 if FULL else 120)  # the snapshot, and what the rigs say next
+            page.wait_for_timeout(500 if FULL else 80)  # the snapshot, and what the rigs say next
         self.pages += 1
         ran, reports, text = page.evaluate("[window.ran || 0, window.reports, document.documentElement.textContent]")
         self.ran += ran
