@@ -169,4 +169,4 @@ async def test_nothing_leaks(tmp_path: Path) -> None:
     assert databases <= POOLED_FILES
     assert settled[-1] - settled[0] < ALLOWED
     assert wal < WAL_BYTES
-    assert control >= size // 2
+    assert control >= size // 4, "the control left little: this test shows nothing"

@@ -48,8 +48,9 @@ async def overflow(
             for _ in range(3):
                 await until(lambda: agent.link.state is LinkState.ONLINE, "online")
                 await asyncio.sleep(0.1)
+                links = relay.accepted
                 relay.cut()
-                await until(lambda: agent.link.state is not LinkState.ONLINE, "cut")
+                await until(lambda links=links: relay.accepted > links, "it comes back")  # type: ignore[misc]
             await until(lambda: agent.link.state is LinkState.ONLINE and agent.spool.stats().logs == 0, "drained")
             await until(lambda: not agent.spool.gaps() or Lanes._gap is no_gap, "the Commander knows of all gaps")
     return largest, {rig_id: part.reported[token] for rig_id, token in rigs}
