@@ -30,7 +30,7 @@ demo: $(STAMP) ## a living farm on this machine: a Commander, this machine as a 
 
 test: $(STAMP) ## every test
 	@$(PY) tools/browser.py
-	@$(PY) -m pytest -n 2 --dist loadfile || \
+	@$(PY) -m pytest -n 3 --dist loadfile || \
 	  { echo "Once more, alone, what failed beside others:"; $(PY) -m pytest --last-failed --last-failed-no-failures none; }
 
 lint: $(STAMP) ## ruff, mypy --strict, the one-way imports
