@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 VENDOR := src/rigfarm/commander/web/static/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench faults bundle lock clean
+.PHONY: help install demo test test-long lint format bench faults bundle lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,11 @@ test: $(STAMP) ## every test
 	@$(PY) tools/browser.py
 	@$(PY) -m pytest -n 3 --dist loadfile || \
 	  { echo "Once more, alone, what failed beside others:"; $(PY) -m pytest --last-failed --last-failed-no-failures none; }
+
+test-long: $(STAMP) ## the tests that take long: a whole bundle, ten thousand rigs in a browser
+	@$(PY) tools/browser.py
+	@$(PY) -m pytest -m slow -n 2 --dist loadfile || \
+	  { echo "Once more, alone, what failed beside others:"; $(PY) -m pytest -m slow --last-failed --last-failed-no-failures none; }
 
 lint: $(STAMP) ## ruff, mypy --strict, the one-way imports
 	@$(VENV)/bin/ruff check .

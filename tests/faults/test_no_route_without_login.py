@@ -97,6 +97,14 @@ async def rig_tokens(farm: Whole) -> tuple[str, str]:
     return await farm.within(make)
 
 
+async def request(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+    """Asked once more when the server ended a kept connection at the very moment it was used again."""
+    try:
+        return await client.request(method, path, headers=headers)
+    except (httpx.ReadError, httpx.RemoteProtocolError):
+        return await client.request(method, path, headers=headers)
+
+
 async def strangers(farm: Whole, routes: list[tuple[str, str]], rounds: int) -> tuple[int, list[str]]:
     """(requests, those that were not refused) for every route and every credential, with an owner's among them."""
     shown = credentials(farm, *await rig_tokens(farm))
@@ -104,13 +112,13 @@ async def strangers(farm: Whole, routes: list[tuple[str, str]], rounds: int) -> 
 
     async def ask(client: httpx.AsyncClient, headers: dict[str, str], method: str, template: str) -> None:
         async with gate:
-            answer = await client.request(method, path_of(template), headers=headers | {"Origin": farm.url})
+            answer = await request(client, method, path_of(template), headers | {"Origin": farm.url})
         if not refused(answer, template):
             bad.append(f"{method} {template} with {sorted(headers)}: {answer.status_code}")
 
     async def look(owner: httpx.AsyncClient, path: str) -> None:
         async with gate:
-            answer = await owner.get(path)
+            answer = await request(owner, "GET", path, {})
         if refused(answer, path):
             bad.append(f"GET {path} was refused to the owner")
 

@@ -293,6 +293,7 @@ def test_hostile_names_and_templates_are_inert_and_stay_one_argument(
         assert not canary.exists()
 
 
+@pytest.mark.slow
 def test_a_roll_out_stops_by_itself_when_the_first_rig_does_worse_and_spreads_when_it_does_not(
     person: Person, commander: CommanderProcess, tmp_path: Path
 ) -> None:

@@ -170,7 +170,9 @@ def test_ten_thousand_rigs_are_scrolled_sorted_filtered_and_searched_while_live(
     expect(page.locator(f"#rig-{big['rig-04713']} .c-seen time")).to_be_visible()
     page.get_by_role("searchbox").fill("")
     expect(page.locator("#pager")).to_contain_text("of 2\u202f000")
-    page.go_back()
+    with page.expect_event("load"):  # a page of the history is loaded anew
+        page.go_back()
+    expect(page.locator("#live")).to_have_text("live")
     expect(names(page)).to_have_count(50)
     changes(page)
     page.locator("tr.rig .c-name a").first.click()
