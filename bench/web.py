@@ -17,7 +17,7 @@ __all__ = ["PageLoader", "login", "look"]
 
 def login(url: str, password: str) -> str:
     """A session's Cookie header, made the way a browser does."""
-    with httpx.Client(base_url=url, headers={"Origin": url}) as client:
+    with httpx.Client(base_url=url, headers={"Origin": url}, timeout=60.0) as client:
         page = client.get("/login")
         field = re.search(r'name="csrf" value="([^"]*)"', page.text)
         answer = client.post("/login", data={"password": password, "csrf": field[1] if field else ""})

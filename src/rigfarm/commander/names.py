@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from rigfarm.commander.refusals import Invalid
 
@@ -41,6 +42,7 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def name_order(name: str) -> list[str | int]:
+@lru_cache(maxsize=1 << 15)
+def name_order(name: str) -> tuple[str | int, ...]:
     """In which order people expect names: rig-9 before rig-10."""
-    return [int(part) if position % 2 else part for position, part in enumerate(_DIGITS.split(name_key(name)))]
+    return tuple(int(part) if position % 2 else part for position, part in enumerate(_DIGITS.split(name_key(name))))

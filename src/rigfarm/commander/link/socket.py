@@ -37,6 +37,8 @@ async def link_socket(
 ) -> None:
     """Serve one Sentry until it goes."""
     address = socket.client.host if socket.client is not None else "?"
+    if links.turns.over():  # a farm that returns all at once leaves room for pages
+        await links.turns.next()
     await socket.accept()
 
     async def send(data: bytes) -> None:
@@ -68,6 +70,8 @@ async def _welcome(socket: Socket, links: Links, link: Link, bad_tokens: RateLim
     frame = decode_up(data)
     if not isinstance(frame, Hello):
         raise FrameError("the first frame must be a Hello")
+    if links.turns.over():
+        await links.turns.next()
     return await _greet(socket, links, link, frame, bad_tokens)
 
 

@@ -175,7 +175,7 @@ def rig_rows(playbook_id: int, book: PlaybookBook, page: int, now_ms: int) -> tu
     on = [one for one in book.assignments.of_playbook(playbook_id) if one.rig_id in book.rigs.rigs]
     names = book.rigs.rigs
 
-    def order(one: Assignment) -> tuple[int, list[str | int]]:
+    def order(one: Assignment) -> tuple[int, tuple[str | int, ...]]:
         return _rank(book.statuses.shown(one).state), name_order(names[one.rig_id].name)
 
     on.sort(key=order)

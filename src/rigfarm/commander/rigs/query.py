@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
+from operator import itemgetter
 from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
-from rigfarm.commander.names import name_key
+from rigfarm.commander.names import name_order
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.sorting import SORT_KEYS
@@ -94,6 +95,21 @@ def _number(text: str | None, default: int) -> int:
     return int(text) if text is not None and text.isascii() and text.isdigit() and int(text[:9]) > 0 else default
 
 
+def _fits(query: IndexQuery, stats: RigStats, *, searched: bool) -> bool:
+    """Whether state and coin are what is asked for. Waiting rigs have a place of their own, unless searched for."""
+    condition = stats.condition
+    if query.state == "attention":
+        if not condition.severity:
+            return False
+    elif query.state:
+        if condition.state != query.state:
+            return False
+    elif condition.state == "waiting" and not searched:
+        return False
+    return not query.coin or any(share.coin == query.coin for share in stats.contribution.coins)
+
+
+_value = itemgetter(0)
 _Order = tuple[Kind, str, str, str, str, bool]
 
 
@@ -105,6 +121,7 @@ class RigList:
         self._stats = stats
         self._orders: OrderedDict[_Order, tuple[float, int, list[int]]] = OrderedDict()
         self._texts: dict[int, tuple[int, object, str]] = {}
+        self._by_name: dict[Kind, tuple[int, list[int]]] = {}
 
     def select(self, query: IndexQuery) -> Selection:
         """The rigs on the query's page; a page beyond the last means the last."""
@@ -134,23 +151,23 @@ class RigList:
             self._orders.popitem(last=False)
         return ids
 
+    def _named(self, kind: Kind) -> list[int]:
+        """The rigs of a kind by name; in order anew only when one came, went or changed."""
+        revision, ids = self._by_name.get(kind, (-1, []))
+        if revision != self._book.revision:
+            rigs = sorted(self._book.of_kind(kind), key=lambda rig: name_order(rig.name))
+            ids = [rig.id for rig in rigs]
+            self._by_name[kind] = (self._book.revision, ids)
+        return ids
+
     def _match(self, query: IndexQuery) -> list[tuple[Rig, RigStats]]:
+        """By name."""
         words = query.q.casefold().split()
         matches: list[tuple[Rig, RigStats]] = []
-        rigs = self._book.rigs
-        for rig_id, stats in self._stats.rigs.items():
-            if stats.kind != query.kind:
-                continue
-            state = stats.condition.state
-            if query.state == "attention":
-                if not stats.condition.severity:
-                    continue
-            elif query.state:
-                if state != query.state:
-                    continue
-            elif state == "waiting" and not words:
-                continue
-            if query.coin and not any(share.coin == query.coin for share in stats.contribution.coins):
+        rigs, all_stats = self._book.rigs, self._stats.rigs
+        for rig_id in self._named(query.kind):
+            stats = all_stats[rig_id]
+            if not _fits(query, stats, searched=bool(words)):
                 continue
             rig = rigs[rig_id]
             if words:
@@ -161,19 +178,21 @@ class RigList:
         return matches
 
     def _sort(self, query: IndexQuery, matches: list[tuple[Rig, RigStats]]) -> list[int]:
+        if query.sort == "name":
+            ids = [rig.id for rig, _ in matches]
+            return ids[::-1] if query.descending else ids
         key = SORT_KEYS[query.sort]
-        known: list[tuple[object, str, int]] = []
-        unknown: list[tuple[str, int]] = []
+        known: list[tuple[object, int]] = []
+        unknown: list[int] = []
         for rig, stats in matches:
             value = key(rig, stats)
             if value is None:
-                unknown.append((name_key(rig.name), rig.id))
+                unknown.append(rig.id)
             else:
-                known.append((value, name_key(rig.name), rig.id))
-        # By name first, then stably by value: the names stay ascending when the values descend.
-        known.sort(key=lambda entry: entry[1])
-        known.sort(key=lambda entry: entry[0], reverse=query.descending)  # type: ignore[arg-type, return-value]
-        return [entry[2] for entry in known] + [rig_id for _, rig_id in sorted(unknown)]
+                known.append((value, rig.id))
+        # Stable: the names stay ascending when the values descend.
+        known.sort(key=_value, reverse=query.descending)
+        return [rig_id for _, rig_id in known] + unknown
 
     def _text(self, rig: Rig, stats: RigStats) -> str:
         """What a search looks through: name, what it mines and where, what it is made of."""

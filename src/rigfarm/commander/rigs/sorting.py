@@ -22,6 +22,8 @@ def _highest(values: Iterable[float | None], below: float) -> float | None:
 
 def _hashrate(_: Rig, stats: RigStats) -> object:
     shares = stats.contribution.coins
+    if len(shares) == 1:
+        return shares[0].coin, shares[0].millihashes
     return (min(share.coin for share in shares), max(share.millihashes for share in shares)) if shares else None
 
 
