@@ -12,6 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from rigfarm.wire.tokens import hash_token
@@ -59,6 +60,7 @@ class Record(NamedTuple):
     body: bytes
 
 
+@lru_cache(maxsize=4096)
 def token_key(token: str) -> bytes:
     """How the spool names a token: eight bytes of its hash, never the token."""
     return hash_token(token)[:8]

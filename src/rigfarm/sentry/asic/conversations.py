@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from weakref import WeakValueDictionary
 
 __all__ = ["Conversations"]
@@ -16,11 +15,9 @@ class Conversations:
     def __init__(self) -> None:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def with_device(self, ip: str) -> AsyncIterator[None]:
-        """Hold the conversation with `ip`; waits for its turn."""
+    def with_device(self, ip: str) -> AbstractAsyncContextManager[None]:
+        """`async with` it: waits for its turn, and holds the conversation with `ip` until the block ends."""
         turn = self._turns.get(ip)
         if turn is None:
             turn = self._turns[ip] = asyncio.Lock()
-        async with turn:
-            yield
+        return turn

@@ -7,8 +7,9 @@ megabytes. A cancelled reading gives them back at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 import psutil
 
@@ -33,16 +34,9 @@ class MemoryGuard:
         self._normal = float(self._rss())
         self._readings: dict[asyncio.Timeout, tuple[float, Unit]] = {}
 
-    @asynccontextmanager
-    async def deadline(self, unit: Unit, seconds: float) -> AsyncIterator[None]:
+    def deadline(self, unit: Unit, seconds: float) -> AbstractAsyncContextManager[None]:
         """Run a reading of `unit` for at most `seconds`, less if it devours memory; then TimeoutError."""
-        unit.greedy = False
-        async with asyncio.timeout(seconds) as timeout:
-            self._readings[timeout] = (asyncio.get_running_loop().time(), unit)
-            try:
-                yield
-            finally:
-                del self._readings[timeout]
+        return _Deadline(self._readings, unit, seconds)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -61,6 +55,26 @@ class MemoryGuard:
             if now - since > _SUSPECT_S and not timeout.expired():
                 unit.greedy = True
                 timeout.reschedule(now)
+
+
+class _Deadline:
+    """A timeout that is known to the guard as long as it runs."""
+
+    def __init__(self, readings: dict[asyncio.Timeout, tuple[float, Unit]], unit: Unit, seconds: float) -> None:
+        self._readings = readings
+        self._unit = unit
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        self._unit.greedy = False
+        await self._timeout.__aenter__()
+        self._readings[self._timeout] = (asyncio.get_running_loop().time(), self._unit)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._readings[self._timeout]
+        await self._timeout.__aexit__(kind, error, trace)
 
 
 def _own_rss() -> Callable[[], int]:
