@@ -9,6 +9,8 @@ import pytest
 from rigfarm.sentry.rig.specs import read_specs
 from rigfarm.sentry.sensors import Sensors
 from rigfarm.sentry.sensors.rapl import Rapl
+from rigfarm.simulate.demo import RIGS
+from rigfarm.simulate.farm import SimulatedFarm
 from rigfarm.simulate.miners import programs
 from rigfarm.simulate.rigs import SimCpu, SimGpu, SimRig, SimulatedMachine, SimulatedSensors, demo_rigs
 from rigfarm.simulate.sysfs import SysfsTree
@@ -142,3 +144,8 @@ def test_energy_goes_on_by_the_power_drawn_and_wraps(tmp_path: Path) -> None:
         tree.show(sim, 100.0)
         assert rapl.read().devices[0].power_w == pytest.approx(100.0, abs=0.01)
     assert now[0] * 100e6 > 262_143_328_850  # it wrapped on the way
+
+
+def test_every_mining_program_runs_on_a_rig_of_the_demo(tmp_path: Path) -> None:
+    farm = SimulatedFarm("http://127.0.0.1:1", [f"token {number}" for number in range(RIGS)], tmp_path)
+    assert {name for rig in farm.rigs for name in rig.programs} == set(programs())

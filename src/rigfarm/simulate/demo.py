@@ -19,7 +19,8 @@ from rigfarm.simulate.farm import SimulatedFarm, this_machine
 
 __all__ = ["main"]
 
-RIGS = 12
+RIGS = 15
+"""Twelve with cards, three without: every mining program there is an adapter for runs on one of them."""
 ASICS = 40
 PORT = 7070
 FIRST_NUMBERS_WITHIN_S = 30.0
@@ -32,7 +33,7 @@ def main(port: int | None = None, rigs: int = RIGS, asics: int = ASICS) -> None:
 
 
 async def _demo(port: int | None, rigs: int, asics: int) -> None:
-    # A dozen Sentries in one terminal would talk over each other; what goes wrong is still said.
+    # So many Sentries in one terminal would talk over each other; what goes wrong is still said.
     logging.configure("error")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -52,6 +53,8 @@ class SimulatedRig:
 
     def __init__(self, rig: SimRig, token: str, commander: str, folder: Path, names: list[str], seed: int) -> None:
         self.rig = rig
+        self.programs = names
+        """The mining programs that it runs."""
         self._token: str | None = token
         self._commander = commander
         self._folder = folder
@@ -113,8 +116,9 @@ class SimulatedFarm:
 
     def __init__(self, commander: str, tokens: list[str], folder: Path) -> None:
         self.rigs: list[SimulatedRig] = []
+        with_cards, without = itertools.cycle(GPU_PROGRAMS), itertools.cycle(CPU_PROGRAMS)
         for number, (rig, token) in enumerate(zip(demo_rigs(len(tokens)), tokens, strict=True)):
-            names = [GPU_PROGRAMS[number % len(GPU_PROGRAMS)]] if rig.gpus else [CPU_PROGRAMS[number // 4 % 2]]
+            names = [next(with_cards if rig.gpus else without)]
             if rig.gpus and number % 5 == 2:
                 names.append("xmrig")
             self.rigs.append(SimulatedRig(rig, token, commander, folder / rig.name, names, number))
