@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+
+from rigfarm.simulate.started import StartedProcess
 
 __all__ = ["CommanderProcess", "free_port"]
 
@@ -31,7 +32,7 @@ def free_port() -> int:
         return port
 
 
-class CommanderProcess:
+class CommanderProcess(StartedProcess):
     """`with CommanderProcess(folder) as commander:`; it can be killed and started again on the same port and data."""
 
     def __init__(
@@ -118,22 +119,6 @@ class CommanderProcess:
                 return True
         except (urllib.error.URLError, OSError):
             return False
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def stop(self) -> None:
-        """Ask it to end, and make sure that it does."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
     @contextlib.contextmanager
     def killed(self) -> Iterator[None]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 
 from rigfarm.sentry.playbooks.leftovers import folder_id, marked
+from rigfarm.simulate.started import StartedProcess
 
 __all__ = ["SentryProcess"]
 
 
-class SentryProcess:
+class SentryProcess(StartedProcess):
     """`with SentryProcess(folder, url, token) as sentry:` joins that Commander and runs; kill it, start it again."""
 
     def __init__(self, folder: Path, url: str, token: str) -> None:
@@ -44,22 +44,6 @@ class SentryProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def stop(self) -> None:
-        """Ask it to end, and make sure that it does."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
     def processes(self) -> list[int]:
         """Every process of its playbooks, supervisors included."""
