@@ -54,7 +54,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--port", type=int, help="Port of the demo's Commander.")
-@click.option("--rigs", type=click.IntRange(1, 1000), default=12, show_default=True, help="How many simulated rigs.")
+@click.option("--rigs", type=click.IntRange(1, 1000), default=15, show_default=True, help="How many simulated rigs.")
 def demo(port: int | None, rigs: int) -> None:
     """A living farm on this machine, to look at."""
     from rigfarm.simulate.demo import main as run

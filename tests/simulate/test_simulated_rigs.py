@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rigfarm.cli import demo
 from rigfarm.sentry.rig.specs import read_specs
 from rigfarm.sentry.sensors import Sensors
 from rigfarm.sentry.sensors.rapl import Rapl
@@ -147,5 +148,7 @@ def test_energy_goes_on_by_the_power_drawn_and_wraps(tmp_path: Path) -> None:
 
 
 def test_every_mining_program_runs_on_a_rig_of_the_demo(tmp_path: Path) -> None:
+    asked_for = next(option for option in demo.params if option.name == "rigs")
+    assert asked_for.default == RIGS, "the command makes as many rigs as that takes"
     farm = SimulatedFarm("http://127.0.0.1:1", [f"token {number}" for number in range(RIGS)], tmp_path)
     assert {name for rig in farm.rigs for name in rig.programs} == set(programs())
