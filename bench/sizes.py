@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +24,9 @@ from rigfarm.simulate.commander import CommanderProcess
 SMALL, LARGE = 1_000, 10_000
 EVERY_S = 10.0
 PAGES = 20
-FLAT_S = 15.0
+SETTLED_S = 150.0
+"""Memory steps up with the first two snapshots, which come once a minute."""
+FLAT_S = 90.0
 LOOK_S = 10.0
 SETTLE_S = 2.0
 
@@ -36,15 +39,17 @@ class Weight:
     per_link: float
     links_s: float
     fds: tuple[int, int]
-    reporting: tuple[int, int]
-    """Memory when every rig had reported, and FLAT_S later."""
+    reporting: int
+    """Memory at the end, while every rig reports."""
+    growth: float
+    """Bytes a second while nothing but reports comes."""
     reports_cpu: float
     page_cpu: float
     page_bytes_per_minute: float
 
 
-def measure(rigs: int) -> Weight:
-    """One Commander, one farm, twenty pages."""
+def measure(rigs: int, settled_s: float, flat_s: float) -> Weight:
+    """One Commander, one farm that reports for `settled_s` and is then weighed for `flat_s`, twenty pages."""
     with (
         tempfile.TemporaryDirectory() as folder,
         CommanderProcess(Path(folder), settings={"report_interval_s": str(EVERY_S)}) as commander,
@@ -60,10 +65,11 @@ def measure(rigs: int) -> Weight:
             time.sleep(SETTLE_S)
             per_link = (resident_bytes(commander.pid) - known) / rigs
             farm.report(EVERY_S)
-            time.sleep(2 * SETTLE_S)
-            before, fds = resident_bytes(commander.pid), _open_files(commander.pid)
-            reports_cpu = _share(commander.pid, lambda: time.sleep(FLAT_S))
-            after, fds_after = resident_bytes(commander.pid), _open_files(commander.pid)
+            time.sleep(settled_s)
+            fds = _open_files(commander.pid)
+            memory: list[tuple[float, int]] = []
+            reports_cpu = _share(commander.pid, lambda: _weigh(commander.pid, flat_s, memory))
+            fds_after = _open_files(commander.pid)
             cookie = login(commander.url, commander.password)
             cpu, received = uvloop.run(_pages(commander, cookie, rigs))
     return Weight(
@@ -71,11 +77,20 @@ def measure(rigs: int) -> Weight:
         per_link,
         farm.links_s,
         (fds, fds_after),
-        (before, after),
+        memory[-1][1],
+        statistics.linear_regression(*zip(*memory, strict=True)).slope,
         reports_cpu,
         (cpu - reports_cpu) / PAGES,
         received / PAGES / LOOK_S * 60,
     )
+
+
+def _weigh(pid: int, for_s: float, found: list[tuple[float, int]]) -> None:
+    """Add (time, resident bytes) every second."""
+    began = time.monotonic()
+    while (now := time.monotonic()) < began + for_s:
+        found.append((now, resident_bytes(pid)))
+        time.sleep(1.0)
 
 
 def _share(pid: int, work: Callable[[], None]) -> float:
@@ -109,7 +124,7 @@ def _open_files(pid: int) -> int:
 
 def main() -> None:
     """Both sizes."""
-    small, large = measure(SMALL), measure(LARGE)
+    small, large = measure(SMALL, 2 * SETTLE_S, EVERY_S), measure(LARGE, SETTLED_S, FLAT_S)
     report(Figure("idle Commander", f"{large.idle / 1e6:.0f} MB", target="≤ 130 MB"))
     report(
         Figure(
@@ -119,14 +134,14 @@ def main() -> None:
             notes=f"all up after {large.links_s:.1f} s; at {SMALL:,} links {small.per_link / 1e3:.0f} KB each",
         )
     )
-    grown = (large.reporting[1] - large.reporting[0]) / FLAT_S * 60 / 1e6
     report(
         Figure(
             f"memory and open files, {LARGE:,} rigs every {EVERY_S:.0f} s",
-            f"{grown:+.1f} MB a minute, {large.fds[1] - large.fds[0]:+d} fds",
+            f"{large.growth * 60 / 1e6:+.2f} MB a minute, {large.fds[1] - large.fds[0]:+d} fds",
             target="flat",
-            notes=f"{large.reporting[1] / 1e6:.0f} MB, {large.fds[1]:,} fds; {large.reports_cpu:.0%} of a core. In its "
-            "first hour the index of the journal's rows grows by 8 bytes a log, half a megabyte a minute here",
+            notes=f"{large.reporting / 1e6:.0f} MB, {large.fds[1]:,} fds; {large.reports_cpu:.0%} of a core; the slope "
+            f"of {FLAT_S:.0f} s that begin after {SETTLED_S:.0f} s. In its first hour the index of the journal's rows "
+            "grows by 8 bytes a log, half a megabyte a minute here",
         )
     )
     report(
