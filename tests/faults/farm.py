@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rigfarm.sentry.agent import Agent
-from rigfarm.sentry.link_connect import Timings
+from rigfarm.sentry.link.connect import Timings
 from rigfarm.sentry.playbooks.leftovers import folder_id, marked
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.this_machine import ThisMachine

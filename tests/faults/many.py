@@ -76,4 +76,4 @@ async def sentry(
 
 async def written(agent: Agent) -> None:
     """Wait until all logs are in the file of its spool."""
-    await until(lambda: not agent.spool._waiting and not agent.spool._unwritten, "the spool is written", 120)
+    await until(lambda: not agent.spool._pending.logs, "the spool is written", 120)

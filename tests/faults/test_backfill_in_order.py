@@ -18,11 +18,11 @@ from promise import record, scaled
 
 from farm import until
 from rigfarm.commander.logs.journal import Journal
-from rigfarm.sentry import spool as spools
 from rigfarm.sentry.clock import Clock
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.spool import Spool
-from rigfarm.sentry.spool_record import Record
+from rigfarm.sentry.spool import spool as spools
+from rigfarm.sentry.spool.record import Record
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.codec import decode_log
 
@@ -54,8 +54,8 @@ async def offline(folder: Path, part: ManyRigs, tokens: list[str], each: int, cl
             day.ms += DAY_MS // (2 * each)
             for token in tokens:
                 part.report(token)
-            if agent.spool._memory > spools.HURRY_BYTES:
-                await until(lambda: agent.spool._memory < spools.BATCH_BYTES, "the spool is written", 120)
+            if agent.spool._pending.memory > spools.HURRY_BYTES:
+                await until(lambda: agent.spool._pending.memory < spools.BATCH_BYTES, "the spool is written", 120)
         await written(agent)
 
 

@@ -22,7 +22,7 @@ from promise import record, scaled
 from farm import until
 from rigfarm.commander.logs.journal import Journal
 from rigfarm.sentry.clock import Clock
-from rigfarm.sentry.spool_meta import Meta
+from rigfarm.sentry.spool.meta import Meta
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from promise import record, scaled
 
-from rigfarm.sentry import spool_record
-from rigfarm.sentry.spool_file import SpoolFile
-from rigfarm.sentry.spool_record import LOG, Record, token_key
+from rigfarm.sentry.spool import record as spool_record
+from rigfarm.sentry.spool.file import SpoolFile
+from rigfarm.sentry.spool.record import LOG, Record, token_key
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog
 

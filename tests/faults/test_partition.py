@@ -28,7 +28,7 @@ from rigfarm.commander import serve
 from rigfarm.commander.logs.rows import Row
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.link import LinkState
-from rigfarm.sentry.link_connect import Timings
+from rigfarm.sentry.link.connect import Timings
 from rigfarm.sentry.parts import OrderOutcome, Reporter
 from rigfarm.sentry.settings import Settings
 from rigfarm.wire.frames import Verdict

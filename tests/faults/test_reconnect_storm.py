@@ -19,8 +19,8 @@ import uvloop
 from msgspec import Struct
 from promise import FULL, record, scaled
 
-from rigfarm.sentry.link_connect import Timings
-from rigfarm.sentry.reconnect import Reconnect
+from rigfarm.sentry.link.connect import Timings
+from rigfarm.sentry.link.reconnect import Reconnect
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log, connect
 from rigfarm.wire.codec import encode

@@ -17,9 +17,9 @@ from relay import Relay
 
 from farm import until
 from rigfarm.commander.logs.journal import Journal
-from rigfarm.sentry import spool as spools
-from rigfarm.sentry.lanes import Lanes
 from rigfarm.sentry.link import LinkState
+from rigfarm.sentry.link.lanes import Lanes
+from rigfarm.sentry.spool import spool as spools
 from rigfarm.simulate.commander import CommanderProcess
 
 LIMIT_MIB = 1

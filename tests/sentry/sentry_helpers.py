@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from rigfarm.sentry.agent import Agent
-from rigfarm.sentry.link_connect import Timings
+from rigfarm.sentry.link.connect import Timings
 from rigfarm.sentry.parts import OrderOutcome, Reporter
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.log import OperationalLog, Workload

@@ -146,7 +146,7 @@ async def test_new_logs_do_not_wait_behind_a_backlog(settings: Settings, command
         for _ in range(60):
             part.report(100, padding=200)
             await asyncio.sleep(0.005)
-        await until(lambda: agent.spool.stats().logs == 6_000 and not agent.spool._unwritten)
+        await until(lambda: agent.spool.stats().logs == 6_000 and not agent.spool._pending.unwritten)
         commander.silent = True
         await commander.start()
         await until(lambda: commander.uptimes)
@@ -175,7 +175,7 @@ async def test_a_spool_that_overflowed_tells_the_commander_how_much(
         for _ in range(60):
             part.report(50, padding=600)
             await asyncio.sleep(0.01)
-        await until(lambda: not agent.spool._unwritten and not agent.spool._waiting)
+        await until(lambda: not agent.spool._pending.logs)
         dropped = agent.spool.stats().dropped
         assert dropped > 500
         await commander.start()

@@ -12,7 +12,7 @@ from toy_commander import ToyCommander, page
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.settings import Settings
-from rigfarm.sentry.spool_record import token_key
+from rigfarm.sentry.spool.record import token_key
 from rigfarm.wire.frames import (
     Command,
     CommandResult,

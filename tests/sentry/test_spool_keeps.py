@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from sentry_helpers import until
 
-from rigfarm.sentry import spool as spool_module
 from rigfarm.sentry.spool import Spool
-from rigfarm.sentry.spool_file import SpoolFile
-from rigfarm.sentry.spool_record import LOG, Record, token_key
+from rigfarm.sentry.spool import spool as spool_module
+from rigfarm.sentry.spool.file import SpoolFile
+from rigfarm.sentry.spool.record import LOG, Record, token_key
 from rigfarm.wire.codec import MAX_LOG_BYTES, decode_log
 from rigfarm.wire.log import OperationalLog
 
@@ -48,7 +48,7 @@ async def everything(spool: Spool) -> list[int]:
 
 
 async def written(spool: Spool) -> None:
-    await until(lambda: not spool._waiting and not spool._unwritten)
+    await until(lambda: not spool._pending.logs)
 
 
 async def test_it_works(tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ async def test_a_log_acknowledged_before_it_is_written_is_not_kept(
             spool.append("a", log(number, 100))
         await until(lambda: spool.next_seq == 51)
         spool.acked(1, 50)
-        assert spool._unwritten, "they were written already: this shows nothing"
-        await until(lambda: not spool._unwritten and spool.stats().logs == 0)
-        await until(lambda: not spool._acked)
+        assert spool._pending.unwritten, "they were written already: this shows nothing"
+        await until(lambda: not spool._pending.unwritten and spool.stats().logs == 0)
+        await until(lambda: not spool._pending.acked)
         assert await everything(spool) == []
 
 
@@ -310,9 +310,9 @@ async def test_memory_is_bounded_while_the_disk_is_full(tmp_path: Path, monkeypa
             if number % 20 == 0:
                 await asyncio.sleep(0.001)
         await until(lambda: spool.problem is not None)
-        await until(lambda: not spool._waiting)
+        await until(lambda: not spool._pending.waiting)
         kept = await everything(spool)
-        assert spool._memory <= 101_000
+        assert spool._pending.memory <= 101_000
         assert kept == list(range(kept[0], 2_001))
         assert spool.stats().dropped == kept[0] - 1
         assert spool.gaps() == [(1, kept[0] - 1, True)]
@@ -446,7 +446,7 @@ async def test_a_salvage_that_fails_leaves_everything_as_it_was(
 
 
 def test_no_log_can_pretend_to_be_a_record(tmp_path: Path) -> None:
-    from rigfarm.sentry.spool_record import pack, scan
+    from rigfarm.sentry.spool.record import pack, scan
     from rigfarm.wire.codec import encode
 
     forged = pack(Record(LOG, 7, 0, token_key("b"), b"forged")).decode("latin-1")

@@ -19,7 +19,7 @@ import structlog
 from rigfarm.sentry.clock import Anchor, Clock
 from rigfarm.sentry.folder import make_private, write_private
 from rigfarm.sentry.link import Link
-from rigfarm.sentry.link_connect import Timings
+from rigfarm.sentry.link.connect import Timings
 from rigfarm.sentry.part_host import PartHost
 from rigfarm.sentry.parts import Part
 from rigfarm.sentry.reporter import AgentReporter

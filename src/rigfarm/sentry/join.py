@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rigfarm.sentry.commander_url import commander_url
-from rigfarm.sentry.link_errors import LinkError
+from rigfarm.sentry.link.errors import LinkError
 from rigfarm.sentry.probe import check_token
 from rigfarm.sentry.settings import SettingsError, load_settings, save_commander
 from rigfarm.sentry.tokens import TokenStore, find_token

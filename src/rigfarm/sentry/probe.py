@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from rigfarm.sentry.commander_url import host_of
-from rigfarm.sentry.link_connect import Timings, open_socket
-from rigfarm.sentry.link_errors import LinkError
-from rigfarm.sentry.link_session import say_hello
+from rigfarm.sentry.link.connect import Timings, open_socket
+from rigfarm.sentry.link.errors import LinkError
+from rigfarm.sentry.link.session import say_hello
 from rigfarm.wire.frames import Verdict
 
 __all__ = ["TokenRefusedError", "check_token"]

@@ -10,7 +10,7 @@ import structlog
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.commander_url import commander_url
-from rigfarm.sentry.link_errors import LinkError
+from rigfarm.sentry.link.errors import LinkError
 from rigfarm.sentry.probe import check_token
 from rigfarm.sentry.settings import SettingsError, save_commander
 from rigfarm.sentry.tokens import find_token

@@ -10,9 +10,9 @@ from pathlib import Path
 import structlog
 
 from rigfarm.sentry.ranges import RangeSet
-from rigfarm.sentry.spool_db import PAGE_BYTES
-from rigfarm.sentry.spool_meta import GapBook, Meta, best_meta
-from rigfarm.sentry.spool_record import DROPS, GAP, META, Record, scan
+from rigfarm.sentry.spool.db import PAGE_BYTES
+from rigfarm.sentry.spool.meta import GapBook, Meta, best_meta
+from rigfarm.sentry.spool.record import DROPS, GAP, META, Record, scan
 
 __all__ = ["Findings", "remove_journal", "set_aside"]
 

@@ -21,7 +21,7 @@ from websockets.exceptions import (
 
 from rigfarm import __version__
 from rigfarm.sentry.commander_url import host_of, link_url
-from rigfarm.sentry.link_errors import (
+from rigfarm.sentry.link.errors import (
     HandshakeTimeoutError,
     LinkError,
     LostError,

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from msgspec import Raw
 
+from rigfarm.sentry.link.window import Window
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool import Spool
-from rigfarm.sentry.spool_record import Record
-from rigfarm.sentry.window import Window
+from rigfarm.sentry.spool.record import Record
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import Gap, Logs
 

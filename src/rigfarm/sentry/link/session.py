@@ -12,10 +12,10 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from rigfarm import __version__
-from rigfarm.sentry.lanes import Lanes
-from rigfarm.sentry.link_connect import Timings, connection_lost
-from rigfarm.sentry.link_errors import HandshakeTimeoutError, ProtocolError
-from rigfarm.sentry.spool_record import token_key
+from rigfarm.sentry.link.connect import Timings, connection_lost
+from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError
+from rigfarm.sentry.link.lanes import Lanes
+from rigfarm.sentry.spool.record import token_key
 from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode
 from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, UpFrame, Verdict, Verdicts, Welcome
 

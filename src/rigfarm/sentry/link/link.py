@@ -1,6 +1,6 @@
 """The link: keeps one WebSocket to the Commander open, and is down in words when it is down.
 
-States are named, errors are a tree (`link_errors`), when to try again is `reconnect`'s business, one connection is a
+States are named, errors are a tree (`errors`), when to try again is `reconnect`'s business, one connection is a
 `Session`, and what to send next is the `Lanes`' choice.
 """
 
@@ -18,13 +18,13 @@ import structlog
 from websockets.asyncio.client import ClientConnection
 
 from rigfarm.sentry.clock import Clock
-from rigfarm.sentry.lanes import FRAME_LOGS, Lanes
-from rigfarm.sentry.link_connect import Timings, open_socket
-from rigfarm.sentry.link_errors import LinkError, NoGoodTokenError, RejectedFrameError, closed
-from rigfarm.sentry.link_session import Session, say_hello
-from rigfarm.sentry.reconnect import Reconnect
+from rigfarm.sentry.link.connect import Timings, open_socket
+from rigfarm.sentry.link.errors import LinkError, NoGoodTokenError, RejectedFrameError, closed
+from rigfarm.sentry.link.lanes import FRAME_LOGS, Lanes
+from rigfarm.sentry.link.reconnect import Reconnect
+from rigfarm.sentry.link.session import Session, say_hello
 from rigfarm.sentry.spool import Spool
-from rigfarm.sentry.spool_record import Record
+from rigfarm.sentry.spool.record import Record
 from rigfarm.wire.frames import (
     Command,
     CommandResult,

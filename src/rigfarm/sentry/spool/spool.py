@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -23,10 +22,11 @@ import structlog
 
 from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
-from rigfarm.sentry.spool_db import STORAGE_ERRORS, in_words
-from rigfarm.sentry.spool_file import SpoolFile
-from rigfarm.sentry.spool_meta import Dropped, Meta
-from rigfarm.sentry.spool_record import LOG, Record, token_key
+from rigfarm.sentry.spool.db import STORAGE_ERRORS, in_words
+from rigfarm.sentry.spool.file import SpoolFile
+from rigfarm.sentry.spool.meta import Dropped, Meta
+from rigfarm.sentry.spool.pending import Pending
+from rigfarm.sentry.spool.record import Record, token_key
 from rigfarm.wire.codec import MAX_LOG_BYTES, decode_log, encode
 from rigfarm.wire.log import OperationalLog
 
@@ -94,27 +94,12 @@ class Spool:
         self._file: SpoolFile | None = None
         self._facts = _Facts(Meta(), RangeSet(), RangeSet(), {}, 0)
         self._verified = False
-        self._next_seq = 1
+        self._pending = Pending()
         self._first_seq = 1
         """The first number that this process may give out."""
         self._sent_through = 0
-        self._waiting: deque[tuple[bytes, int, bytes]] = deque()
-        """Key, epoch and bytes of logs that have no number yet."""
-        self._unwritten: deque[Record] = deque()
-        self._memory = 0
-        """Bytes of logs in the two above."""
         self._untold: deque[Record] = deque()
         """Numbered, and not handed to the link yet: not durable, so far."""
-        self._unnumbered_drops = 0
-        self._lost = RangeSet()
-        self._void = RangeSet()
-        self._acked = RangeSet()
-        """The file does not know yet: dropped, unwanted, acknowledged."""
-        self._lost_of: Counter[bytes] = Counter()
-        self._told: dict[bytes, int] = {}
-        """Nor this: how many of the dropped ones each token had, and which totals the Commander knows."""
-        self._released: dict[int, int] = {}
-        """Held logs that are among the unwritten: new number -> id."""
         self._shifts: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._round = asyncio.Event()
@@ -135,10 +120,9 @@ class Spool:
             self._failed(error)
             file, facts = await loop.run_in_executor(self._thread, _opened, None, MEMORY_BYTES)
         self._file, self._facts = file, facts
-        self._next_seq = self._first_seq = facts.meta.next_seq
+        self._first_seq = facts.meta.next_seq
         self._shifts = dict(facts.meta.shifts)
-        self._give_up_numbers(self._unnumbered_drops)
-        self._unnumbered_drops = 0
+        self._pending.begin(self._first_seq)
         self._writer = asyncio.create_task(self._write_loop(), name="spool")
 
     async def close(self) -> None:
@@ -159,23 +143,22 @@ class Spool:
     @property
     def next_seq(self) -> int:
         """The next number to be given out."""
-        return self._next_seq
+        return self._pending.next_seq
 
     def stats(self) -> SpoolStats:
         """What it holds now."""
-        meta = self._facts.meta
-        acked = self._acked.size - sum(
+        meta, pending = self._facts.meta, self._pending
+        acked = pending.acked.size - sum(
             end - start + 1
-            for gaps in (self._facts.lost, self._facts.void, self._lost, self._void)
+            for gaps in (self._facts.lost, self._facts.void, pending.lost, pending.void)
             for first, last in gaps
-            for start, end in self._acked.within(first, last)
+            for start, end in pending.acked.within(first, last)
         )
-        held = meta.held + len(self._unwritten) + len(self._waiting)
         return SpoolStats(
-            max(0, meta.logs + held - acked),
+            max(0, meta.logs + meta.held + pending.logs - acked),
             self._facts.bytes_on_disk,
             self.limit_bytes,
-            meta.dropped + self._lost.size + self._unnumbered_drops,
+            meta.dropped + pending.lost.size + pending.unnumbered_drops,
             meta.dropped_damaged,
             self.problem,
         )
@@ -188,34 +171,12 @@ class Spool:
         if len(body) > MAX_LOG_BYTES:
             log.error("a log is too large to be sent, and is dropped", bytes=len(body), limit=MAX_LOG_BYTES)
             return
-        self._waiting.append((token_key(token), epoch, body))
-        self._memory += len(body)
+        self._pending.add(token_key(token), epoch, body)
         self._bound_memory()
         self._wake.set()
 
     def _bound_memory(self) -> None:
-        while self._memory > MEMORY_BYTES:
-            # A commit that is under way may still write its logs: only those after them can be dropped.
-            if self._unwritten and self._commit is None:
-                record = self._unwritten.popleft()
-                self._memory -= len(record.body)
-                self._lost.add(record.seq, record.seq)
-                self._lost_of[record.key] += 1
-            elif self._waiting:
-                key, _, body = self._waiting.popleft()
-                self._memory -= len(body)
-                self._lost_of[key] += 1
-                self._give_up_numbers(1)
-            else:
-                return
-
-    def _give_up_numbers(self, count: int) -> None:
-        """Logs that were dropped before they had a number get one, for the Commander to hear of."""
-        if self._file is None:
-            self._unnumbered_drops += count
-        elif count:
-            self._lost.add(self._next_seq, self._next_seq + count - 1)
-            self._next_seq += count
+        self._pending.bound(MEMORY_BYTES, committing=self._commit is not None)
 
     # Logs out
 
@@ -228,14 +189,14 @@ class Spool:
             self._verified = True
             await self._try(SpoolFile.verify)
         # Taken before the file is read: what is written meanwhile is then in both, and not in neither.
-        unwritten = list(self._unwritten)
+        unwritten = list(self._pending.unwritten)
         found = await self._try(lambda file: file.read(after, before, max_records=max_records, max_bytes=max_bytes))
         if found is None:
             return [], after
         records, reached = found
         have = {record.seq for record in records}
         records += [one for one in unwritten if after < one.seq <= reached and one.seq not in have]
-        return [record for record in records if record.seq not in self._acked], reached
+        return [record for record in records if record.seq not in self._pending.acked], reached
 
     @property
     def holds(self) -> bool:
@@ -245,14 +206,16 @@ class Spool:
     @property
     def has_gaps(self) -> bool:
         """Whether `gaps` may return something."""
-        return bool(len(self._facts.lost) or len(self._facts.void) or len(self._lost) or len(self._void))
+        facts, pending = self._facts, self._pending
+        return any(len(ranges) for ranges in (facts.lost, facts.void, pending.lost, pending.void))
 
     def gaps(self) -> list[tuple[int, int, bool]]:
         """Unacknowledged ranges of numbers that will never come: first, last, whether logs were lost."""
+        facts, pending = self._facts, self._pending
         found = []
-        for parts, lost in (((self._facts.lost, self._lost), True), ((self._facts.void, self._void), False)):
+        for parts, lost in (((facts.lost, pending.lost), True), ((facts.void, pending.void), False)):
             ranges = RangeSet(one for part in parts for one in part)
-            for first, last in self._acked if len(ranges) else ():
+            for first, last in pending.acked if len(ranges) else ():
                 ranges.discard(first, last)
             found += [(first, last, lost) for first, last in ranges]
         return found
@@ -260,16 +223,16 @@ class Spool:
     def dropped(self) -> dict[bytes, Dropped]:
         """Tokens with lost logs that the Commander does not know of."""
         found = {}
-        for key in self._facts.dropped.keys() | self._lost_of.keys():
+        for key in self._facts.dropped.keys() | self._pending.lost_of.keys():
             known = self._facts.dropped.get(key, Dropped(0))
-            total, told = known.total + self._lost_of[key], max(known.told, self._told.get(key, 0))
+            total, told = known.total + self._pending.lost_of[key], max(known.told, self._pending.told.get(key, 0))
             if total > told:
                 found[key] = Dropped(total, told)
         return found
 
     def told(self, totals: dict[bytes, int]) -> None:
         """The Commander knows of so many lost logs of these tokens."""
-        self._told |= totals
+        self._pending.told |= totals
 
     def sent(self, last: int) -> None:
         """A number left for the Commander."""
@@ -282,8 +245,8 @@ class Spool:
 
     def acked(self, first: int, last: int) -> None:
         """The Commander has these for good, or knows that they will not come."""
-        self._acked.add(first, last)
-        if self._acked.size >= FLUSH_LOGS:
+        self._pending.acked.add(first, last)
+        if self._pending.acked.size >= FLUSH_LOGS:
             self._wake.set()
 
     def body(self, record: Record) -> bytes:
@@ -311,25 +274,14 @@ class Spool:
     async def refuse(self, first: int, last: int) -> None:
         """Give up logs that the Commander cannot read."""
         await self._settled()
-        kept = deque(record for record in self._unwritten if not first <= record.seq <= last)
-        if len(kept) < len(self._unwritten):
-            self._lost_of.update(one.key for one in self._unwritten if first <= one.seq <= last)
-            self._replace_unwritten(kept)
-            self._lost.add(first, last)
+        self._pending.refuse(first, last)
         await self._try(lambda file: file.refuse(first, last))
 
     async def forget(self, token: str) -> None:
         """Delete every log of a token; their numbers are void."""
         key = token_key(token)
         await self._settled()
-        self._lost_of.pop(key, None)
-        self._told.pop(key, None)
-        self._memory -= sum(len(body) for other, _, body in self._waiting if other == key)
-        self._waiting = deque(one for one in self._waiting if one[0] != key)
-        for record in self._unwritten:
-            if record.key == key:
-                self._void.add(record.seq, record.seq)
-        self._replace_unwritten(deque(record for record in self._unwritten if record.key != key))
+        self._pending.forget(key)
         while await self._try(lambda file: file.forget(key)):
             pass
 
@@ -344,22 +296,12 @@ class Spool:
         """The token is good again: what was put aside gets new numbers, and is sent."""
         key = token_key(token)
         while held := await self._try(lambda file: file.held(key, _RELEASE_LOGS)):
-            fresh = []
-            for one, record in held:
-                self._released[self._next_seq] = one
-                fresh.append(record._replace(seq=self._next_seq))
-                self._next_seq += 1
-            self._unwritten.extend(fresh)
-            self._memory += sum(len(record.body) for record in fresh)
+            fresh = self._pending.release(held)
             self._wake.set()
             await self._settled()
             if self.problem is not None:
                 return
             self.on_recorded(fresh)
-
-    def _replace_unwritten(self, records: deque[Record]) -> None:
-        self._memory += sum(len(one.body) for one in records) - sum(len(one.body) for one in self._unwritten)
-        self._unwritten = records
 
     # Writing
 
@@ -368,7 +310,7 @@ class Spool:
         while not self._closing:
             await self._work()
             started = loop.time()
-            self._untold.extend(self._number())
+            self._untold.extend(self._pending.number())
             if self._commit is None and started >= self._retry_at:
                 self._commit = asyncio.create_task(self._write())
             if self._commit is not None:
@@ -376,7 +318,7 @@ class Spool:
                 if self._commit.done():
                     self._commit.result()
                     self._commit = None
-                    if self._unwritten and self.problem is None:
+                    if self._pending.unwritten and self.problem is None:
                         self._wake.set()
                 else:
                     self._commit.add_done_callback(lambda _: self._wake.set())
@@ -385,18 +327,18 @@ class Spool:
             if fresh := self._sendable():
                 self.on_recorded(fresh)
             pause = started + COMMIT_EVERY_S - loop.time()
-            if pause > 0 and self._memory < HURRY_BYTES and not self._closing:
+            if pause > 0 and self._pending.memory < HURRY_BYTES and not self._closing:
                 await asyncio.sleep(pause)
         if self._commit is not None:
             await self._commit
-        self._number()
+        self._pending.number()
         await self._write()
-        while self._unwritten and self.problem is None:
+        while self._pending.unwritten and self.problem is None:
             await self._write()
 
     async def _work(self) -> None:
         """Wait until there is something to write, or time to try again."""
-        timeout = RETRY_S if self._unwritten or self.problem else IDLE_FLUSH_S if self._acked else None
+        timeout = RETRY_S if self._pending.unwritten or self.problem else IDLE_FLUSH_S if self._pending.acked else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
@@ -405,74 +347,26 @@ class Spool:
     def _sendable(self) -> list[Record]:
         """What the link may have now: what is durable, or everything while the disk does not do its work."""
         waits = self.problem is None and self._commit is None
-        before = self._unwritten[0].seq if self._unwritten and waits else self._next_seq
+        before = self._pending.unwritten[0].seq if self._pending.unwritten and waits else self._pending.next_seq
         fresh = []
         while self._untold and self._untold[0].seq < before:
             record = self._untold.popleft()
-            if record.seq not in self._lost:
+            if record.seq not in self._pending.lost:
                 fresh.append(record)
-        return fresh
-
-    def _number(self) -> list[Record]:
-        """Give waiting logs their numbers."""
-        fresh = []
-        while self._waiting:
-            key, epoch, body = self._waiting.popleft()
-            fresh.append(Record(LOG, self._next_seq, epoch, key, body))
-            self._next_seq += 1
-        self._unwritten.extend(fresh)
         return fresh
 
     async def _write(self) -> None:
         """One commit of everything the file does not know yet."""
-        records = self._next_batch()
-        last = records[-1].seq if records else 0
-        released = {seq: one for seq, one in self._released.items() if seq <= last}
-        lost, void = list(self._lost), list(self._void)
-        # A log may be acknowledged before it is written: that is remembered until it would have been.
-        acked = self._acked.within(0, last if len(records) < len(self._unwritten) else self._next_seq)
-        lost_of, told = self._lost_of.copy(), self._told.copy()
-        work = partial(
-            SpoolFile.commit,
-            records=[record for record in records if record.seq not in self._acked],
-            next_seq=self._next_seq,
-            acked=acked,
-            lost=lost,
-            void=void,
-            dropped=lost_of,
-            told=told,
-            released=list(released.values()),
-            keep_through=self.sending_through,
-            unwritten_from=self._unwritten[len(records)].seq if len(records) < len(self._unwritten) else 0,
-        )
+        batch, keep_through = self._pending.batch(BATCH_BYTES), self.sending_through
         try:
-            if records or lost or void or acked or told:
-                await self._in_thread(work)
+            if not batch.empty:
+                await self._in_thread(lambda file: batch.commit(file, keep_through))
         except STORAGE_ERRORS as error:
             self._failed(error)
             return
-        for _ in records:
-            self._memory -= len(self._unwritten.popleft().body)
-        for known, parts in ((self._lost, lost), (self._void, void), (self._acked, acked)):
-            for first, last in parts:
-                known.discard(first, last)
-        self._lost_of -= lost_of
-        self._told = {key: total for key, total in self._told.items() if told.get(key) != total}
-        for seq in released:
-            del self._released[seq]
+        self._pending.committed(batch)
         if self.problem is not None:
             await self._recover()
-
-    def _next_batch(self) -> list[Record]:
-        """The oldest unwritten logs, as many as one commit takes."""
-        batch: list[Record] = []
-        room = BATCH_BYTES
-        for record in self._unwritten:
-            if room <= 0:
-                break
-            batch.append(record)
-            room -= len(record.body)
-        return batch
 
     async def _recover(self) -> None:
         """A commit succeeded: all is well again, unless it went to memory only because there was no file."""
@@ -492,7 +386,7 @@ class Spool:
 
     async def _settled(self) -> None:
         """Wait until nothing is being written."""
-        while self._commit is not None or (self._unwritten and self.problem is None):
+        while self._commit is not None or (self._pending.unwritten and self.problem is None):
             self._wake.set()
             await self._round.wait()
 

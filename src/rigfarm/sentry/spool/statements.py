@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 
-from rigfarm.sentry.spool_record import HELD, LOG, Record, from_row, pack
+from rigfarm.sentry.spool.record import HELD, LOG, Record, from_row, pack
 
 __all__ = [
     "copy_to_held",

@@ -6,8 +6,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from rigfarm.sentry.link_connect import Timings
-from rigfarm.sentry.link_errors import LinkError
+from rigfarm.sentry.link.connect import Timings
+from rigfarm.sentry.link.errors import LinkError
 
 __all__ = ["Reconnect"]
 

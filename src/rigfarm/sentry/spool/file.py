@@ -15,13 +15,13 @@ from typing import TypeVar
 
 import structlog
 
-from rigfarm.sentry import spool_aside
 from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
-from rigfarm.sentry.spool_db import PAGE_BYTES, DamagedError, check_tables, connect, create_tables, is_damage
-from rigfarm.sentry.spool_meta import GapBook, Meta, read_meta, write_meta
-from rigfarm.sentry.spool_record import DROPS, GAP, LOG, OVERHEAD, Record, from_row, pack
-from rigfarm.sentry.spool_salvage import Findings, remove_journal, set_aside
+from rigfarm.sentry.spool import statements
+from rigfarm.sentry.spool.db import PAGE_BYTES, DamagedError, check_tables, connect, create_tables, is_damage
+from rigfarm.sentry.spool.meta import GapBook, Meta, read_meta, write_meta
+from rigfarm.sentry.spool.record import DROPS, GAP, LOG, OVERHEAD, Record, from_row, pack
+from rigfarm.sentry.spool.salvage import Findings, remove_journal, set_aside
 from rigfarm.wire.codec import decode_log
 
 __all__ = ["SpoolFile"]
@@ -151,7 +151,7 @@ class SpoolFile:
                 for first, last in acked:
                     self._delete(first, last)
                     self.gaps.discard(first, last)
-                self.meta.held -= spool_aside.delete_held(self._conn, released)
+                self.meta.held -= statements.delete_held(self._conn, released)
                 self._make_room(records, keep_through)
                 self._insert(records)
                 self.meta.next_seq = max(self.meta.next_seq, next_seq)
@@ -180,7 +180,7 @@ class SpoolFile:
         need = sum(len(record.body) + _ROW_BYTES for record in records) * 5 // 4 // PAGE_BYTES + 4
         while self._used_pages() + need > self._cap_pages:
             chunk = max(need, self._cap_pages // 256) * PAGE_BYTES
-            if dropped := spool_aside.drop_held(self._conn, chunk):
+            if dropped := statements.drop_held(self._conn, chunk):
                 self.meta.held -= dropped
                 self.meta.dropped_refused += dropped
             elif not (self._drop_oldest(chunk, keep_through) or self._drop_oldest(chunk, 0)):
@@ -188,9 +188,9 @@ class SpoolFile:
 
     def _drop_oldest(self, chunk: int, after: int) -> bool:
         rows = self._conn.execute("SELECT seq, length(record) FROM records WHERE seq > ? ORDER BY seq", (after,))
-        seqs = spool_aside.first_rows(rows, chunk)
+        seqs = statements.first_rows(rows, chunk)
         for first, last in RangeSet((seq, seq) for seq in seqs):
-            self.gaps.drop(spool_aside.keys_of(self._conn, first, last))
+            self.gaps.drop(statements.keys_of(self._conn, first, last))
             self.meta.dropped_full += self._delete(first, last)
             self.gaps.lost.add(first, last)
         return bool(seqs)
@@ -263,13 +263,13 @@ class SpoolFile:
     def _put_away(self, key: bytes, *, keep: bool) -> bool:
         def work() -> bool:
             with self._transaction():
-                seqs = spool_aside.some_of(self._conn, key)
+                seqs = statements.some_of(self._conn, key)
                 if keep:
-                    copied = spool_aside.copy_to_held(self._conn, seqs)
+                    copied = statements.copy_to_held(self._conn, seqs)
                     self.meta.held += copied
                     self.meta.dropped_damaged += len(seqs) - copied
                 else:
-                    self.meta.held -= spool_aside.forget_held(self._conn, key)
+                    self.meta.held -= statements.forget_held(self._conn, key)
                     self.gaps.dropped.pop(key, None)
                 for first, last in RangeSet((seq, seq) for seq in seqs):
                     self._delete(first, last)
@@ -280,7 +280,7 @@ class SpoolFile:
 
     def held(self, key: bytes, limit: int) -> list[tuple[int, Record]]:
         """Logs of a token that were put aside, oldest first, with their ids for `commit(released=…)`."""
-        return self._guarded(lambda: spool_aside.held(self._conn, key, limit))
+        return self._guarded(lambda: statements.held(self._conn, key, limit))
 
     # Facts about the spool
 
@@ -289,7 +289,7 @@ class SpoolFile:
 
         def work() -> None:
             with self._transaction():
-                self.gaps.drop(spool_aside.keys_of(self._conn, first, last))
+                self.gaps.drop(statements.keys_of(self._conn, first, last))
                 self.meta.dropped_refused += self._delete(first, last)
                 self.gaps.lost.add(first, last)
 
@@ -355,7 +355,7 @@ class SpoolFile:
         for batch in findings.logs(aside):
             with self._transaction():
                 self._insert([record for record in batch if record.magic == LOG])
-                self.meta.held += spool_aside.insert_held(self._conn, [one for one in batch if one.magic != LOG])
+                self.meta.held += statements.insert_held(self._conn, [one for one in batch if one.magic != LOG])
         with self._transaction():
             stored = self.gaps
             self.meta, self.gaps = findings.conclude(self.meta, self._missing)

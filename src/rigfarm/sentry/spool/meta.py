@@ -10,7 +10,7 @@ import msgspec
 
 from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
-from rigfarm.sentry.spool_record import DROPS, GAP, META, Record, from_row, pack
+from rigfarm.sentry.spool.record import DROPS, GAP, META, Record, from_row, pack
 
 __all__ = ["Dropped", "GapBook", "Meta", "best_meta", "read_meta", "write_meta"]
 

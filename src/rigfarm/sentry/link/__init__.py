@@ -1,0 +1,5 @@
+"""The Sentry's end of the link: connect, send, send again, and hear what the Commander wants."""
+
+from rigfarm.sentry.link.link import Link, LinkState
+
+__all__ = ["Link", "LinkState"]
