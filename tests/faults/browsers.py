@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -37,6 +38,8 @@ class LivePage:
     def __init__(self, commander: CommanderProcess, cookie: str, path: str) -> None:
         self.frames = 0
         self.bytes = 0
+        self.arrivals: list[float] = []
+        """When the frames came, monotonic s."""
         self._address = f"{commander.url.replace('http', 'ws')}/live?page={quote(path, safe='')}"
         self._headers = {"Cookie": cookie, "Origin": commander.url}
         self._reading: asyncio.Task[None] | None = None
@@ -58,6 +61,7 @@ class LivePage:
     async def _read(self) -> None:
         async for frame in self._socket:
             self.frames += 1
+            self.arrivals.append(time.monotonic())
             self.bytes += len(frame)
 
 

@@ -61,9 +61,9 @@ async def kills(commander: CommanderProcess, senders: list[Sender], count: int, 
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(5400)
 async def test_an_acknowledged_log_survives_kill_9(tmp_path: Path) -> None:
-    count, chance, flag = scaled(2, 150), random.Random(1), tmp_path / "ack-before-commit"
+    count, chance, flag = scaled(2, 1_000), random.Random(1), tmp_path / "ack-before-commit"
     mutation = ACK_BEFORE_COMMIT.format(flag=str(flag))
     with CommanderProcess(tmp_path / "commander", mutation=mutation) as commander:
         made = await asyncio.to_thread(commander.add_rigs, [f"rig-{n}" for n in range(SENDERS)])

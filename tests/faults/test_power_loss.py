@@ -6,6 +6,7 @@ import contextlib
 import random
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 import pytest
@@ -23,8 +24,18 @@ from rigfarm.wire.log import OperationalLog, Workload
 SPOOL = b"s" * 16
 
 
-def lose_power_once(folder: Path, seed: int, synchronous: str) -> tuple[int, int]:
-    """Commit until the power goes at a random write; (acknowledged logs, lost ones)."""
+class Loss(NamedTuple):
+    """One loss of power."""
+
+    acknowledged: int
+    lost: int
+    """How many of them are gone."""
+    damaged: bool
+    """The file is not whole any more."""
+
+
+def lose_power_once(folder: Path, seed: int, synchronous: str) -> Loss:
+    """Commit until the power goes at a random write."""
     chance = random.Random(seed)
     disk = Disk(fails_at=chance.randint(30, 400))
     path = folder / f"{synchronous}-{seed}.db"
@@ -50,38 +61,49 @@ def lose_power_once(folder: Path, seed: int, synchronous: str) -> tuple[int, int
         with contextlib.suppress(apsw.Error, PowerLossError):
             connection.abandon()
     disk.lose(seed)
+    stored, whole = kept(path)
+    return Loss(len(acknowledged), len(set(acknowledged) - stored), not whole)
+
+
+def kept(path: Path) -> tuple[set[int], bool]:
+    """The times of the logs in a journal, and whether the file is whole."""
+    journal = journals.Journal(path)
     try:
-        reopened = journals.Journal(path)
-        reopened.open()
-        stored = {log.t for _, row in reopened.rows_after(0) for _, log in row.logs()}
-        assert reopened._db is not None
-        assert reopened._db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        journal.open()
+        stored = {log.t for _, row in journal.rows_after(0) for _, log in row.logs()}
+        assert journal._db is not None
+        return stored, journal._db.execute("PRAGMA quick_check").fetchone() == ("ok",)
     except sqlite3.DatabaseError:
-        stored = set()
-    return len(acknowledged), len(set(acknowledged) - stored)
+        return set(), False
+    finally:
+        if journal._db is not None:
+            journal._db.close()
 
 
-def crashes(folder: Path, count: int, synchronous: str) -> tuple[int, int, int]:
-    """(acknowledged, lost, losses of power in which something was lost)."""
-    results = [lose_power_once(folder, seed, synchronous) for seed in range(count)]
-    return sum(a for a, _ in results), sum(lost for _, lost in results), sum(1 for _, lost in results if lost)
+def crashes(folder: Path, count: int, synchronous: str) -> list[Loss]:
+    """So many losses of power, each at another write."""
+    return [lose_power_once(folder, seed, synchronous) for seed in range(count)]
 
 
 def test_an_acknowledged_log_survives_a_power_loss(tmp_path: Path) -> None:
     losses = scaled(40, 1000)
-    acknowledged, lost, _ = crashes(tmp_path, losses, "FULL")
-    normal_logs, normal_lost, normal_runs = crashes(tmp_path, losses // 2, "NORMAL")
-    _, off_lost, off_runs = crashes(tmp_path, losses // 4, "OFF")
+    full = crashes(tmp_path, losses, "FULL")
+    normal = crashes(tmp_path, losses // 2, "NORMAL")
+    off = crashes(tmp_path, losses // 4, "OFF")
+    acknowledged, lost = sum(one.acknowledged for one in full), sum(one.lost for one in full)
+    damaged, normal_lost = sum(one.damaged for one in full), sum(one.lost for one in normal)
+    normal_runs, off_runs = (sum(one.lost > 0 or one.damaged for one in losses) for losses in (normal, off))
+    of = sum(one.acknowledged for one in normal)
     record(
         2,
         "an acknowledged log survives a power loss",
         n=acknowledged,
-        bad=lost,
+        bad=lost + damaged,
         unit=f"logs in {losses} losses of power",
         control="synchronous=NORMAL",
-        control_bad=f"{normal_lost} of {normal_logs} lost in {normal_runs} of {losses // 2} (OFF: in {off_runs})",
+        control_bad=f"{normal_lost} of {of} lost in {normal_runs} of {len(normal)} (OFF: in {off_runs} of {len(off)})",
     )
     assert acknowledged > 100
-    assert lost == 0
+    assert (lost, damaged) == (0, 0)
     assert normal_lost > 0, "the control lost nothing: this test shows nothing"
-    assert off_lost > 0
+    assert off_runs > 0
