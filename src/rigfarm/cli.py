@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,9 @@ class _Sides(click.Group):
 @click.version_option(__version__, prog_name="rigfarm")
 def main() -> None:
     """Rigfarm watches and steers a crypto-mining farm."""
+    # A core dump would hold tokens and logins. One byte is too little for a file, and unlike 0 it also keeps the kernel
+    # from handing the dump to a program (fs/coredump.c).
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 @main.command()

@@ -24,12 +24,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from asic_logins import AsicLogins
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 from promise import record
 
 from farm import apply, make_playbook
 from rigfarm.commander.logs.rows import Row
+from rigfarm.sentry.lan import LIST_FILE
 from rigfarm.sentry.tokens import TokenStore
+from rigfarm.simulate.asic_trial import LOW_PORTS
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.tokens import hash_token
 
@@ -92,11 +95,9 @@ class Places:
 
 
 @contextlib.contextmanager
-def sentry(folder: Path, url: str, token: str, log: Path) -> Iterator[int]:
-    """A Sentry as it runs on a rig; yields its pid."""
-    folder.mkdir(mode=0o700)
-    TokenStore(folder).save(token)
-    (folder / "sentry.toml").write_text(f'commander = "{url}"\nui = "off"\n')
+def sentry(folder: Path, url: str, log: Path, more: str) -> Iterator[int]:
+    """A Sentry as its service starts it, with `more` settings; yields its pid."""
+    (folder / "sentry.toml").write_text(f'commander = "{url}"\n{more}')
     (folder / "sentry.toml").chmod(0o600)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RIGFARM_")}
     with log.open("wb") as out:
@@ -109,6 +110,13 @@ def sentry(folder: Path, url: str, token: str, log: Path) -> Iterator[int]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+def dumps_core(pid: int) -> bool:
+    """Whether a process that dies of a fault leaves its memory in a file, or hands it to a program: with a limit of one
+    byte, Linux does neither."""
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    return not re.search(r"^Max core file size +1 +1 ", limits, re.MULTILINE)
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
@@ -127,6 +135,8 @@ class Farm:
             folder / "commander", password=self.known["the password"], mutation=mutation,
             settings={"report_interval_s": "1", "log_level": "debug"},
         )  # fmt: skip
+        self.dumps = 0
+        """Processes with secrets in their memory that would leave it behind."""
         self.log = self.commander.log = folder / "commander.log"
         self.places = Places()
 
@@ -166,14 +176,42 @@ class Farm:
         with contextlib.suppress(urllib.error.HTTPError):
             commander.api("POST", "/api/orders", {"order": order, "rigs": [asic], "kind": "asic"})
         playbook = make_playbook(commander)
+        self.read_asics(folder / "asic-sentry")
         [rig] = [one for one in commander.api("GET", "/api/rigs") if one["name"] == "canary-rig"]  # type: ignore[attr-defined]
         apply(commander, playbook, [rig["id"]])
-        with sentry(folder / "sentry", commander.url, self.known["the rig's token"], folder / "sentry.log") as pid:
+        (folder / "sentry").mkdir(mode=0o700)
+        TokenStore(folder / "sentry").save(self.known["the rig's token"])
+        with sentry(folder / "sentry", commander.url, folder / "sentry.log", 'ui = "off"\n') as pid:
             wait_for(lambda: self.mines(rig["id"]), "the rig mines")
             self.places.add_processes("the Sentry", pid)
+            self.dumps += dumps_core(pid)
             programs = ("playbooks/software", "playbooks/work")  # another user may run them
             self.places.add_folder("the Sentry's folder", folder / "sentry", ("tokens.json",), programs)
         self.places.add("the Sentry's log", (folder / "sentry.log").read_bytes())
+
+    def read_asics(self, folder: Path) -> None:
+        """A Sentry logs in to two ASICs; one refuses it."""
+        if not LOW_PORTS:
+            return
+        commander, logins = self.commander, AsicLogins()
+        self.known |= {"an ASIC's login": logins.right, "an ASIC's refused login": logins.wrong}
+        self.known["the password of the Sentry's page"] = logins.page_password
+        (good, token), (_, other) = commander.add_rigs(["asic-right", "asic-wrong"], "asic")
+        folder.mkdir(mode=0o700)
+        log = folder.with_suffix(".log")
+        with logins.devices(folder, [token, other]) as settings, sentry(folder, commander.url, log, settings) as pid:
+            wait_for(lambda: self.said_by(good).get("workloads"), "the ASIC is read")
+            wait_for(lambda: "It refuses the login" in logins.pages(), "the other refuses the login")
+            self.places.add("pages of the Sentry", logins.pages())
+            self.places.add_processes("the Sentry of ASICs", pid)
+            own = tuple(f"{LIST_FILE}{end}" for end in ("", "-wal", "-shm"))
+            self.places.add_folder("the folder of the Sentry of ASICs", folder, own)
+            self.dumps += dumps_core(pid)
+        self.places.add("the log of the Sentry of ASICs", log.read_bytes())
+
+    def said_by(self, rig: int) -> dict[str, object]:
+        """The newest log of a rig, empty before the first."""
+        return self.commander.api("GET", f"/api/rigs/{rig}").get("log", {})  # type: ignore[attr-defined,no-any-return]
 
     def mines(self, rig: int) -> bool:
         answer = self.commander.api("GET", f"/api/rigs/{rig}/playbooks")
@@ -189,6 +227,7 @@ class Farm:
             places.add("pages", page.content())
             places.add("the browser's storage", page.evaluate(STORAGE))
         places.add_processes("the Commander", commander.pid)
+        self.dumps += dumps_core(commander.pid)
         places.add_folder("the data folder", commander.folder)
         with (
             contextlib.closing(sqlite3.connect(commander.folder / "rigfarm.db")) as db,
@@ -235,12 +274,14 @@ def test_no_secret_comes_out_anywhere(chromium: str, tmp_path: Path) -> None:
     n = len(farm.known) * len(farm.places.texts)
     record(
         30,
-        f"one of {len(farm.known)} secrets in one of {len(farm.places.texts)} places, or a file that others may read",
+        f"one of {len(farm.known)} secrets in one of {len(farm.places.texts)} places, or a file that others may read, "
+        "or a process that would leave its memory in a core dump",
         n=n,
-        bad=len(hits) + len(farm.places.open_files) + len(unhashed),
+        bad=len(hits) + len(farm.places.open_files) + len(unhashed) + farm.dumps,
         unit="pairs of secret and place",
         control="log the request",
         control_bad=f"found {', '.join(sorted(leaks)) or 'nothing'}",
     )
     assert (hits, farm.places.open_files, unhashed) == ([], [], []), "and tokens are kept as SHA-256"
+    assert farm.dumps == 0
     assert "the password in the Commander's log" in leaks
