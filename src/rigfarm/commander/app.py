@@ -36,6 +36,7 @@ from rigfarm.commander.steering import NAV, dependencies, steering_routes
 from rigfarm.commander.web import assets
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.commander.web.shell import NavItem, Shell
+from rigfarm.commander.web_sockets import Socket
 
 __all__ = ["create_app"]
 
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,
+        websocket_class=Socket,
         state=None,
     )
     app.state.commander = commander

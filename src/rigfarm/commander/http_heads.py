@@ -31,6 +31,12 @@ class BoundedHeads(HttpToolsProtocol):
         self._has_head()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self) -> None:
+        """It becomes a WebSocket, and this protocol hears of it no more."""
+        super().handle_websocket_upgrade()
+        # As uvicorn does when a connection is lost: the parser holds this protocol.
+        self.parser = None  # type: ignore[assignment]
+
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
         self._head_bytes += len(data)

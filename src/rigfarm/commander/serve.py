@@ -12,12 +12,11 @@ from contextlib import contextmanager, suppress
 import uvicorn
 import uvloop
 from litestar import Litestar
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
 from rigfarm.commander.http_heads import BoundedHeads
 from rigfarm.commander.settings import Settings, SettingsError
 from rigfarm.commander.storage import StorageError
+from rigfarm.commander.web_sockets import WebSocketProtocol
 
 __all__ = ["listen", "serve"]
 
@@ -25,16 +24,6 @@ MAX_FRAME = 1 << 20
 GRACE_S = 3
 """For requests under way at the end; with the closing of the journal the whole takes less than five seconds."""
 PING_S = 20.0
-LINK = "/link"
-
-
-class _WebSocket(WebSocketsSansIOProtocol):
-    """Compresses pages, and not the link: its logs are small, and compressed in the journal."""
-
-    def handle_connect(self, event: Request) -> None:
-        if event.path.partition("?")[0] == LINK:
-            self.conn.available_extensions = None
-        super().handle_connect(event)
 
 
 class _Server(uvicorn.Server):
@@ -100,7 +89,7 @@ async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready:
     config = uvicorn.Config(
         app,
         http=BoundedHeads,
-        ws=_WebSocket,
+        ws=WebSocketProtocol,
         ws_max_size=MAX_FRAME,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,

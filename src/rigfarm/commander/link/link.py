@@ -62,7 +62,7 @@ class Link:
         self.closed = False
         self._send = send
         self._close = close
-        self.receipt = self.ack
+        self.receipt: Callable[[int, int], None] = self.ack
         """Bound once: the journal keeps one per frame."""
         self._acks: list[tuple[int, int]] = []
         self._waiting: list[DownFrame] = []
@@ -113,6 +113,11 @@ class Link:
             self.closed = True
             self.links.background(self._close(code, reason))
 
+    def left(self) -> None:
+        """The socket is gone: let go of itself, so that it is freed at once."""
+        self.closed = True
+        self.receipt = _to_nobody
+
     def _start_sending(self) -> None:
         if self._sending is None and not self.closed:
             self._sending = self.links.background(self._drain())
@@ -146,3 +151,7 @@ class Link:
 
     def channel_closed(self, channel: str) -> None:
         """Nothing to do: the rig was removed, and `revoke` says so."""
+
+
+def _to_nobody(_first: int, _last: int) -> None:
+    """The receipt of a link that is gone."""

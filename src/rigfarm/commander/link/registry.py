@@ -111,7 +111,7 @@ class Links:
 
     def leave(self, link: Link) -> None:
         """The socket is gone."""
-        link.closed = True
+        link.left()
         self.links.discard(link)
         self._unregister(link, keep=set())
 

@@ -128,6 +128,10 @@ class PageSession:
                 self.hub.unsubscribe(self, channel, keys)
             self._subscriptions.clear()
 
+    def left(self) -> None:
+        """The socket is gone: let go of the page, which knows this session, so that both are freed at once."""
+        del self.page
+
     async def _pace(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait for the next allowed flush; something urgent cuts the wait short."""
         wait = self._not_before - loop.time()

@@ -79,6 +79,7 @@ async def live_socket(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        session.left()
         if socket.connection_state != "disconnect":
             code, reason = (LOGIN_ENDED, "the login has ended") if ended.is_set() else (1011, "try again")
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
