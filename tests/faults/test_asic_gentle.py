@@ -94,7 +94,8 @@ async def test_one_question_at_a_time(tmp_path: Path, monkeypatch: pytest.Monkey
     seen = {make: peak for make, peak in control.items() if not 0 < peak <= SIDE_BY_SIDE[make]}
     record(
         33,
-        f"questions side by side to one device while it is read, ordered and scanned: {peaks}",
+        "questions side by side to one device while it is read, ordered and scanned: "
+        + ", ".join(f"{make} {peak}" for make, peak in peaks.items()),
         n=len(peaks),
         bad=len(over),
         control="conversations do not take turns",

@@ -125,9 +125,7 @@ async def test_a_full_disk_is_survived(disk: SmallDisk, tmp_path: Path) -> None:
     rounds, chance, flag = scaled(3, 60), random.Random(17), tmp_path / "ends-when-full"
     bad, took, refusals = 0, [], []
     folder = disk.path / "commander"
-    commander = CommanderProcess(folder, mutation=ENDS_WHEN_FULL.format(flag=str(flag)))
-    commander.log = tmp_path / "commander.log"  # as a service's is elsewhere than its data
-    with commander:
+    with CommanderProcess(folder, mutation=ENDS_WHEN_FULL.format(flag=str(flag))) as commander:
         (rig,) = await asyncio.to_thread(commander.add_rigs, ["rig"])
         sender = Sender(commander.url, rig, chance)
         sending = asyncio.create_task(keep_sending(sender, chance))

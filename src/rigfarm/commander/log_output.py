@@ -10,6 +10,8 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from rigfarm.log_stream import log_stream
+
 __all__ = ["configure_log"]
 
 _SECRET = re.compile(r"\b(r[a-z]{1,3}_)[A-Za-z0-9_-]{20,}")
@@ -18,7 +20,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 def configure_log(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
     """Set up structlog, and the standard library's logging for the libraries: theirs from warnings on."""
-    out = stream or sys.stderr
+    out = log_stream(stream or sys.stderr)
     common: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True),

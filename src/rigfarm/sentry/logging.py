@@ -11,6 +11,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from rigfarm.log_stream import log_stream
+
 __all__ = ["configure"]
 
 _TOKEN = re.compile(r"rf[a-z]*_[A-Za-z0-9_-]{20,}")
@@ -24,7 +26,7 @@ _LEVELS: Mapping[str, int] = {
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Set up structlog and the standard library's logging. `stream` is stderr unless told otherwise."""
-    out = stream or sys.stderr
+    out = log_stream(stream or sys.stderr)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
