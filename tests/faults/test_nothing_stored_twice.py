@@ -57,8 +57,12 @@ async def test_no_log_is_stored_twice(tmp_path: Path) -> None:
         await replay(commander, senders, rounds, scaled(400, 4_000))
         sent = {sender.rig_id: sender.numbered for sender in senders}
         sends = sum(sender.sends for sender in senders)
+        await asyncio.to_thread(commander.stop)  # with what was sent again and is still on its way
         flag.touch()
+        await asyncio.to_thread(commander.start)
         for sender in senders:
+            sender.forget_acked()
+            await sender.connect()
             sender.send(CONTROL_LOGS)
             sender.send_again(list(sender.waiting)[-CONTROL_LOGS:])
             await sender.settled()
