@@ -51,9 +51,16 @@ class _Sides(click.Group):
 @click.version_option(__version__, prog_name="rigfarm")
 def main() -> None:
     """Rigfarm watches and steers a crypto-mining farm."""
-    # A core dump would hold tokens and logins. One byte is too little for a file, and unlike 0 it also keeps the kernel
-    # from handing the dump to a program (fs/coredump.c).
-    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    _dump_no_core()
+
+
+def _dump_no_core() -> None:
+    """A core dump would hold tokens and logins. One byte is too little for a file, and unlike 0 it also keeps the
+    kernel from handing the dump to a program (fs/coredump.c). Whoever may have none at all, as a service with
+    LimitCORE=0, cannot ask for that byte."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    limit = most if most == 0 else 1
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 @main.command()
