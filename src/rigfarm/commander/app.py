@@ -113,6 +113,7 @@ def _dependencies(commander: Commander) -> dict[str, Provide]:
         "live": of(lambda: commander.live),
         "pages": of(lambda: commander.pages),
         "health": of(lambda: commander.health),
+        "incidents": of(lambda: commander.incidents),
         "journal": of(lambda: commander.journal),
         "recent": of(lambda: commander.recent),
         "stats": of(lambda: commander.stats),

@@ -14,6 +14,7 @@ from rigfarm.commander.beside import beside
 from rigfarm.commander.bundle import Bundles
 from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.health import Health, calm_garbage_collector
+from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.lan import lan_address
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.live import Hub, LiveSessions
@@ -45,6 +46,7 @@ class Commander:
         self.live = LiveSessions()
         self.pages = PageRoutes()
         self.health = Health()
+        self.incidents = Incidents()
         self.stats = OperationalStats(self.hub, settings.report_interval_s)
         self.journal = Journal(settings.data_dir / "journal.db", keep_hours=settings.journal_hours)
         self.recent = RecentRows(self.journal)

@@ -1,0 +1,77 @@
+"""Who was limited, and what was done: every limit that bites leaves one line here, so that an operator can see it.
+
+A limit that acts in silence looks like a fault of Rigfarm. Entries of one source and kind are merged, the register is
+bounded, and the log gets one line a minute for each of them, however often the limit acts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from msgspec import Struct
+
+__all__ = ["MAX_INCIDENTS", "Incident", "Incidents"]
+
+log = structlog.get_logger()
+
+MAX_INCIDENTS = 500
+"""The one that was quiet for the longest time makes room for a new one."""
+LOG_EVERY_S = 60.0
+MAX_TEXT = 200
+
+
+class Incident(Struct):
+    """What one source did, how often, and what was done about it."""
+
+    source: str
+    """An address, or the name of a rig, key or session."""
+    kind: str
+    """What it did, for people: `opened more than 64 connections`."""
+    action: str
+    """What was done: `further ones are refused`."""
+    count: int
+    first_ms: int
+    last_ms: int
+    rig: int | None = None
+    """The rig's id where the source is a rig, so that pages can link to it."""
+
+
+class Incidents:
+    """The register of one Commander, in memory. Used from the event loop only."""
+
+    def __init__(
+        self,
+        *,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now_ms = now_ms
+        self._monotonic = monotonic
+        self._entries: dict[tuple[str, str], Incident] = {}
+        self._logged: dict[tuple[str, str], float] = {}
+
+    def note(self, source: str, kind: str, action: str, *, rig: int | None = None, count: int = 1) -> None:
+        """A limit acted on `source`. Cheap enough to call for every refused frame."""
+        source, kind = source[:MAX_TEXT], kind[:MAX_TEXT]
+        key = (source, kind)
+        now_ms = self._now_ms()
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            entry = Incident(source, kind, action[:MAX_TEXT], 0, now_ms, now_ms, rig)
+            while len(self._entries) >= MAX_INCIDENTS:
+                oldest = next(iter(self._entries))
+                del self._entries[oldest]
+                self._logged.pop(oldest, None)
+        entry.count += count
+        entry.last_ms = now_ms
+        self._entries[key] = entry
+        now = self._monotonic()
+        if now - self._logged.get(key, -LOG_EVERY_S) >= LOG_EVERY_S:
+            self._logged[key] = now
+            log.warning("a limit acted", source=source, kind=kind, action=entry.action, times=entry.count)
+
+    def all(self) -> list[Incident]:
+        """Every entry, the most recent first."""
+        return list(reversed(self._entries.values()))
