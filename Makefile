@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# Only what is locked, and nothing that would have to be built: a build fetches tools that no lock names.
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-virtualenv
+LOCKED := --require-hashes --only-binary=:all:
 VENDOR := src/rigfarm/commander/web/static/vendor
 
 .DEFAULT_GOAL := help
@@ -16,10 +19,10 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # Installed again only when what is locked changes.
-$(STAMP): requirements/dev.txt pyproject.toml tools/frontend.py package-lock.json | $(VENV)/bin/python
+$(STAMP): requirements/dev.txt requirements/node.txt pyproject.toml tools/frontend.py package-lock.json | $(VENV)/bin/python
 	@echo "Installing Rigfarm and its locked dependencies into $(VENV) (about a minute, once) …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-virtualenv -r requirements/dev.txt
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-virtualenv --no-deps -e .
+	@$(PIP) $(LOCKED) -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@$(PY) tools/frontend.py
 	@touch $(STAMP)
 
@@ -59,7 +62,7 @@ bundle: $(STAMP) ## one file that is a whole Sentry, for rigs without Python, in
 	@RIGFARM_BUNDLE_DIR=dist $(PY) -m pytest -q tests/bundle || { rm -f dist/rigfarm-sentry-*; echo "The bundle does not work, and was removed."; exit 1; }
 	@echo "A Commander serves it once it lies in its folder of bundles: see docs/joining-a-rig.md"
 
-lock: $(VENV)/bin/python ## pin the newest dependencies that pyproject.toml allows
+lock: $(VENV)/bin/python ## lock the dependencies that pyproject.toml names, with hashes (tools/lock.py --upgrade: the newest)
 	@$(PY) tools/lock.py
 
 clean: ## remove what the other commands made

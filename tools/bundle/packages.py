@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import runpy
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from standard import library
 
-_PINNED = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)")
 OUR_PARTS = ("wire", "sentry")
 
 
@@ -23,13 +23,22 @@ def version(source: Path) -> str:
 def copy(lock: Path, source: Path, tree: Path) -> None:
     """Beside its standard library, where every distribution's Python looks. Ends when one is not as the lock says."""
     target = library(tree)
-    for name, wanted in _PINNED.findall(lock.read_text(encoding="utf-8")):
+    for name, wanted in _pinned(lock):
         _copy_distribution(_installed(name, wanted), target)
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     for module in source.glob("*.py"):
         shutil.copy(module, _made(target / "rigfarm") / module.name)
     for part in OUR_PARTS:
         shutil.copytree(source / part, target / "rigfarm" / part, ignore=ignore)
+
+
+def _pinned(lock: Path) -> Iterator[tuple[str, str]]:
+    """Name and version of each package that the lock wants on this machine."""
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        if "==" in line:
+            wanted = Requirement(line.removesuffix("\\"))
+            if wanted.marker is None or wanted.marker.evaluate():
+                yield wanted.name, str(wanted.specifier).removeprefix("==")
 
 
 def _installed(name: str, wanted: str) -> Distribution:
