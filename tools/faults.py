@@ -67,6 +67,12 @@ PROMISES = {
     32: "Nothing leaks",
     33: "The ASIC Sentry is gentle and contained",
     34: "Upgrade and backup are safe",
+    35: "A stranger without a token harms nobody",
+    36: "A rig's valid token harms only its rig",
+    37: "A local user or mining program of a rig gets no more than it has",
+    38: "Who answers in the Commander's place gets nothing",
+    39: "No exception caused by input ends a process or a background part",
+    40: "Revoked is revoked, also what is under way",
 }
 
 Entry = dict[str, Any]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,10 +62,9 @@ async def test_it_is_found_and_started_again(
     order = order_for(archive, template=f"--behave {behave}", supervision=QUICK)
     async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
         await rig.runner.apply(1, [order])
-        began = time.monotonic()
         found = await rig.until("backing-off", within_s=60)
-        await rig.when(lambda status: status.restarts == 1 and status.pid is not None, within_s=60)
-        assert time.monotonic() - began < 60
+        # One that dies at once may have been started more often by the time that this looks.
+        await rig.when(lambda status: status.restarts >= 1 and status.pid is not None, within_s=60)
     assert re.search(reason, found.detail), found.detail
 
 

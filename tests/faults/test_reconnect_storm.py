@@ -160,5 +160,3 @@ async def test_a_farm_returns_and_not_as_one_wave(tmp_path: Path) -> None:
     assert found.errors == Counter()
     assert late == 0
     assert found.wave < A_WAVE < control.wave
-    if FULL:
-        assert found.page_s < 2

@@ -26,6 +26,8 @@ class Heard:
         page.on("websocket", self._follow)
         page.reload()
         expect(page.locator("#live")).to_have_text("live")
+        while not any('"snapshot"' in frame for frame in self.frames):  # connected is not yet up to date
+            page.wait_for_timeout(20)
 
     def _follow(self, socket: WebSocket) -> None:
         socket.on("framereceived", self._hear)

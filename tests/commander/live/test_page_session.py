@@ -88,9 +88,9 @@ async def test_operational_changes_leave_at_most_four_times_a_second() -> None:
         for value in range(60):
             hub.publish("rows", "updated", value, key=1)
             await asyncio.sleep(0.01)
-        gaps = [after - before for before, after in zip(socket.times[1:], socket.times[2:], strict=False)]
-        assert gaps
-        assert min(gaps) > FLUSH_INTERVAL_S * 0.9
+        # Counted over the whole time: a busy machine delays single frames, and never makes more of them.
+        passed = asyncio.get_running_loop().time() - socket.times[0]
+        assert 2 <= len(socket.frames) <= passed / FLUSH_INTERVAL_S + 2
 
 
 async def test_a_rig_change_does_not_wait_for_the_next_flush() -> None:

@@ -46,7 +46,7 @@ async def test_a_card_that_falls_off_stays_in_the_specs() -> None:
     async with running(Rig()) as rig:
         await until(lambda: rig.reporter.told_specs)
         rig.source.devices.clear()
-        await until(lambda: any(device.missing for device in rig.reporter.logs[-1][1].devices))
+        await until(lambda: any(d.missing for _, log in rig.reporter.logs[-1:] for d in log.devices))
         rig.machine.hostname = "renamed"
         rig.part._look_at_specs.set()
         await until(lambda: len(rig.reporter.told_specs) == 2)

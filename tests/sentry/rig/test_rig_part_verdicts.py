@@ -121,7 +121,11 @@ async def test_playbooks_of_another_token_or_a_removed_rig_are_not_applied() -> 
 
 
 async def test_a_rig_without_a_runner_ignores_playbooks() -> None:
-    await Rig(runner=None).part.on_playbooks(TOKEN, 4, [ORDER])
+    rig = Rig(runner=None)
+    await rig.part.on_playbooks(TOKEN, 4, [ORDER])
+    async with running(rig):
+        await until(lambda: rig.reporter.logs)
+    assert rig.reporter.statuses == []
 
 
 def test_the_states_of_a_token() -> None:

@@ -81,12 +81,13 @@ async def test_devices_differ_and_wander() -> None:
 
 
 async def test_a_restart_is_a_while_without_answers_and_a_new_uptime() -> None:
-    async with FakeAsicFarm([FakeAsic("luxos", restart_s=0.2)], network()) as one:
+    clock = [1_000.0]
+    async with FakeAsicFarm([FakeAsic("luxos", restart_s=20.0, clock=lambda: clock[0])], network()) as one:
         (ip,) = one.devices
         one[ip].restart()
         with pytest.raises(ConnectionResetError):
             await asked(ip, b'{"command":"stats"}')
-        await asyncio.sleep(0.25)
+        clock[0] += 21
         stats = json.loads((await asked(ip, b'{"command":"stats"}'))[:-1])
         assert stats["STATS"][1]["Elapsed"] < 5
 
