@@ -20,10 +20,11 @@ from litestar.exceptions import (
 )
 from litestar.middleware import ASGIMiddleware
 from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, header, is_htmx, is_https, safe_next
 from rigfarm.commander.auth.model import Viewer, csrf_matches
+from rigfarm.commander.permission import permitted_by
 
 if TYPE_CHECKING:
     from rigfarm.commander.auth.auth import Auth
@@ -50,12 +51,44 @@ class Gate(ASGIMiddleware):
             if refused is not None:
                 await _refuse_socket(receive, send, *refused)
                 return
+            await next_app(scope, receive, send)
         elif not await self._admit(scope, receive, send):
             return
-        elif _is_open(scope) and _changes(scope):
+        elif not _is_open(scope):
+            await self._while_alive(next_app, scope, receive, send)
+        elif _changes(scope):
             await _soon(next_app, scope, receive, send)
-            return
-        await next_app(scope, receive, send)
+        else:
+            await next_app(scope, receive, send)
+
+    async def _while_alive(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request has no effect, and a stream no further piece, after its login or key has ended: asked when the body
+        is whole, by whatever changes something (`check_permission`), and before each piece of a stream."""
+        viewer = cast("Viewer", scope["auth"])
+
+        def check() -> None:
+            if not self._alive(viewer):
+                raise NotAuthorizedException("The login or API key behind this request has ended. Nothing was changed.")
+
+        async def receive_if_alive() -> Any:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body"):
+                check()
+            return message
+
+        async def send_if_alive(message: Message) -> None:
+            if message["type"] == "http.response.body" and message.get("more_body"):
+                check()
+            await send(message)
+
+        check()  # a form's token may have taken a while to arrive
+        with permitted_by(check):
+            await app(scope, receive_if_alive, send_if_alive)
+
+    def _alive(self, viewer: Viewer) -> bool:
+        if viewer.key is not None:
+            return self._auth.keys.alive(viewer.key)
+        return viewer.session is not None and self._auth.sessions.alive(viewer.session.id_hash)
 
     def viewer_of(self, scope: Scope) -> Viewer | None:
         """Who holds the session cookie of this connection."""

@@ -45,6 +45,10 @@ class ApiKeys:
             self._used.add(key_hash)
         return key
 
+    def alive(self, key: ApiKey) -> bool:
+        """Whether it has not been revoked. Asking is not using it."""
+        return any(one is key for one in self._by_hash.values())
+
     async def create(self, name: str) -> tuple[ApiKey, str]:
         """Make one; returns it and its secret, which nobody can read afterwards. Refusal for a name that cannot be."""
         name = clean_name(name, "An API key", "grafana")

@@ -66,7 +66,7 @@ class Sessions:
         secret = new_token("")
         now, now_ms = self._clock(), self._now_ms()
         session = Session(hash_token(secret), label, address, now_ms, now_ms, now, now)
-        async with self._db.begin() as tx:
+        async with self._db.begin(ends_login=True) as tx:
             await store.insert_session(tx, session)
         if len(self._all) >= self._limit:
             self._drop(min(self._all.values(), key=lambda one: one.used).id_hash)
@@ -87,6 +87,11 @@ class Sessions:
         session.address = address
         self._used.add(session.id_hash)
         return session
+
+    def alive(self, id_hash: bytes) -> bool:
+        """Whether it has not ended. Asking is not using it."""
+        session = self._all.get(id_hash)
+        return session is not None and self._deadline(session) > self._clock()
 
     def touch(self, id_hash: bytes) -> bool:
         """A live page is in use; False when its session has ended."""
@@ -167,6 +172,6 @@ class Sessions:
         if not self._ended:
             return
         ended = frozenset(self._ended)
-        async with self._db.begin() as tx:
+        async with self._db.begin(ends_login=True) as tx:
             await store.delete_sessions(tx, ended)
         self._ended -= ended

@@ -23,6 +23,7 @@ from rigfarm.commander.mining_software.fetches import Fetch, Fetches
 from rigfarm.commander.mining_software.model import Kept, Software, SoftwareForm, checked
 from rigfarm.commander.mining_software.reach import Reach
 from rigfarm.commander.names import name_key
+from rigfarm.commander.permission import check_permission
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid, Refusal
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.uses import AskWhoUses, Use, named
@@ -256,6 +257,7 @@ class SoftwareBook:
                 raise FetchError(
                     f"The file's SHA-256 is {kept.sha256}, not the {expected} that was confirmed. It was thrown away."
                 )
+            check_permission()
             await self.archives.keep(received)
             if kept == software.kept:
                 return software

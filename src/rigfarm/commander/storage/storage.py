@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from rigfarm.commander.permission import check_permission
 from rigfarm.commander.storage import sqlite
 from rigfarm.commander.storage.errors import StorageError
 from rigfarm.commander.storage.lock import FileLock
@@ -71,14 +73,18 @@ class Storage:
         return cls(engine, engine.execution_options(postgresql_readonly=True), None)
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes: durable when the block ends, undone when it raises."""
-        if self._turn is None:
-            async with self._writer.begin() as tx:
-                yield tx
-        else:
-            async with self._turn, self._writer.begin() as tx:
-                yield tx
+    async def begin(self, *, ends_login: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: durable when the block ends, undone when it raises. Who asked for it must still be
+        allowed to (`check_permission`), unless the transaction itself ends a login or makes one."""
+        async with contextlib.AsyncExitStack() as stack:
+            if self._turn is not None:
+                await stack.enter_async_context(self._turn)
+            tx = await stack.enter_async_context(self._writer.begin())
+            if not ends_login:
+                check_permission()
+            yield tx
+            if not ends_login:
+                check_permission()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

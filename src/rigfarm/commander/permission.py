@@ -1,0 +1,36 @@
+"""Whether whoever asked for a change may still make it, asked again at the moment of effect.
+
+A form or an upload may take minutes to arrive, and its login may end meanwhile. The gate says here how to ask again;
+what changes something asks (`Storage.begin` does, before and after each transaction's work). It holds for the task of
+the request only: work that a request starts, such as a roll-out, goes on after the login has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+__all__ = ["check_permission", "permitted_by"]
+
+_current: ContextVar[tuple[asyncio.Task[object] | None, Callable[[], None]] | None] = ContextVar(
+    "permission", default=None
+)
+
+
+@contextmanager
+def permitted_by(check: Callable[[], None]) -> Iterator[None]:
+    """What this task changes inside the block is asked of `check`, which raises when it is no longer allowed."""
+    token = _current.set((asyncio.current_task(), check))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def check_permission() -> None:
+    """Raises what the gate answers to a login, key or token that has ended; does nothing outside a request."""
+    found = _current.get()
+    if found is not None and found[0] is asyncio.current_task():
+        found[1]()
