@@ -47,6 +47,8 @@ class ToyCommander:
         self.deaf = False
         """Does not even read."""
         self.tells_highest = False
+        self.claims: int | None = None
+        """As the highest number it has, whatever it has."""
         self.unreadable: set[float] = set()
         """`uptime_s` of logs it cannot read."""
         self.answer: Response | None = None
@@ -155,7 +157,7 @@ class ToyCommander:
         self.frames.append(hello)
         verdicts = [self.verdicts.get(token, Verdict("unknown")) for token in hello.tokens]
         kept = self.kept.get(hello.spool, {})
-        highest = max(kept, default=None) if self.tells_highest else None
+        highest = max(kept, default=None) if self.tells_highest else self.claims
         now_ms = time.time_ns() // 1_000_000 + self.ahead_ms
         await socket.send(encode(Welcome(now_ms, self.interval_s, verdicts, "0.1.0", highest)))
 

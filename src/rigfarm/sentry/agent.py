@@ -81,6 +81,8 @@ class Agent:
         self.removed: str | None = None
         """Name of the rig that this machine was until it was removed (empty: unknown); until it gets a new token."""
         self._hosts = [PartHost(part) for part in parts]
+        self._own: list[Supervised] = []
+        """What the agent itself consists of while it runs: the link, the clock, the page."""
         self._owners: dict[str, PartHost] = {}
         self._removed: set[str] = set()
         self._held: set[str] = set()
@@ -102,15 +104,10 @@ class Agent:
         tasks = [asyncio.create_task(host.run(self.reporter), name=host.name) for host in self._hosts]
         try:
             await self.spool.open()
-            tasks += [
-                asyncio.create_task(self.link.run(), name="link"),
-                asyncio.create_task(self._keep_clock(), name="clock"),
-            ]
-            if self.settings.ui != "off" or self._watch_files:
-                tasks.append(asyncio.create_task(self._page(), name="page"))
-            if self._watch_files:
-                tasks.append(asyncio.create_task(follow_files(self.settings.data_dir, self.take_over), name="files"))
+            self._own = self._own_parts()
+            tasks += [asyncio.create_task(one.run(), name=one.name) for one in self._own]
             stopping = asyncio.create_task(self._stop.wait())
+            # None of the others ends before it is cancelled: each is supervised.
             done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             for task in done - {stopping}:
@@ -127,11 +124,19 @@ class Agent:
         """Whether it was told to end."""
         return self._stop.is_set()
 
+    def _own_parts(self) -> list[Supervised]:
+        own = [Supervised("link", self.link.run), Supervised("clock", self._keep_clock)]
+        if self.settings.ui != "off" or self._watch_files:
+            own.append(Supervised("page", self._page))
+        if self._watch_files:
+            own.append(Supervised("files", lambda: follow_files(self.settings.data_dir, self.take_over)))
+        return own
+
     async def _page(self) -> None:
         # Imported here: the page knows the agent, not the other way round; and a farm in one process needs none.
         from rigfarm.sentry.ui.server import serve_page
 
-        await Supervised("page", lambda: serve_page(self)).run()
+        await serve_page(self)
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         tasks += self._chores
@@ -192,7 +197,9 @@ class Agent:
 
     def problems(self) -> list[tuple[str, str]]:
         """Parts that are not running, and why."""
-        return [(host.name, host.problem) for host in self._hosts if host.problem is not None]
+        own = [(one.name, one.problem) for one in self._own]
+        parts = [(host.name, host.problem) for host in self._hosts]
+        return [(name, problem) for name, problem in [*own, *parts] if problem is not None]
 
     @property
     def rig(self) -> TakesToken | None:
@@ -324,11 +331,13 @@ def _path(text: str | None) -> Path | None:
 
 def _load_anchor(path: Path) -> Anchor | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Anchor)
+        anchor = msgspec.json.decode(path.read_bytes(), type=Anchor)
+        problem = "" if anchor.is_possible else "its times are impossible"
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
-        log.warning(
-            "the kept clock cannot be read; the machine's own is used until the Commander tells", error=str(error)
-        )
-        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        problem = str(error)[:200]
+    if not problem:
+        return anchor
+    log.warning("the kept clock cannot be read; the machine's own is used until the Commander tells", error=problem)
+    return None

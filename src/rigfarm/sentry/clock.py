@@ -16,7 +16,12 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Anchor", "Clock", "Correction", "boot_id", "boottime_ms", "wall_ms"]
+__all__ = ["LATEST_MS", "Anchor", "Clock", "Correction", "boot_id", "boottime_ms", "wall_ms"]
+
+FAR_MS = 30 * 86_400_000
+"""A Commander's clock that steps back by more than this was wrong before; below it no stamp is ever repeated."""
+LATEST_MS = 32_503_680_000_000
+"""The year 3000."""
 
 
 def boottime_ms() -> int:
@@ -55,6 +60,17 @@ class Anchor(msgspec.Struct, frozen=True):
     first_ms: int | None = None
     """The first and the last stamp of this epoch, while it is not known."""
     here_ms: int | None = None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a clock can go by it."""
+        times = (self.now_ms, self.last_ms, self.final_ms or 0, self.first_ms or 0, self.here_ms or 0)
+        return (
+            all(0 <= t < LATEST_MS for t in times)
+            and 0 <= self.boottime_ms < LATEST_MS
+            and abs(self.ahead_ms) < LATEST_MS
+            and 0 <= self.epoch < 1 << 31
+        )
 
 
 class Correction(NamedTuple):
@@ -128,6 +144,7 @@ class Clock:
     def told(self, commander_ms: int, *, age_ms: int = 0) -> Correction | None:
         """The Commander told its time, `age_ms` ago; what to correct when until now the time was an estimate."""
         now_ms = commander_ms + age_ms
+        self._disbelieve(now_ms + FAR_MS)
         base = now_ms - self._carrier()
         self._ahead = now_ms - self._wall()
         delta, self._base = base - self._base, base
@@ -141,6 +158,15 @@ class Clock:
         self._first = self._here = None
         epoch, self.epoch = self.epoch, 0
         return Correction(epoch, delta, before)
+
+    def _disbelieve(self, far_ms: int) -> None:
+        """Stamps beyond this were the work of a clock that was altogether wrong: they bind no later ones."""
+        if self._final > far_ms:
+            self._final = 0
+        if self.known:
+            self._latest = {token: stamp for token, stamp in self._latest.items() if stamp <= far_ms}
+            if self._last > far_ms:
+                self._last = 0
 
     def anchor(self) -> Anchor:
         """To be kept, and given to the next start."""

@@ -39,6 +39,11 @@ class Mailbox:
                 subject, handler = self._messages.popitem(last=False)
                 try:
                     await handler()
+                except asyncio.CancelledError:
+                    task = asyncio.current_task()
+                    if task is None or task.cancelling():
+                        raise
+                    log.error("a message of the Commander was not handled to its end", part=self._name)
                 except Exception:
                     kind = subject[0] if isinstance(subject, tuple) else subject
                     log.exception("a message of the Commander could not be handled", part=self._name, about=kind)

@@ -16,6 +16,7 @@ FIRST_S = 1.0
 LONGEST_S = 60.0
 HEALTHY_S = 60.0
 """Who ran so long before failing starts again after FIRST_S."""
+_LONGEST_PROBLEM = 500
 
 
 class Supervised:
@@ -37,8 +38,13 @@ class Supervised:
                 self.problem, was = None, self.problem
                 await self._start()
                 problem = "ended by itself"
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                problem = "something inside it was cancelled"  # nobody asked for its own end
             except Exception as error:  # noqa: BLE001 - whatever it raises must not end the others
-                problem = f"{type(error).__name__}: {error}"
+                problem = f"{type(error).__name__}: {error}"[:_LONGEST_PROBLEM]
                 if problem != was:
                     log.error("a part of the Sentry failed", part=self.name, exception=traceback.format_exc())
             if loop.time() - began >= HEALTHY_S:

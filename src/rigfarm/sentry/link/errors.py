@@ -17,8 +17,10 @@ __all__ = [
     "RestartingError",
     "TlsError",
     "TooManyBadTokensError",
+    "UnexpectedError",
     "UnreachableError",
     "closed",
+    "printable",
 ]
 
 
@@ -99,6 +101,17 @@ class OverloadedError(ClosedError):
     wait_s = 2.0
 
 
+class UnexpectedError(LinkError):
+    """A mistake of this Sentry's, or something the Commander said that nobody foresaw: it costs the connection."""
+
+    wait_s = 5.0
+
+
+def printable(text: str, most: int = 120) -> str:
+    """The beginning of somebody else's words, for a log line or a page."""
+    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
+
+
 _CLOSED: dict[int, tuple[type[ClosedError], str]] = {
     1001: (RestartingError, "The Commander is shutting down; trying again until it is back."),
     1012: (RestartingError, "The Commander is restarting; trying again until it is back."),
@@ -123,6 +136,6 @@ _CLOSED: dict[int, tuple[type[ClosedError], str]] = {
 
 def closed(code: int, reason: str) -> ClosedError:
     """What a close code of the Commander means."""
-    reason = "".join(c if c.isprintable() else " " for c in reason[:120]).strip()
+    reason = printable(reason)
     kind, message = _CLOSED.get(code, (ClosedError, "The Commander closed the link (code {code}: {reason})."))
     return kind(message.format(code=code, reason=reason or "no reason given"), code, reason)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from msgspec import Raw
 
+from rigfarm.sentry.link.errors import ProtocolError
 from rigfarm.sentry.link.window import Window
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool import Spool
@@ -59,6 +60,9 @@ class Lanes:
         self._now = now
         self._resend_s = self._patience_s = resend_s
         self._air = RangeSet()
+        self._owed = RangeSet()
+        """Sent over this connection, and not acknowledged: what is late and sent again is not in the air meanwhile."""
+        self._sent_through = 0
         self._frames: deque[_Frame] = deque()
         self._window = Window()
         self._live: deque[Record] = deque()
@@ -84,10 +88,19 @@ class Lanes:
         if self._live_waiting > LIVE_BYTES or self.one_frame_of is not None:
             self._rewind(self._end - 1)
 
-    def acked(self, first: int, last: int) -> None:
-        """The Commander has these."""
-        self._air.discard(first, last)
-        self._spool.acked(first, last)
+    def acked(self, ranges: list[tuple[int, int]]) -> None:
+        """The Commander has these. ProtocolError: it was never sent them over this connection, and so cannot have them;
+        none of the ranges counts then."""
+        for first, last in ranges:
+            if not 0 < first <= last <= self._sent_through:
+                raise ProtocolError(
+                    f"The Commander acknowledged logs {first} to {last}, which it was never sent. Nothing was deleted."
+                )
+        for first, last in ranges:
+            for start, end in self._owed.within(first, last):
+                self._owed.discard(start, end)
+                self._air.discard(start, end)
+                self._spool.acked(start, end)
         now = self._now()
         for frame in [one for one in self._frames if not self._air.overlaps(one.first, one.last)]:
             self._frames.remove(frame)
@@ -219,6 +232,8 @@ class Lanes:
 
     def _sent(self, first: int, last: int, size: int, *, live: bool, told: dict[bytes, int] | None = None) -> None:
         self._spool.sent(last)
+        self._owed.add(first, last)
+        self._sent_through = max(self._sent_through, last)
         self._air.add(first, last)
         self._frames.append(_Frame(first, last, size, self._now(), live, told or {}))
         if live:

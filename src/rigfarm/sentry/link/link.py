@@ -17,9 +17,17 @@ from typing import NamedTuple, Protocol
 import structlog
 from websockets.asyncio.client import ClientConnection
 
-from rigfarm.sentry.clock import Clock
+from rigfarm.sentry.clock import LATEST_MS, Clock
 from rigfarm.sentry.link.connect import Timings, open_socket
-from rigfarm.sentry.link.errors import LinkError, NoGoodTokenError, RejectedFrameError, closed
+from rigfarm.sentry.link.errors import (
+    LinkError,
+    NoGoodTokenError,
+    ProtocolError,
+    RejectedFrameError,
+    UnexpectedError,
+    closed,
+    printable,
+)
 from rigfarm.sentry.link.lanes import FRAME_LOGS, Lanes
 from rigfarm.sentry.link.reconnect import Reconnect
 from rigfarm.sentry.link.session import Session, say_hello
@@ -51,7 +59,6 @@ DEFAULT_INTERVAL_S = 5.0
 _SHORTEST_INTERVAL_S = 0.2
 _LONGEST_INTERVAL_S = 3600.0
 _EARLIEST_MS = 1_600_000_000_000
-_LATEST_MS = 32_503_680_000_000
 """A Commander's clock outside 2020…3000 is nonsense, UTC ms."""
 _RESULTS = 200
 _SAME_LOG_REFUSED = 3
@@ -133,6 +140,8 @@ class Link:
         self._specs: dict[str, Specs] = {}
         self._statuses: dict[str, list[PlaybookStatus]] = {}
         self._results: deque[tuple[str, str, OrderState, str]] = deque(maxlen=_RESULTS)
+        self._renewed = False
+        """Whether this process gave its spool a new identity: then it knows every number of it."""
         self._one_frame_of: int | None = None
         self._suspect: tuple[int, int] = (0, 0)
         """Number of a log that the Commander may be unable to read, and how often it closed the link at it."""
@@ -236,8 +245,19 @@ class Link:
                     await self._connection(self._url)
                 except LinkError as error:
                     await self._pause(error)
+                except Exception as error:  # noqa: BLE001 - nothing that comes off the link may end more than a connection
+                    await self._pause(self._unexpected(error))
         finally:
             self._become(LinkState.STOPPED)
+
+    def _unexpected(self, error: Exception) -> UnexpectedError:
+        words = f"{type(error).__name__}: {printable(str(error), 200)}"
+        known = UnexpectedError(
+            f"The link ended by an unexpected error ({words}); trying again. Mining goes on. Please report it."
+        )
+        if str(known) != str(self.error):
+            log.error("a mistake in the link, please report it", exc_info=error)
+        return known
 
     async def _connection(self, url: str) -> None:
         """One connection from its beginning to its end. LinkError, unless it ended because something here changed."""
@@ -250,6 +270,11 @@ class Link:
                 tokens, spool = list(self._tokens), self._spool.id
                 welcome, seconds = await say_hello(socket, spool, tokens, self._timings)
                 if welcome.highest is not None and self._spool.forgot(welcome.highest):
+                    if self._renewed:
+                        raise ProtocolError(
+                            "The Commander claims to have logs that this Sentry never numbered. It may be damaged, or "
+                            "not the Commander it says it is."
+                        )
                     await self._renew(spool)
                     return
                 await self._tell_time(welcome, seconds)
@@ -264,9 +289,10 @@ class Link:
         await self._spool.renew()
         if self._spool.id == spool:
             raise LinkError("This disk was copied or restored, and the spool cannot be written to begin anew.")
+        self._renewed = True
 
     async def _tell_time(self, welcome: Welcome, seconds: float) -> None:
-        if not _EARLIEST_MS < welcome.now_ms < _LATEST_MS:
+        if not _EARLIEST_MS < welcome.now_ms < LATEST_MS:
             log.warning("the Commander's clock is nonsense and is not used", now_ms=welcome.now_ms)
             return
         corrected = self._clock.told(welcome.now_ms, age_ms=int(seconds * 500))
@@ -279,7 +305,7 @@ class Link:
         lanes = Lanes(self._spool, loop.time, resend_s=self._timings.resend_s, one_frame_of=self._one_frame_of)
         session = self._session = Session(socket, spool, lanes, tokens, self, self._timings.careful_s)
         session.apply(list(enumerate(welcome.verdicts)))
-        self._version = _printable(welcome.version)
+        self._version = printable(welcome.version, 40)
         self._report_every(welcome.interval_s)
         try:
             for token, verdict in zip(tokens, welcome.verdicts, strict=True):
@@ -349,7 +375,7 @@ class Link:
 
     def welcomed(self, welcome: Welcome, round_trip_s: float) -> None:
         """A later Hello was answered."""
-        if _EARLIEST_MS < welcome.now_ms < _LATEST_MS:
+        if _EARLIEST_MS < welcome.now_ms < LATEST_MS:
             self._clock.told(welcome.now_ms, age_ms=int(round_trip_s * 500))
             self._events.on_clock()
         self._report_every(welcome.interval_s)
@@ -380,7 +406,3 @@ class Link:
     def _report_every(self, seconds: float) -> None:
         if math.isfinite(seconds):
             self.interval_s = min(max(seconds, _SHORTEST_INTERVAL_S), _LONGEST_INTERVAL_S)
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in text[:40] if c.isprintable())

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from rigfarm import __version__
 from rigfarm.sentry.link.connect import Timings, connection_lost
-from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError
+from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError, printable
 from rigfarm.sentry.link.lanes import Lanes
 from rigfarm.sentry.spool.record import token_key
 from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode
@@ -76,7 +76,7 @@ def _decode(data: str | bytes) -> DownFrame | None:
         log.debug("frame ignored", error=str(error))
         return None
     except FrameError as error:
-        raise ProtocolError(f"The Commander sent what is no frame of the link ({error}).") from error
+        raise ProtocolError(f"The Commander sent what is no frame of the link ({printable(str(error))}).") from error
 
 
 def check_welcome(welcome: Welcome, tokens: list[str]) -> None:
@@ -184,8 +184,7 @@ class Session:
 
     def _take(self, frame: DownFrame) -> None:
         if isinstance(frame, Acks):
-            for first, last in frame.ranges:
-                self.lanes.acked(first, last)
+            self.lanes.acked(frame.ranges)
             self._maybe_relax()
             self._wake.set()
         elif isinstance(frame, Welcome):

@@ -63,6 +63,8 @@ def in_words(error: BaseException) -> str:
         return "the disk is full"
     if code == sqlite3.SQLITE_READONLY or getattr(error, "errno", None) == errno.EROFS:
         return "the disk is read-only"
+    if not isinstance(error, STORAGE_ERRORS):
+        return f"an unexpected error ({type(error).__name__}: {str(error)[:200]})"
     return f"the disk cannot be written ({error})"
 
 

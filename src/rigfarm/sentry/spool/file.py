@@ -22,7 +22,7 @@ from rigfarm.sentry.spool.db import PAGE_BYTES, DamagedError, check_tables, conn
 from rigfarm.sentry.spool.meta import GapBook, Meta, read_meta, write_meta
 from rigfarm.sentry.spool.record import DROPS, GAP, LOG, OVERHEAD, Record, from_row, pack
 from rigfarm.sentry.spool.salvage import Findings, remove_journal, set_aside
-from rigfarm.wire.codec import decode_log
+from rigfarm.wire.codec import FrameError, decode_log
 
 __all__ = ["SpoolFile"]
 
@@ -168,7 +168,8 @@ class SpoolFile:
         self.meta.logs += self._conn.total_changes - before
         for record in records:
             if record.epoch:
-                self.meta.note_epoch(record.epoch, decode_log(record.body).t)
+                with contextlib.suppress(FrameError):  # an older version's: the Commander says what it thinks of it
+                    self.meta.note_epoch(record.epoch, decode_log(record.body).t)
 
     def _delete(self, first: int, last: int) -> int:
         deleted = self._conn.execute("DELETE FROM records WHERE seq BETWEEN ? AND ?", (first, last)).rowcount

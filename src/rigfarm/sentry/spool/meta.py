@@ -14,6 +14,8 @@ from rigfarm.sentry.spool.record import DROPS, GAP, META, Record, from_row, pack
 
 __all__ = ["Dropped", "GapBook", "Meta", "best_meta", "read_meta", "write_meta"]
 
+MAX_SEQ = 1 << 53
+"""More logs than any rig ever makes."""
 _NO_KEY = bytes(8)
 _DROPS_AT = 0
 """Where the table of gaps keeps the losses by token: no log has this number."""
@@ -77,10 +79,27 @@ def best_meta(records: list[Record]) -> Meta | None:
     for record in sorted(records, key=lambda record: record.seq, reverse=True):
         if record.magic == META:
             try:
-                return msgspec.msgpack.decode(record.body, type=Meta)
+                meta = msgspec.msgpack.decode(record.body, type=Meta)
             except msgspec.DecodeError:
                 continue
+            if _is_possible(meta):
+                return meta
     return None
+
+
+def _is_possible(meta: Meta) -> bool:
+    """Whether the spool can work with these figures: none is negative, or larger than SQLite and the link can say."""
+    counts = (
+        meta.logs, meta.held, meta.dropped_full, meta.dropped_damaged, meta.dropped_refused, meta.damaged_files,
+        meta.unwritten_from, *meta.epochs, *meta.shifts,
+    )  # fmt: skip
+    times = (*meta.shifts.values(), *(t for first_last in meta.epochs.values() for t in first_last))
+    return (
+        len(meta.id) == 16
+        and 1 <= meta.next_seq <= MAX_SEQ
+        and all(0 <= count <= MAX_SEQ for count in counts)
+        and all(abs(t) <= MAX_SEQ for t in times)
+    )
 
 
 def write_meta(db: sqlite3.Connection, meta: Meta) -> None:
@@ -130,7 +149,11 @@ class GapBook:
     def remember(self, record: Record) -> None:
         """Take a gap record, wherever it was found."""
         if record.magic == DROPS:
-            for key, found in _dropped.decode(record.body).items():
+            try:
+                counts = _dropped.decode(record.body)
+            except msgspec.DecodeError:
+                return  # how many were lost is not worth the logs that are left
+            for key, found in counts.items():
                 known = self.dropped.get(key, Dropped(0))
                 self.dropped[key] = Dropped(max(known.total, found.total), max(known.told, found.told))
             return

@@ -27,7 +27,7 @@ from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.meta import Dropped, Meta
 from rigfarm.sentry.spool.pending import Pending
 from rigfarm.sentry.spool.record import Record, token_key
-from rigfarm.wire.codec import MAX_LOG_BYTES, decode_log, encode
+from rigfarm.wire.codec import MAX_LOG_BYTES, FrameError, decode_log, encode
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["COMMIT_EVERY_S", "MEMORY_BYTES", "Spool", "SpoolStats"]
@@ -116,14 +116,14 @@ class Spool:
         loop = asyncio.get_running_loop()
         try:
             file, facts = await loop.run_in_executor(self._thread, _opened, self.path, self.limit_bytes)
-        except STORAGE_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - whatever is in the file, logs are kept and sent
             self._failed(error)
             file, facts = await loop.run_in_executor(self._thread, _opened, None, MEMORY_BYTES)
         self._file, self._facts = file, facts
         self._first_seq = facts.meta.next_seq
         self._shifts = dict(facts.meta.shifts)
         self._pending.begin(self._first_seq)
-        self._writer = asyncio.create_task(self._write_loop(), name="spool")
+        self._writer = asyncio.create_task(self._keep_writing(), name="spool")
 
     async def close(self) -> None:
         """Write what is left, and close the file."""
@@ -254,7 +254,10 @@ class Spool:
         shift = self._shifts.get(record.epoch, 0) if record.epoch else 0
         if not shift:
             return record.body
-        operational_log = decode_log(record.body)
+        try:
+            operational_log = decode_log(record.body)
+        except FrameError:
+            return record.body  # the Commander cannot read it either, and will say so
         operational_log.t += shift
         return encode(operational_log)
 
@@ -304,6 +307,21 @@ class Spool:
             self.on_recorded(fresh)
 
     # Writing
+
+    async def _keep_writing(self) -> None:
+        while True:
+            try:
+                await self._write_loop()
+            except Exception as error:  # noqa: BLE001 - logs must be written, whatever was wrong with one
+                self._failed(error)
+                if self._commit is not None and self._commit.done():
+                    self._commit = None
+                self._wake.set()
+                if self._closing:
+                    return
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
     async def _write_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -361,7 +379,7 @@ class Spool:
         try:
             if not batch.empty:
                 await self._in_thread(lambda file: batch.commit(file, keep_through))
-        except STORAGE_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - they are sent from memory, and tried again
             self._failed(error)
             return
         self._pending.committed(batch)
@@ -408,7 +426,7 @@ class Spool:
         """None when the disk does not do it."""
         try:
             return await self._in_thread(work)
-        except STORAGE_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - a request of the link must not end it
             self._failed(error)
             return None
 
@@ -416,6 +434,8 @@ class Spool:
         problem = in_words(error)
         if problem != self.problem:
             log.error("the spool cannot be written, the newest logs are kept in memory", reason=problem)
+            if not isinstance(error, STORAGE_ERRORS):
+                log.error("a mistake in the Sentry, please report it", exc_info=error)
         self.problem = problem
         self._retry_at = asyncio.get_running_loop().time() + RETRY_S
         self._bound_memory()
