@@ -6,15 +6,28 @@ default; a receiver ignores surplus ones, and a frame of an unknown type (see `c
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
+from rigfarm.wire.limits import (
+    MAX_LOGS_PER_FRAME,
+    MAX_TOKENS,
+    Id,
+    Line,
+    Paragraph,
+    Sequence,
+    Slot,
+    Text,
+    UtcMs,
+    Word,
+)
 from rigfarm.wire.orders import Order, OrderState
 from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
 from rigfarm.wire.specs import BoardDetail, Specs
 
 __all__ = [
+    "MAX_RANGES",
     "PROTOCOL",
     "Acks",
     "Command",
@@ -38,6 +51,11 @@ __all__ = [
 
 PROTOCOL = 1
 
+MAX_RANGES = 20_000
+"""In one frame of acknowledgements."""
+
+Interval = Annotated[float, Meta(ge=0.01, le=86_400)]
+"""Between two reports of a rig, s."""
 VerdictKind = Literal["ok", "removed", "unknown"]
 
 
@@ -51,15 +69,16 @@ class _Frame(Struct, array_like=True, gc=False):
 class Hello(_Frame, tag=1):
     """First frame, and again whenever the Sentry's tokens change. Answered by Welcome."""
 
-    protocol: int
-    version: str
-    spool: bytes
+    protocol: Id
+    version: Word
+    spool: Annotated[bytes, Meta(min_length=16, max_length=16)]
     """16 random bytes, made with the spool and never shown: sequence numbers count within it."""
-    tokens: list[str]
+    tokens: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(min_length=1, max_length=MAX_TOKENS)]
+    """Each once."""
 
 
 class RigSpecs(_Frame, tag=2):
-    slot: int
+    slot: Slot
     specs: Specs
 
 
@@ -69,19 +88,19 @@ class Logs(_Frame, tag=3):
     `logs` are encoded OperationalLogs: the Commander journals these bytes as they came.
     """
 
-    first: int
-    slots: list[int]
-    logs: list[Raw]
+    first: Sequence
+    slots: Annotated[list[Slot], Meta(min_length=1, max_length=MAX_LOGS_PER_FRAME)]
+    logs: Annotated[list[Raw], Meta(min_length=1, max_length=MAX_LOGS_PER_FRAME)]
 
 
 class Gap(_Frame, tag=4):
     """The spool was full: logs `first`..`last` (inclusive) were dropped and will never come. Acknowledged like logs."""
 
-    first: int
-    last: int
+    first: Sequence
+    last: Sequence
     lost: bool = True
     """False: nobody misses them (their token was removed, or they come again under other numbers), so nobody counts."""
-    dropped: list[tuple[int, int, int]] | None = None
+    dropped: Annotated[list[tuple[Slot, Sequence, Sequence]], Meta(max_length=MAX_TOKENS)] | None = None
     """Whose they were: slot, how many of its logs this spool has lost in all, and of how many of these the Commander
     has acknowledged to have heard. Totals, so that a frame that comes twice counts once. Empty: another frame says."""
 
@@ -89,31 +108,31 @@ class Gap(_Frame, tag=4):
 class RigBoards(_Frame, tag=5):
     """Chip by chip, for an ASIC's page; sent now and then, only the latest is kept."""
 
-    slot: int
-    boards: list[BoardDetail]
+    slot: Slot
+    boards: Annotated[list[BoardDetail], Meta(max_length=64)]
 
 
 class RigPlaybooks(_Frame, tag=6):
     """Status of every playbook of one rig (always all of them)."""
 
-    slot: int
-    statuses: list[PlaybookStatus]
+    slot: Slot
+    statuses: Annotated[list[PlaybookStatus], Meta(max_length=64)]
 
 
 class Console(_Frame, tag=7):
     """Lines a mining program printed, `first` being the number of the first one since it started."""
 
-    slot: int
-    playbook: int
-    first: int
-    lines: list[str]
+    slot: Slot
+    playbook: Id
+    first: Sequence
+    lines: Annotated[list[Line], Meta(max_length=1_000)]
 
 
 class CommandResult(_Frame, tag=8):
-    id: str
-    slot: int
+    id: Word
+    slot: Slot
     state: OrderState
-    detail: str = ""
+    detail: Paragraph = ""
 
 
 # Down: Commander -> Sentry
@@ -123,18 +142,18 @@ class Verdict(_Frame):
     """What the Commander thinks of one token. Only `removed` ever stops mining; `unknown` stops the sending."""
 
     kind: VerdictKind
-    rig: int | None = None
-    name: str | None = None
+    rig: Id | None = None
+    name: Text | None = None
 
 
 class Welcome(_Frame, tag=101):
-    now_ms: int
+    now_ms: UtcMs
     """The Commander's clock, UTC ms: a Sentry stamps its logs by it, so a rig's wrong clock harms nothing."""
-    interval_s: float
-    verdicts: list[Verdict]
+    interval_s: Interval
+    verdicts: Annotated[list[Verdict], Meta(max_length=MAX_TOKENS)]
     """One per token of the Hello, in its order."""
-    version: str
-    highest: int | None = None
+    version: Word
+    highest: Sequence | None = None
     """The highest sequence number ever taken from this spool. A Sentry that has not given it out yet (a cloned or a
     restored disk) takes a new spool id, for else its new logs would be taken for old ones."""
 
@@ -142,41 +161,41 @@ class Welcome(_Frame, tag=101):
 class Acks(_Frame, tag=102):
     """Sequence numbers that are durable, as inclusive ranges [first, last]."""
 
-    ranges: list[tuple[int, int]]
+    ranges: Annotated[list[tuple[Sequence, Sequence]], Meta(max_length=MAX_RANGES)]
 
 
 class Verdicts(_Frame, tag=103):
     """A verdict changed while connected: (slot, verdict)."""
 
-    changes: list[tuple[int, Verdict]]
+    changes: Annotated[list[tuple[Slot, Verdict]], Meta(max_length=MAX_TOKENS)]
 
 
 class Playbooks(_Frame, tag=104):
     """All playbooks of one rig: it runs these and no others. Sent after Welcome and at every change."""
 
-    slot: int
-    revision: int
-    playbooks: list[PlaybookOrder]
+    slot: Slot
+    revision: Annotated[int, Meta(ge=0, le=1 << 62)]
+    playbooks: Annotated[list[PlaybookOrder], Meta(max_length=64)]
 
 
 class Command(_Frame, tag=105):
-    id: str
-    slot: int
+    id: Word
+    slot: Slot
     order: Order
 
 
 class ConsoleWatch(_Frame, tag=106):
     """Somebody looks at (or left) the console of a playbook. Send the last lines, then each new one, while `on`."""
 
-    slot: int
-    playbook: int
+    slot: Slot
+    playbook: Id
     on: bool
 
 
 class ReportEvery(_Frame, tag=107):
     """Change of the report interval, s."""
 
-    interval_s: float
+    interval_s: Interval
 
 
 UpFrame = Hello | RigSpecs | Logs | Gap | RigBoards | RigPlaybooks | Console | CommandResult

@@ -1,7 +1,8 @@
 """The operational log: the one shape in which every rig, of either kind, says how it does.
 
 Units: hashrates H/s, power W, temperatures °C, clocks MHz, fan speed % or rpm, times UTC milliseconds, durations s.
-Unknown is absent (`None`, or an empty column), never zero.
+Unknown is absent (`None`, or an empty column), never zero. A float may be anything (NaN, infinite): whoever uses it
+takes what cannot be for unknown. Everything else has its limits in its type.
 
 On the link a log is a msgpack array and its devices are columns: a column nobody measures costs one byte.
 """
@@ -9,9 +10,11 @@ On the link a log is a msgpack array and its devices are columns: a column nobod
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from rigfarm.wire.limits import MAX_DEVICES, MAX_WORKLOADS, Count, Id, Position, Text, UtcMs, Word
 
 __all__ = ["Device", "DeviceKind", "Devices", "OperationalLog", "Pool", "Workload", "WorkloadState"]
 
@@ -24,23 +27,23 @@ WorkloadState = Literal["starting", "mining", "idle", "unreachable", "stopped", 
 class Workload(Struct, array_like=True, gc=False, frozen=True):
     """One algorithm that one mining program works on. Dual mining is two workloads of the same program."""
 
-    software: str | None = None
-    version: str | None = None
-    coin: str | None = None
-    algorithm: str | None = None
+    software: Word | None = None
+    version: Word | None = None
+    coin: Word | None = None
+    algorithm: Word | None = None
     hashrate: float | None = None
     """H/s, as the program says; not the sum of the devices unless the program has no total."""
-    accepted: int | None = None
-    rejected: int | None = None
-    stale: int | None = None
-    invalid: int | None = None
-    pool: str | None = None
-    wallet: str | None = None
-    worker: str | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+    stale: Count | None = None
+    invalid: Count | None = None
+    pool: Text | None = None
+    wallet: Text | None = None
+    worker: Text | None = None
     state: WorkloadState | None = None
     uptime_s: float | None = None
     """Since the mining program started."""
-    playbook: int | None = None
+    playbook: Id | None = None
     """Id of the playbook that runs it; absent when somebody else started the program."""
     expected_hashrate: float | None = None
     """H/s the device itself says it should make (ASICs)."""
@@ -49,12 +52,12 @@ class Workload(Struct, array_like=True, gc=False, frozen=True):
 class Pool(Struct, array_like=True, gc=False, frozen=True):
     """One configured pool of an ASIC, in failover order."""
 
-    url: str
-    user: str | None = None
+    url: Text
+    user: Text | None = None
     alive: bool | None = None
     active: bool | None = None
-    accepted: int | None = None
-    rejected: int | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
 
 
 class Device(Struct, gc=False, frozen=True, omit_defaults=True):
@@ -87,27 +90,32 @@ class Device(Struct, gc=False, frozen=True, omit_defaults=True):
         return max((t for t in (self.core_c, self.memory_c, self.chip_c) if t is not None), default=None)
 
 
+_PER_DEVICE = Meta(max_length=MAX_DEVICES)
+_Measures = Annotated[list[float | None], _PER_DEVICE]
+_Counts = Annotated[list[Count | None], _PER_DEVICE]
+
+
 class Devices(Struct, array_like=True, gc=False, frozen=True):
     """Devices as columns. A column is empty (nobody measures it) or as long as `kinds`."""
 
-    kinds: list[DeviceKind] = []
-    indexes: list[int] = []
-    ids: list[str | None] = []
-    names: list[str | None] = []
-    missing: list[bool] = []
-    hashrates: list[list[float | None]] = []
+    kinds: Annotated[list[DeviceKind], _PER_DEVICE] = []
+    indexes: Annotated[list[Position], _PER_DEVICE] = []
+    ids: Annotated[list[Word | None], _PER_DEVICE] = []
+    names: Annotated[list[Text | None], _PER_DEVICE] = []
+    missing: Annotated[list[bool], _PER_DEVICE] = []
+    hashrates: Annotated[list[_Measures], Meta(max_length=MAX_WORKLOADS)] = []
     """One column per workload of the log."""
-    core_c: list[float | None] = []
-    memory_c: list[float | None] = []
-    chip_c: list[float | None] = []
-    core_mhz: list[float | None] = []
-    memory_mhz: list[float | None] = []
-    fan_percent: list[float | None] = []
-    fan_rpm: list[float | None] = []
-    power_w: list[float | None] = []
-    power_limit_w: list[float | None] = []
-    chips: list[int | None] = []
-    chips_expected: list[int | None] = []
+    core_c: _Measures = []
+    memory_c: _Measures = []
+    chip_c: _Measures = []
+    core_mhz: _Measures = []
+    memory_mhz: _Measures = []
+    fan_percent: _Measures = []
+    fan_rpm: _Measures = []
+    power_w: _Measures = []
+    power_limit_w: _Measures = []
+    chips: _Counts = []
+    chips_expected: _Counts = []
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -174,16 +182,16 @@ class Devices(Struct, array_like=True, gc=False, frozen=True):
 class OperationalLog(Struct, array_like=True, gc=False):
     """What one rig was doing at one moment. `t` is UTC milliseconds, strictly increasing per rig."""
 
-    t: int
+    t: UtcMs
     uptime_s: float | None = None
     power_w: float | None = None
     """The whole rig: measured at the wall or PSU where possible, else the sum of what its devices say."""
-    lan_ip: str | None = None
-    wan_ip: str | None = None
-    workloads: list[Workload] = []
+    lan_ip: Word | None = None
+    wan_ip: Word | None = None
+    workloads: Annotated[list[Workload], Meta(max_length=MAX_WORKLOADS)] = []
     devices: Devices = Devices()
-    fans: list[float | None] = []
+    fans: Annotated[list[float | None], Meta(max_length=64)] = []
     """rpm of the rig's own fans (ASICs, cases), by position."""
-    pools: list[Pool] = []
-    messages: list[str] = []
+    pools: Annotated[list[Pool], Meta(max_length=16)] = []
+    messages: Annotated[list[str], Meta(max_length=64)] = []
     """What the device itself complains about (ASICs), or the Sentry about a source it cannot read."""

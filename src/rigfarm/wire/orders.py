@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from rigfarm.wire.limits import Id, Text
 
 __all__ = [
     "Locate",
@@ -45,27 +47,27 @@ class Locate(Struct, frozen=True, tag="locate"):
 class PowerLimit(Struct, frozen=True, tag="power-limit"):
     """Draw no more than so many W."""
 
-    watts: float
+    watts: Annotated[float, Meta(ge=0, le=1e7)]
 
 
 class PoolOrder(Struct, frozen=True):
     """One pool with its login, in failover order."""
 
-    url: str
-    user: str
-    password: str = "x"  # noqa: S105 - what pools expect when there is none
+    url: Text
+    user: Text
+    password: Text = "x"  # noqa: S105 - what pools expect when there is none
 
 
 class SetPools(Struct, frozen=True, tag="set-pools"):
     """Replace the pools of an ASIC."""
 
-    pools: list[PoolOrder]
+    pools: Annotated[list[PoolOrder], Meta(max_length=16)]
 
 
 class RestartMiner(Struct, frozen=True, tag="restart-miner"):
     """Restart the mining programs of a CPU/GPU rig; with `playbook`, only that one's."""
 
-    playbook: int | None = None
+    playbook: Id | None = None
 
 
 class Reboot(Struct, frozen=True, tag="reboot"):

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from rigfarm.wire.limits import (
+    MAX_ARGUMENT_CHARS,
+    MAX_DEVICES,
+    MAX_TEMPLATE_CHARS,
+    MAX_WORKLOADS,
+    Amount,
+    Id,
+    Line,
+    Paragraph,
+    Position,
+    Seconds,
+    Text,
+    UtcMs,
+    Word,
+)
 
 __all__ = ["Archive", "PlaybookOrder", "PlaybookState", "PlaybookStatus", "Supervision", "WorkloadOrder"]
 
@@ -16,66 +32,66 @@ PlaybookState = Literal[
 class Archive(Struct, frozen=True):
     """The pinned file of one version of a mining program. Nothing runs unless size and SHA-256 match."""
 
-    software: str
-    version: str
-    sha256: str
+    software: Text
+    version: Text
+    sha256: Word
     """64 lower-case hex digits; also its name in the Commander's store."""
-    size: int
-    path: str
+    size: Amount
+    path: Line
     """Where the Commander serves it, relative to its URL."""
     format: Literal["tar.gz", "tar.xz", "tar.bz2", "zip", "executable"]
-    executable: str
+    executable: Text
     """File name of the program inside the archive, without folders."""
 
 
 class WorkloadOrder(Struct, frozen=True):
     """One algorithm a playbook mines, in the order of the program's own (dual mining has two)."""
 
-    coin: str
-    algorithm: str | None = None
+    coin: Word
+    algorithm: Word | None = None
     device: Literal["cpu", "gpu"] = "gpu"
-    pool: str | None = None
-    wallet: str | None = None
+    pool: Text | None = None
+    wallet: Text | None = None
 
 
 class Supervision(Struct, frozen=True):
     """When the Sentry helps itself. Times in s."""
 
-    stall_s: float = 300.0
+    stall_s: Seconds = 300.0
     """Restart after this long with hashrate zero, a dead API, or less than `low_fraction` of its own normal."""
-    low_fraction: float = 0.5
-    backoff_first_s: float = 2.0
-    backoff_max_s: float = 300.0
-    restarts_per_hour: int = 12
-    reboot_after_failures: int = 0
+    low_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    backoff_first_s: Seconds = 2.0
+    backoff_max_s: Seconds = 300.0
+    restarts_per_hour: Id = 12
+    reboot_after_failures: Id = 0
     """Reboot the machine after this many stalls in a row; 0: never."""
-    reboots_per_day: int = 0
+    reboots_per_day: Id = 0
 
 
 class PlaybookOrder(Struct, frozen=True):
     """One playbook for one rig, complete: a rig that boots without its Commander mines on from it."""
 
-    id: int
-    revision: int
-    name: str
+    id: Id
+    revision: Id
+    name: Text
     archive: Archive
-    template: str
+    template: Annotated[str, Meta(max_length=MAX_TEMPLATE_CHARS)]
     """Arguments, split as a shell would and only then substituted, so a value is never two arguments."""
-    variables: dict[str, str]
+    variables: Annotated[dict[Word, Annotated[str, Meta(max_length=MAX_ARGUMENT_CHARS)]], Meta(max_length=512)]
     """Placeholder name without `$` -> value; `API_PORT` is the Sentry's to choose."""
-    adapter: str
+    adapter: Word
     """Name of the stats adapter in sentry.miners."""
-    api_arguments: str
+    api_arguments: Annotated[str, Meta(max_length=MAX_TEMPLATE_CHARS)]
     """Template of the arguments that switch the stats API on, with `$API_PORT`."""
-    workloads: list[WorkloadOrder]
-    devices: list[str] = []
+    workloads: Annotated[list[WorkloadOrder], Meta(max_length=MAX_WORKLOADS)]
+    devices: Annotated[list[Word], Meta(max_length=MAX_DEVICES)] = []
     """PCI addresses; empty: all."""
     wanted: Literal["running", "stopped"] = "running"
-    restart: int = 0
+    restart: Id = 0
     """Raised by one when an operator asks for a restart."""
-    nice: int | None = None
-    affinity: list[int] = []
-    run_as: str | None = None
+    nice: Annotated[int, Meta(ge=-20, le=19)] | None = None
+    affinity: Annotated[list[Position], Meta(max_length=4_096)] = []
+    run_as: Word | None = None
     """Unprivileged user to run as; absent: the Sentry's own."""
     supervision: Supervision = Supervision()
 
@@ -83,13 +99,13 @@ class PlaybookOrder(Struct, frozen=True):
 class PlaybookStatus(Struct, frozen=True):
     """How one playbook does on one rig right now."""
 
-    id: int
-    revision: int
+    id: Id
+    revision: Id
     state: PlaybookState
-    detail: str = ""
+    detail: Paragraph = ""
     """Why, for a person: an error says what happened, what it means and what to do."""
     progress: float | None = None
     """0..1 while downloading."""
-    since_ms: int | None = None
-    pid: int | None = None
-    restarts: int = 0
+    since_ms: UtcMs | None = None
+    pid: Id | None = None
+    restarts: Id = 0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from rigfarm.wire.limits import MAX_CHIPS, MAX_DEVICES, Amount, Count, Finite, Position, Text, Word
 
 __all__ = ["BoardDetail", "GpuSpecs", "Specs"]
 
@@ -10,60 +14,60 @@ __all__ = ["BoardDetail", "GpuSpecs", "Specs"]
 class GpuSpecs(Struct, frozen=True):
     """One graphics card, known by its PCI address (it survives a card that falls off the bus; an index does not)."""
 
-    id: str
+    id: Word
     """`0000:bb:dd.f`"""
-    name: str | None = None
-    vendor: str | None = None
-    memory_bytes: int | None = None
-    driver: str | None = None
-    vbios: str | None = None
-    power_limit_w: float | None = None
-    power_limit_min_w: float | None = None
-    power_limit_max_w: float | None = None
+    name: Text | None = None
+    vendor: Text | None = None
+    memory_bytes: Amount | None = None
+    driver: Text | None = None
+    vbios: Text | None = None
+    power_limit_w: Finite | None = None
+    power_limit_min_w: Finite | None = None
+    power_limit_max_w: Finite | None = None
 
 
 class Specs(Struct, frozen=True):
     """Specs of a rig of either kind; what a kind does not have is absent."""
 
-    sentry_version: str
-    hostname: str | None = None
-    os: str | None = None
-    kernel: str | None = None
-    cpu: str | None = None
-    cpu_cores: int | None = None
-    cpu_threads: int | None = None
-    ram_bytes: int | None = None
-    board: str | None = None
-    bios: str | None = None
-    gpus: list[GpuSpecs] = []
+    sentry_version: Word
+    hostname: Text | None = None
+    os: Text | None = None
+    kernel: Text | None = None
+    cpu: Text | None = None
+    cpu_cores: Count | None = None
+    cpu_threads: Count | None = None
+    ram_bytes: Amount | None = None
+    board: Text | None = None
+    bios: Text | None = None
+    gpus: Annotated[list[GpuSpecs], Meta(max_length=MAX_DEVICES)] = []
     # ASICs
-    make: str | None = None
-    model: str | None = None
-    variant: str | None = None
-    firmware: str | None = None
-    firmware_version: str | None = None
-    control_board: str | None = None
-    mac: str | None = None
-    serial: str | None = None
-    hashboards_expected: int | None = None
-    chips_expected: int | None = None
-    fans_expected: int | None = None
-    expected_hashrate: float | None = None
+    make: Text | None = None
+    model: Text | None = None
+    variant: Text | None = None
+    firmware: Text | None = None
+    firmware_version: Text | None = None
+    control_board: Text | None = None
+    mac: Text | None = None
+    serial: Text | None = None
+    hashboards_expected: Count | None = None
+    chips_expected: Count | None = None
+    fans_expected: Count | None = None
+    expected_hashrate: Finite | None = None
     """H/s"""
-    power_limit_min_w: float | None = None
-    power_limit_max_w: float | None = None
-    supports: list[str] = []
+    power_limit_min_w: Finite | None = None
+    power_limit_max_w: Finite | None = None
+    supports: Annotated[list[Word], Meta(max_length=64)] = []
     """Names of the orders (wire.orders) this rig can carry out."""
 
 
 class BoardDetail(Struct, array_like=True, frozen=True):
     """Chips of one hashboard, for the heat map. Only the latest is kept, none is journaled."""
 
-    index: int
-    chip_temperatures_c: list[float | None] = []
-    chip_hashrates: list[float | None] = []
+    index: Position
+    chip_temperatures_c: Annotated[list[float | None], Meta(max_length=MAX_CHIPS)] = []
+    chip_hashrates: Annotated[list[float | None], Meta(max_length=MAX_CHIPS)] = []
     """H/s"""
-    chips_dead: list[int] = []
+    chips_dead: Annotated[list[Position], Meta(max_length=MAX_CHIPS)] = []
     inlet_c: float | None = None
     outlet_c: float | None = None
     voltage_v: float | None = None

@@ -13,14 +13,13 @@ import shlex
 from collections.abc import Mapping
 from functools import lru_cache
 
+from rigfarm.wire.limits import MAX_ARGUMENT_CHARS, MAX_TEMPLATE_CHARS
 from rigfarm.wire.playbooks import PlaybookOrder
 
 __all__ = ["API_PORT", "MAX_ARGUMENTS", "TemplateError", "arguments", "missing", "placeholders", "render", "split"]
 
 API_PORT = "API_PORT"
 """The placeholder whose value is the Sentry's to choose."""
-MAX_TEMPLATE_CHARS = 32_768
-MAX_ARGUMENT_CHARS = 8_192
 MAX_ARGUMENTS = 500
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"

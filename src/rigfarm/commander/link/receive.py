@@ -10,9 +10,8 @@ from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs.rows import EncodedLog
 from rigfarm.wire.codec import (
     MAX_LOG_BYTES,
-    MAX_LOGS_PER_FRAME,
     FrameError,
-    UnknownFrameError,
+    IgnoredFrameError,
     decode_log,
     decode_up,
 )
@@ -27,13 +26,13 @@ from rigfarm.wire.frames import (
     RigSpecs,
     UpFrame,
 )
+from rigfarm.wire.limits import MAX_SEQUENCE
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["receive"]
 
 log = structlog.get_logger()
 
-MAX_GAP = 1 << 40
 MAX_SPECS_BYTES = 64 << 10
 """A rig with a hundred cards needs a third of it. They are kept in memory and in the database."""
 
@@ -42,7 +41,7 @@ def receive(links: Links, link: Link, data: bytes) -> Hello | None:
     """Take one frame. A later Hello is handed back, for it wants an answer. FrameError: close the link."""
     try:
         frame = decode_up(data)
-    except UnknownFrameError as error:
+    except IgnoredFrameError as error:
         if not link.warned:
             link.warned = True
             log.warning("frame ignored", address=link.address, error=str(error), sentry=link.version)
@@ -60,7 +59,7 @@ def receive(links: Links, link: Link, data: bytes) -> Hello | None:
 
 def _logs(links: Links, link: Link, frame: Logs) -> None:
     count = len(frame.logs)
-    if not count or count != len(frame.slots) or count > MAX_LOGS_PER_FRAME or frame.first < 0:
+    if count != len(frame.slots) or frame.first + count > MAX_SEQUENCE:
         raise FrameError(f"a frame of {count} logs for {len(frame.slots)} slots from {frame.first}")
     # Parse everything before anything is claimed: a frame counts whole or not at all.
     parsed = [_parse(raw) for raw in frame.logs]
@@ -93,7 +92,7 @@ def _parse(raw: msgspec.Raw) -> OperationalLog:
 
 def _rig(link: Link, slot: int) -> int | None:
     """The rig behind a slot; None when its token is no longer good."""
-    if not 0 <= slot < len(link.rigs):
+    if slot >= len(link.rigs):
         raise FrameError(f"slot {slot} of {len(link.rigs)}")
     return link.rigs[slot]
 
@@ -128,7 +127,7 @@ def _other(links: Links, link: Link, frame: UpFrame) -> Hello | None:
 
 def _gap(links: Links, link: Link, frame: Gap) -> None:
     """The Sentry had to drop logs: count them, so that nobody waits for them."""
-    if not 0 <= frame.first <= frame.last <= MAX_GAP:
+    if frame.first > frame.last:
         raise FrameError(f"a gap from {frame.first} to {frame.last}")
     told = {
         rig_id: (total, told) for slot, total, told in frame.dropped or () if (rig_id := _rig(link, slot)) is not None

@@ -14,7 +14,7 @@ from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import Links
-from rigfarm.wire.codec import MAX_TOKENS, FrameError, decode_up, encode
+from rigfarm.wire.codec import FrameError, decode_up, encode
 from rigfarm.wire.frames import PROTOCOL, Hello
 
 __all__ = ["MALFORMED", "NOT_WELCOME", "NO_HELLO", "SLOW_DOWN", "link_socket"]
@@ -78,8 +78,8 @@ async def _welcome(socket: Socket, links: Links, link: Link, bad_tokens: RateLim
 async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tokens: RateLimit) -> bool:
     if hello.protocol != PROTOCOL:
         raise FrameError(f"protocol {hello.protocol}; this Commander speaks {PROTOCOL}: update the older of the two")
-    if len(hello.spool) != 16 or not 0 < len(hello.tokens) <= MAX_TOKENS:
-        raise FrameError("a Hello needs a spool of 16 bytes and at least one token")
+    if len(set(hello.tokens)) != len(hello.tokens):
+        raise FrameError("a Hello names a token twice")
     welcome = links.greet(link, hello)
     unknown = sum(verdict.kind == "unknown" for verdict in welcome.verdicts)
     # One rig with a wrong token must not lock out the others behind the same address: who has a good one is heard.

@@ -12,6 +12,7 @@ from rigfarm.commander.logs.rows import Row
 from rigfarm.commander.stats.day import Day
 from rigfarm.commander.stats.normal import Normal
 from rigfarm.commander.stats.operational import OperationalStats
+from rigfarm.wire.codec import FrameError, decode_log
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["remember", "restore"]
@@ -35,7 +36,8 @@ class _Memory(Struct, array_like=True):
 
 
 _memory = msgspec.msgpack.Decoder(_Memory)
-_decoder = msgspec.msgpack.Decoder(list[_RigMemory])
+_rigs = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_rig = msgspec.msgpack.Decoder(_RigMemory)
 
 
 def remember(stats: OperationalStats) -> Callable[[], bytes]:
@@ -66,11 +68,14 @@ def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row
         memory = _memory.decode(state)
         stats.days.update(msgspec.msgpack.decode(memory.days, type=dict[Kind, Day]))
         for part in memory.parts:
-            newest |= {one.rig_id: one for one in _decoder.decode(part)}
+            newest |= {one.rig_id: one for raw in _rigs.decode(part) if (one := _remembered(raw)) is not None}
     for t_ms, row in tail:
         latest: dict[int, memoryview] = dict(row.raw_logs())
         for rig_id, raw in latest.items():
-            log = msgspec.msgpack.decode(raw, type=OperationalLog)
+            try:
+                log = decode_log(raw)
+            except FrameError:
+                continue  # an older version took what this one does not
             known = newest.get(rig_id)
             if known is None:
                 newest[rig_id] = _RigMemory(rig_id, log, t_ms, None, {})
@@ -82,3 +87,11 @@ def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row
             rig.normal = one.normal
             stats.restore(one.rig_id, one.log, one.heard_ms)
             rig.since_ms = one.since_ms or rig.since_ms
+
+
+def _remembered(raw: msgspec.Raw) -> _RigMemory | None:
+    """None for what an older version took and this one does not: the rig waits for its next log."""
+    try:
+        return _rig.decode(raw)
+    except msgspec.ValidationError:
+        return None

@@ -16,7 +16,7 @@ from rigfarm.sentry.link.connect import Timings, connection_lost
 from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError, printable
 from rigfarm.sentry.link.lanes import Lanes
 from rigfarm.sentry.spool.record import token_key
-from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode
+from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode, encode_up
 from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, UpFrame, Verdict, Verdicts, Welcome
 
 __all__ = ["Session", "SessionEvents", "say_hello"]
@@ -118,7 +118,7 @@ class Session:
 
     def send(self, frame: UpFrame) -> None:
         """Send a frame before any log."""
-        self._controls.append(encode(frame))
+        self._controls.append(encode_up(frame))
         self._wake.set()
 
     def slot_of(self, token: str) -> int | None:

@@ -27,7 +27,7 @@ from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.meta import Dropped, Meta
 from rigfarm.sentry.spool.pending import Pending
 from rigfarm.sentry.spool.record import Record, token_key
-from rigfarm.wire.codec import MAX_LOG_BYTES, FrameError, decode_log, encode
+from rigfarm.wire.codec import MAX_LOG_BYTES, FrameError, decode_log, encode, encode_log
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["COMMIT_EVERY_S", "MEMORY_BYTES", "Spool", "SpoolStats"]
@@ -167,7 +167,7 @@ class Spool:
 
     def append(self, token: str, operational_log: OperationalLog, epoch: int = 0) -> None:
         """Record a log."""
-        body = encode(operational_log)
+        body = encode_log(operational_log)
         if len(body) > MAX_LOG_BYTES:
             log.error("a log is too large to be sent, and is dropped", bytes=len(body), limit=MAX_LOG_BYTES)
             return
