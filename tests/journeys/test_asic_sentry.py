@@ -71,22 +71,35 @@ def page_of_sentry(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def operator(browser: Browser, page_of_sentry: str) -> Iterator[Page]:
-    """Somebody in front of the Sentry's page. Errors in the console fail the test."""
+def operator(browser: Browser, page_of_sentry: str, tmp_path: Path) -> Iterator[Page]:
+    """An administrator in front of the Sentry's page. Errors in the console fail the test."""
     context = browser.new_context(base_url=page_of_sentry, viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.set_default_timeout(10_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    log_in(page, tmp_path / "sentry")
     yield page
     context.close()
     assert [text for text in complaints if "status of 422" not in text] == []
 
 
+def log_in(page: Page, folder: Path) -> None:
+    """With the code, as the page says."""
+    page.goto("/")
+    expect(page.locator("main")).to_contain_text("rigfarm sentry code")
+    ask = [sys.executable, "-m", "rigfarm.cli", "sentry", "code", "--data-dir", str(folder)]
+    said = subprocess.run(ask, capture_output=True, text=True, check=True, timeout=30).stdout
+    found = re.search(r"Code +(\S+)", said)
+    assert found is not None, said
+    page.fill("#password", found[1])
+    page.click("main button")
+
+
 def begin(page: Page) -> None:
     """From the page of a Sentry that knows nothing to its list of ASICs."""
-    page.goto("/")
+    expect(page.locator("main")).to_contain_text("This machine needs a token")
     page.get_by_role("link", name="ASICs: read those of this network").click()
     page.fill("#password", PASSWORD)
     page.fill("#again", PASSWORD)

@@ -15,16 +15,17 @@ from toy_commander import ToyCommander
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.parts import Part
 from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.ui.ask import ask_code
 from rigfarm.simulate.commander import free_port
 
-__all__ = ["browsing", "csrf", "post"]
+__all__ = ["browsing", "code", "csrf", "enter", "post"]
 
 
 @contextlib.asynccontextmanager
 async def browsing(
-    settings: Settings, commander: ToyCommander | None, *parts: Part, **changes: object
+    settings: Settings, commander: ToyCommander | None, *parts: Part, login: bool = True, **changes: object
 ) -> AsyncIterator[tuple[Agent, httpx.AsyncClient]]:
-    """A Sentry of these parts, and a browser at its page."""
+    """A Sentry of these parts, and an administrator's browser at its page; without `login` any local user's."""
     port = free_port()
     url = commander.url if commander is not None else None
     settings = msgspec.structs.replace(settings, ui=f"127.0.0.1:{port}", commander=url, **changes)
@@ -32,7 +33,21 @@ async def browsing(
     agent = Agent(settings, parts, timings=QUICK)
     async with running(agent), httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20) as client:
         await until(lambda: _listens(port))
+        if login:
+            assert (await enter(client, await code(agent))).status_code == 303
         yield agent, client
+
+
+async def code(agent: Agent) -> str:
+    """What `rigfarm sentry code` prints."""
+    found = re.search(r"^Code +([A-Z0-9-]+) ", "\n".join(await ask_code(agent.settings.data_dir)), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+async def enter(client: httpx.AsyncClient, text: str, **fields: str) -> httpx.Response:
+    """Send the form of the login."""
+    return await client.post("/login", data={"csrf": await csrf(client, "/login"), "password": text, **fields})
 
 
 def _listens(port: int) -> bool:
@@ -42,7 +57,10 @@ def _listens(port: int) -> bool:
 
 async def csrf(client: httpx.AsyncClient, path: str = "/") -> str:
     """The secret of this visitor's forms."""
-    found = re.search(r'name="csrf" value="(\w+)"', (await client.get(path)).text)
+    answer = await client.get(path)
+    if answer.status_code == 303:  # a page without a form of its own, for this visitor
+        answer = await client.get("/login")
+    found = re.search(r'name="csrf" value="(\w+)"', answer.text)
     assert found is not None
     return found[1]
 

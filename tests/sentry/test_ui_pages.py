@@ -9,7 +9,7 @@ import socket
 
 import httpx
 import pytest
-from page_helpers import browsing, csrf
+from page_helpers import browsing, code, csrf, enter
 from sentry_helpers import FakePart, until
 from toy_commander import ToyCommander, page
 
@@ -227,27 +227,28 @@ async def test_with_a_password_nothing_opens_without_it(settings: Settings, comm
     part = FakePart()
     commander.good(part.token)
     hashed = hash_password("eight or more")
-    async with browsing(settings, commander, part, ui_password=hashed) as (_, client):
+    async with browsing(settings, commander, part, ui_password=hashed, login=False) as (_, client):
         await until(lambda: part.verdicts)
         for path in ("/", "/status.json", "/token", "/nothing"):
             answer = await client.get(path)
-            assert answer.headers.get("Location") == "/login", path
+            assert answer.headers.get("Location") == f"/login?next={path}"
         assert (await client.get("/", params={"values": "1"})).status_code == 401
         assert (await client.post("/token", data={"token": new_token()})).status_code == 401
         secret = await csrf(client, "/login")
         wrong = await client.post("/login", data={"csrf": secret, "password": "wrong"})
         assert wrong.status_code == 403
-        assert "not the password" in wrong.text
+        assert "neither the password" in wrong.text
         right = await client.post("/login", data={"csrf": secret, "password": "eight or more"})
         assert right.status_code == 303
         assert "HttpOnly" in right.headers["Set-Cookie"]
         assert "rig-01" in (await client.get("/")).text
         await client.post("/logout", data={"csrf": await csrf(client)})
-        assert (await client.get("/")).headers.get("Location") == "/login"
+        assert (await client.get("/")).headers.get("Location") == "/login?next=/"
 
 
 async def test_guesses_are_few(settings: Settings, commander: ToyCommander) -> None:
-    async with browsing(settings, commander, FakePart(""), ui_password=hash_password("eight or more")) as (_, client):
+    hashed = hash_password("eight or more")
+    async with browsing(settings, commander, FakePart(""), login=False, ui_password=hashed) as (agent, client):
         secret = await csrf(client, "/login")
         answers = [
             (await client.post("/login", data={"csrf": secret, "password": f"guess {n}"})).status_code
@@ -257,6 +258,7 @@ async def test_guesses_are_few(settings: Settings, commander: ToyCommander) -> N
         late = await client.post("/login", data={"csrf": secret, "password": "eight or more"})
         assert late.status_code == 429, "also the right one, for else the wait would tell it"
         assert "Try again in" in late.text
+        assert (await enter(client, await code(agent))).status_code == 303, "its owner is not locked out"
 
 
 async def test_what_is_no_http_ends_the_connection_only(settings: Settings, commander: ToyCommander) -> None:

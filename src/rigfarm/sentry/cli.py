@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from rigfarm.sentry.agent import Agent
     from rigfarm.sentry.settings import Settings
 
@@ -175,11 +177,26 @@ def _end(agent: Agent) -> None:
 @_FOLDER
 def status(data_dir: Path | None) -> None:
     """Say how the Sentry that runs on this machine does. Exit status 1 when none runs."""
+    from rigfarm.sentry.ui.ask import ask_status
+
+    _ask(ask_status, data_dir)
+
+
+@sentry.command()
+@_FOLDER
+def code(data_dir: Path | None) -> None:
+    """Print a code that logs an administrator in on the Sentry's own page, once."""
+    from rigfarm.sentry.ui.ask import ask_code
+
+    _ask(ask_code, data_dir)
+
+
+def _ask(question: Callable[[Path], Coroutine[object, object, list[str]]], data_dir: Path | None) -> None:
     from rigfarm.sentry.folder import data_folder
-    from rigfarm.sentry.ui.ask import NotRunningError, ask_status
+    from rigfarm.sentry.ui.ask import NotRunningError
 
     try:
-        lines = asyncio.run(ask_status(data_folder(data_dir)))
+        lines = asyncio.run(question(data_folder(data_dir)))
     except NotRunningError as error:
         raise click.ClickException(str(error)) from None
     for line in lines:

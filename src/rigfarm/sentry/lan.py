@@ -116,7 +116,7 @@ class LanAsics:
 
     async def _get(self, visit: Visit) -> Response:
         assert self._ui is not None
-        if self._pages is not None and self._ui.has_password:
+        if self._pages is not None:
             return await self._pages.get(visit)
         return self._begin_page(visit, "")
 
@@ -156,7 +156,7 @@ class LanAsics:
         except (OSError, SettingsError) as error:
             return f"The password cannot be kept on this machine: {error}", ""
         log.info("a password for this page was chosen")
-        return "", self._ui.guard.set_password(hashed)
+        return "", self._ui.guard.set_password(visit.request, hashed)
 
 
 def _make(data_dir: Path, pace: Pace | None) -> AsicPart:

@@ -78,7 +78,7 @@ async def looking(
 ) -> AsyncIterator[Looker]:
     """A Sentry that reads ASICs only, and somebody logged in at its page."""
     lan = LanAsics(settings.data_dir, wanted=True, pace=pace)
-    async with browsing(settings, commander, lan, ui_password=_HASH) as (agent, client):
+    async with browsing(settings, commander, lan, ui_password=_HASH, login=False) as (agent, client):
         agent.link.interval_s = 0.05
         await until(lambda: lan.part)
         secret = await csrf(client, "/login")

@@ -35,7 +35,7 @@ async def test_from_nothing_to_the_list(settings: Settings) -> None:
         assert "eight or more" not in (settings.data_dir / "sentry.toml").read_text()
         assert stat.S_IMODE((settings.data_dir / "asics.sqlite").stat().st_mode) == 0o600
         client.cookies.clear()
-        assert (await client.get("/asics")).headers["Location"] == "/login"
+        assert (await client.get("/asics")).headers["Location"] == "/login?next=/asics"
         assert agent.problems() == []
 
 
@@ -67,20 +67,13 @@ async def test_a_sentry_that_reads_asics_does_not_ask_for_a_token_of_its_own(set
         assert "Rig        none: no token" in lines
 
 
-async def test_without_a_password_nothing_of_it_is_shown(settings: Settings) -> None:
-    """It reads (an operator wrote `asics = true`), and its pages wait for a password."""
-    lan = LanAsics(settings.data_dir, wanted=True, pace=QUICK)
-    async with browsing(settings, None, FakePart(""), lan) as (_, client):
-        await until(lambda: lan.part)
-        assert "First choose a password" in (await client.get("/asics")).text
-        for path in ("/asics/add", "/asics/csv", "/asics/1"):
-            assert (await client.get(path)).headers["Location"] == "/asics"
-        for path in ("/asics/add", "/asics/csv", "/asics/scan", "/asics/enrol", "/asics/commander", "/asics/1/remove"):
-            answer = await post(client, path, ip="10.0.0.1", csv="10.0.0.1", range="10.0.0.1", address="http://evil")
-            assert answer.headers["Location"] == "/asics", path
-        assert lan.part is not None
-        assert lan.part.service.devices() == []
-        assert lan.part.service.scan is None
+async def test_nobody_else_begins_or_chooses_the_password(settings: Settings) -> None:
+    """Who chose the password first, owned the list, and so the logins of all devices."""
+    lan = LanAsics(settings.data_dir, pace=QUICK)
+    async with browsing(settings, None, FakePart(""), lan, login=False) as (_, client):
+        assert (await post(client, "/asics/begin", **chosen())).status_code == 401
+        assert lan.part is None
+        assert not (settings.data_dir / "sentry.toml").exists()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`rigfarm sentry status`: ask the Sentry that runs on this machine, over its Unix socket."""
+"""`rigfarm sentry status` and `rigfarm sentry code`: ask the Sentry that runs on this machine, over its Unix socket."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from rigfarm.sentry.ui.server import SOCKET, StatusAnswer
+from rigfarm.sentry.ui.server import StatusAnswer
+from rigfarm.sentry.ui.socket_path import socket_path
 
-__all__ = ["NotRunningError", "ask_status"]
+__all__ = ["NotRunningError", "ask_code", "ask_status"]
 
 _WITHIN_S = 5.0
 
@@ -19,16 +20,30 @@ class NotRunningError(Exception):
 
 
 async def ask_status(folder: Path) -> list[str]:
-    """How it does, line by line."""
+    """How it does, line by line. NotRunningError."""
+    return _lines(await _answer(folder))
+
+
+async def ask_code(folder: Path) -> list[str]:
+    """The page's address and the code that logs in there, or why there is none. NotRunningError."""
+    return _page(await _answer(folder))
+
+
+async def _answer(folder: Path) -> StatusAnswer:
     try:
         async with asyncio.timeout(_WITHIN_S):
-            answer = await _ask(folder / SOCKET)
+            with socket_path(folder) as path:
+                return await _ask(path)
+    except PermissionError:
+        raise NotRunningError(
+            f"Only an administrator of this machine may ask the Sentry in {folder}: run this as root (with sudo), or "
+            "as the user the Sentry runs as."
+        ) from None
     except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
         raise NotRunningError(
             f"No Sentry answers in {folder} ({type(error).__name__}). Start it with `rigfarm sentry run`, name its "
             "folder with --data-dir, or ask as the user it runs as (with sudo, for the service)."
         ) from None
-    return _lines(answer)
 
 
 async def _ask(path: Path) -> StatusAnswer:
@@ -59,4 +74,11 @@ def _lines(answer: StatusAnswer) -> list[str]:
     ]
     if answer.spool_problem:
         lines.append(f"           logs are kept in memory only: {answer.spool_problem}")
-    return [*lines, *(f"Problem    {problem}" for problem in answer.problems)]
+    return [*lines, *(f"Problem    {problem}" for problem in answer.problems), *_page(answer)]
+
+
+def _page(answer: StatusAnswer) -> list[str]:
+    return [
+        f"Page       {answer.page}",
+        *([f"Code       {answer.code} (logs an administrator in on that page, once)"] if answer.code else []),
+    ]

@@ -11,13 +11,17 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import h11
 import structlog
 
+from rigfarm.sentry.ui.peer import Address, is_administrator
+
 __all__ = ["BadRequestError", "Connections", "Request", "Response", "redirect"]
 
 log = structlog.get_logger()
 
 MAX_CONNECTIONS = 64
+"""Of one listening socket; another one ends the one that has been open longest."""
 MAX_HEAD_BYTES = 16 << 10
 MAX_BODY_BYTES = 1 << 20
+MAX_STRANGERS_BODY_BYTES = 16 << 10
 MAX_FIELDS = 5_000
 """A scan may find some thousand devices, each with a box to tick."""
 REQUEST_WITHIN_S = 15.0
@@ -42,13 +46,15 @@ class Request(NamedTuple):
     body: bytes
     peer: str
     """The client's address; empty over the Unix socket."""
+    ends: tuple[Address, Address] | None
+    """The client's end of the TCP connection, and ours; None over the Unix socket."""
     params: Mapping[str, str]
     """What stood in the places of the route's pattern."""
 
     @property
     def local(self) -> bool:
-        """Over the Unix socket: only the Sentry's own user reaches it."""
-        return not self.peer
+        """Over the Unix socket: only root and the Sentry's own user reach it."""
+        return self.ends is None
 
     def form(self) -> dict[str, str]:
         """Fields of a posted form; the last of several with the same name."""
@@ -85,55 +91,66 @@ def redirect(path: str, *headers: tuple[str, str]) -> Response:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+Trusted = Callable[[Request], bool]
 
 
 class Connections:
-    """Serves connections with one handler, which must not raise."""
+    """Serves the connections of one listening socket with one handler, which must not raise.
 
-    def __init__(self, handler: Handler) -> None:
+    `trusted` says by a request's head whether its sender may send as much as an administrator may.
+    """
+
+    def __init__(self, handler: Handler, trusted: Trusted) -> None:
         self._handler = handler
-        self._open: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._trusted = trusted
+        self._open: dict[asyncio.Task[None], None] = {}
+        self._ended: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection; what `asyncio.start_server` wants."""
         task = asyncio.current_task()
         assert task is not None
         if len(self._open) >= MAX_CONNECTIONS:
-            writer.close()
-            return
-        self._open.add(task)
+            self._end(next(iter(self._open)))
+        self._open[task] = None
         try:
             await self._connection(reader, writer)
         except (ConnectionError, TimeoutError, h11.RemoteProtocolError, h11.LocalProtocolError):
-            pass  # its client went away, or speaks no HTTP
+            pass  # its client went away, or does not speak HTTP
         except asyncio.CancelledError:
-            # Ended by `close`: asyncio's streams complain loudly of a connection that ends cancelled.
-            if not self._closing:
+            # Ended by us: asyncio's streams complain loudly of a connection that ends cancelled.
+            if task not in self._ended:
                 raise
         finally:
-            self._open.discard(task)
+            self._open.pop(task, None)
+            self._ended.discard(task)
             writer.close()
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._open.pop(task, None)
+        self._ended.add(task)
+        task.cancel()
+
     async def close(self) -> None:
         """End all connections."""
-        self._closing = True
         tasks = list(self._open)
         for task in tasks:
-            task.cancel()
+            self._end(task)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")
-        address = str(peer[0]) if isinstance(peer, tuple) else ""
+        peer, own = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
+        ends = ((str(peer[0]), int(peer[1])), (str(own[0]), int(own[1]))) if isinstance(peer, tuple) else None
+        if ends is None and not is_administrator(writer.get_extra_info("socket")):
+            return
         wire = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         while True:
             head_only = False
             try:
                 async with asyncio.timeout(REQUEST_WITHIN_S):
-                    request = await _receive(wire, reader, address)
+                    request = await _receive(wire, reader, ends, self._trusted)
                 if request is None:
                     return
                 head_only = request.method == "HEAD"
@@ -148,42 +165,50 @@ class Connections:
             wire.start_next_cycle()
 
 
-async def _receive(wire: h11.Connection, reader: asyncio.StreamReader, peer: str) -> Request | None:
-    head: h11.Request | None = None
+async def _receive(
+    wire: h11.Connection, reader: asyncio.StreamReader, ends: tuple[Address, Address] | None, trusted: Trusted
+) -> Request | None:
+    request: Request | None = None
     body = bytearray()
+    most = 0
     while True:
         event = wire.next_event()
         if event is h11.NEED_DATA:
             wire.receive_data(await reader.read(16 << 10))
         elif isinstance(event, h11.Request):
-            head = event
+            request = _request(event, ends)
+            most = MAX_BODY_BYTES if trusted(request) else MAX_STRANGERS_BODY_BYTES
         elif isinstance(event, h11.Data):
             body += event.data
-            if len(body) > MAX_BODY_BYTES:
+            if len(body) > most:
                 raise BadRequestError(413, "That is too much at once.")
         elif isinstance(event, h11.EndOfMessage):
-            assert head is not None
-            return _request(head, bytes(body), peer)
+            assert request is not None
+            return request._replace(body=bytes(body))
         else:
             return None
 
 
-def _request(head: h11.Request, body: bytes, peer: str) -> Request:
+def _request(head: h11.Request, ends: tuple[Address, Address] | None) -> Request:
+    """A request's head: the body follows."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in head.headers:
         name = raw_name.decode("ascii").lower()
-        if name in headers and name in ("host", "origin", "content-type"):
+        if name in headers and name in ("host", "origin", "content-type", "cookie"):
             raise BadRequestError(400, f"The header {name} came twice.")
         headers[name] = raw_value.decode("latin-1")
+    if "content-length" in headers and "transfer-encoding" in headers:
+        raise BadRequestError(400, "The body's length is given twice.")
     target = head.target.decode("ascii", "replace")
     if not target.startswith("/") or target.startswith("//"):
         raise BadRequestError(400, "Only paths of this server are asked for here.")
-    parts = urlsplit(target)
     try:
+        parts = urlsplit(target)
         query = dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
         raise BadRequestError(400, "The address cannot be read.") from None
-    return Request(head.method.decode("ascii"), unquote(parts.path), query, headers, body, peer, {})
+    peer = ends[0][0] if ends is not None else ""
+    return Request(head.method.decode("ascii"), unquote(parts.path), query, headers, b"", peer, ends, {})
 
 
 async def _answer(wire: h11.Connection, writer: asyncio.StreamWriter, response: Response, *, head_only: bool) -> None:

@@ -31,8 +31,10 @@ class Live:
     """Collects what is live on one page while it is built. `shape`: of a page that is never to be loaded anew, because
     all that changes on it is live and people type into the rest."""
 
-    def __init__(self, shape: str | None = None) -> None:
+    def __init__(self, shape: str | None = None, *, onlooker: bool = False) -> None:
         self._shape = shape
+        self.onlooker = onlooker
+        """It is for someone who has not logged in: any user of this machine."""
         self.values: dict[str, tuple[str, str]] = {}
         """Key -> text and tone."""
         self.again_s = 2.0

@@ -6,7 +6,8 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -17,7 +18,7 @@ from rigfarm.sentry.ui.html import Html, fill, join, render
 from rigfarm.sentry.ui.http import BadRequestError, Request, Response, redirect
 from rigfarm.sentry.ui.live import Live
 
-__all__ = ["Card", "Fact", "Ui", "Visit", "session_cookie"]
+__all__ = ["Access", "Card", "Fact", "Ui", "Visit", "session_cookie"]
 
 log = structlog.get_logger()
 
@@ -78,41 +79,53 @@ class Visit(NamedTuple):
     """Of a POST, checked."""
 
 
+Access = Literal["anyone", "onlookers", "administrators"]
+"""Who gets a page: anyone; anyone as long as no password is set; or only who has logged in."""
 PageHandler = Callable[[Visit], Awaitable[Response]]
 CardMaker = Callable[[Live], Card | None]
 FactMaker = Callable[[], "Fact | None"]
 
 
+class Route(NamedTuple):
+    """One path, and who gets it."""
+
+    method: str
+    path: str
+    pattern: re.Pattern[str]
+    handler: PageHandler
+    access: Access
+
+
 class Ui:
     """The pages. Parts add theirs with `route`, `card`, `fact` and `link`."""
 
-    def __init__(self, guard: Guard, hostname: str, commander: CommanderDesk) -> None:
+    def __init__(self, guard: Guard, hostname: str, commander: CommanderDesk, code_command: str) -> None:
         self.guard = guard
         self.hostname = hostname
         self.commander = commander
+        self._code_command = code_command
         self.facts: list[tuple[str, FactMaker]] = []
-        self._routes: list[tuple[str, re.Pattern[str], PageHandler]] = []
+        self.routes: list[Route] = []
         self._cards: list[CardMaker] = []
         self._links: list[tuple[str, str]] = [("/", "Status")]
-        self.route("GET", "/login", self._login_page)
-        self.route("POST", "/login", self._log_in)
-        self.route("POST", "/logout", self._log_out)
+        self.route("GET", "/login", self._login_page, access="anyone")
+        self.route("POST", "/login", self._log_in, access="anyone")
+        self.route("POST", "/logout", self._log_out, access="anyone")
 
     # For parts
 
     @property
     def has_password(self) -> bool:
-        """Whether visitors have to log in."""
+        """Whether an administrator has chosen one."""
         return self.guard.password_hash is not None
 
-    def route(self, method: str, path: str, handler: PageHandler) -> None:
+    def route(self, method: str, path: str, handler: PageHandler, *, access: Access = "administrators") -> None:
         """Serve a path; `{name}` in it stands for one segment, given as `request.params`. GET serves HEAD too.
 
-        A POST has been checked (Origin, the form's secret) before its handler is called, and where a password is set
-        every request comes from somebody who has given it.
+        A POST has been checked (Origin, the form's secret) before its handler is called.
         """
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
-        self._routes.append((method, re.compile(pattern), handler))
+        self.routes.append(Route(method, path, re.compile(pattern), handler, access))
 
     def card(self, maker: CardMaker) -> None:
         """Add a card to the status page; the maker is asked at every look, and returns None when there is nothing."""
@@ -143,7 +156,7 @@ class Ui:
         shape = live.shape(body) if live is not None else ""
         own = visit.request.path
         links = [] if bare else self._links
-        logout = render("logout", csrf=visit.csrf) if self.has_password and not bare else Html("")
+        logout = render("logout", csrf=visit.csrf) if visit.visitor.administrator else render("to_login")
         html = render(
             "layout",
             title=title,
@@ -152,7 +165,7 @@ class Ui:
                 fill('<a href="$path"$here>$label</a>', path=one, label=label, here=_here(one, own))
                 for one, label in (links if len(links) > 1 else [])
             ),
-            logout=logout,
+            logout=Html("") if bare or visit.request.local else logout,
             body=live.fill(body) if live is not None else body,
             live=fill(' data-live-path="$path" data-shape="$shape"', path=path or own, shape=shape)
             if shape
@@ -195,54 +208,79 @@ class Ui:
         if request.path in _STATIC and request.method in ("GET", "HEAD"):
             return Response(_static(request.path), content_type=_STATIC[request.path])
         visitor = self.guard.visitor(request)
-        if not visitor.may_enter and request.path != "/login":
+        route = self._find(request)
+        if not (visitor.administrator or self._is_open(route)):
             if request.method != "GET" or "values" in request.query:
                 raise BadRequestError(401, "Log in first.")
-            return redirect("/login")
-        handler, params = self._find(request)
+            return redirect(f"/login?next={quote(request.path)}")
+        if isinstance(route, BadRequestError):
+            raise route
         form: dict[str, str] = {}
         if request.method == "POST":
             form = request.form()
             if not request.local:
                 self.guard.check_form(visitor, form)
         csrf = fill('<input type="hidden" name="csrf" value="$secret">', secret=self.guard.form_secret(visitor))
-        response = await handler(Visit(request._replace(params=params), visitor, csrf, form))
+        found = route.pattern.fullmatch(request.path)
+        params = found.groupdict() if found else {}
+        response = await route.handler(Visit(request._replace(params=params), visitor, csrf, form))
         if visitor.is_new and not any(name == "Set-Cookie" for name, _ in response.headers):
             response = response._replace(headers=(*response.headers, session_cookie(visitor.key)))
         return response
 
-    def _find(self, request: Request) -> tuple[PageHandler, dict[str, str]]:
+    def trusted(self, request: Request) -> bool:
+        """Whether a request's head is an administrator's."""
+        return self.guard.visitor(request).administrator
+
+    def _is_open(self, route: Route | BadRequestError) -> bool:
+        if isinstance(route, BadRequestError):
+            return not self.has_password
+        return route.access == "anyone" or (route.access == "onlookers" and not self.has_password)
+
+    def _find(self, request: Request) -> Route | BadRequestError:
         method = "GET" if request.method == "HEAD" else request.method
-        allowed = False
-        for wanted, pattern, handler in self._routes:
-            if found := pattern.fullmatch(request.path):
-                if wanted == method:
-                    return handler, found.groupdict()
-                allowed = True
-        if allowed:
-            raise BadRequestError(405, "This page does not do that.")
-        raise BadRequestError(404, "There is no such page on this Sentry.")
+        matching = [route for route in self.routes if route.pattern.fullmatch(request.path)]
+        for route in matching:
+            if route.method == method:
+                return route
+        if matching:
+            return BadRequestError(405, "This page does not do that.")
+        return BadRequestError(404, "There is no such page on this Sentry.")
 
     # The login
 
     async def _login_page(self, visit: Visit) -> Response:
-        if visit.visitor.may_enter:
+        if visit.visitor.administrator:
             return redirect("/")
         return self._login(visit, "", 200)
 
     def _login(self, visit: Visit, problem: str, status: int) -> Response:
-        body = render("login", csrf=visit.csrf, problem=problem)
+        body = render(
+            "login",
+            csrf=visit.csrf,
+            next=visit.form.get("next", visit.request.query.get("next", "/")),
+            label="Password or code" if self.has_password else "Code",
+            kind="password" if self.has_password else "text",
+            fill="current-password" if self.has_password else "one-time-code",
+            command=self._code_command,
+            problem=problem,
+        )
         return self.page(visit, "Log in", body, status=status, bare=True)
 
     async def _log_in(self, visit: Visit) -> Response:
         key, problem = await self.guard.log_in(visit.request, visit.form.get("password", ""))
         if key is None:
             return self._login(visit, problem, 429 if problem.startswith("Too many") else 403)
-        return redirect("/", session_cookie(key))
+        return redirect(self._page_of_ours(visit.form.get("next", "/")), session_cookie(key))
+
+    def _page_of_ours(self, path: str) -> str:
+        """Where to go after the login: never to another server."""
+        known = any(route.method == "GET" and route.pattern.fullmatch(path) for route in self.routes)
+        return quote(path) if known else "/"
 
     async def _log_out(self, visit: Visit) -> Response:
         self.guard.log_out(visit.visitor)
-        return redirect("/login")
+        return redirect("/login" if self.has_password else "/")
 
 
 def _here(link: str, path: str) -> Html:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,23 +15,23 @@ import structlog
 
 from rigfarm import __version__
 from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.folder import data_folder
 from rigfarm.sentry.settings import listen_address
 from rigfarm.sentry.ui.commander import CommanderDesk
 from rigfarm.sentry.ui.contribute import Contributes
 from rigfarm.sentry.ui.guard import Guard
 from rigfarm.sentry.ui.html import Html, render
-from rigfarm.sentry.ui.http import Connections, Response
+from rigfarm.sentry.ui.http import Connections, Response, redirect
 from rigfarm.sentry.ui.live import Live
 from rigfarm.sentry.ui.pages import Fact, Ui, Visit
+from rigfarm.sentry.ui.socket_path import socket_path
 from rigfarm.sentry.ui.status import StatusCards
 from rigfarm.sentry.ui.token_page import TokenPage
 
-__all__ = ["SOCKET", "Page", "StatusAnswer", "serve_page"]
+__all__ = ["Page", "StatusAnswer", "serve_page"]
 
 log = structlog.get_logger()
 
-SOCKET = "sentry.sock"
-_LONGEST_SOCKET_PATH = 100
 _BUSY_AGAIN_S = 10.0
 
 
@@ -50,6 +51,10 @@ class StatusAnswer(msgspec.Struct):
     problems: list[str]
     facts: list[tuple[str, str]] = []
     """What else this machine does: label and words."""
+    page: str = ""
+    """Where the Sentry's own page is, or why there is none."""
+    code: str = ""
+    """What logs an administrator in there; never told over TCP."""
 
 
 class Page:
@@ -58,22 +63,28 @@ class Page:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         hostname = socket.gethostname()
-        self.ui = Ui(Guard(agent.settings.ui_password), hostname, CommanderDesk(agent))
+        self.guard = Guard(agent.settings.ui_password)
+        self.ui = Ui(self.guard, hostname, CommanderDesk(agent), code_command(agent.settings.data_dir))
+        self.address = 'none: ui = "off" in sentry.toml'
+        """Of the page, or why there is none."""
+        self.served = False
         self._token_page = TokenPage(agent, self.ui)
         cards = StatusCards(agent, self.ui)
         for maker in (cards.machine, cards.link, cards.mining, cards.spool):
             self.ui.card(maker)
-        self.ui.route("GET", "/", self._home)
-        self.ui.route("GET", "/status.json", self._status)
+        self.ui.route("GET", "/", self._home, access="onlookers")
+        self.ui.route("GET", "/status.json", self._status, access="onlookers")
         for part in agent.parts:
             if isinstance(part, Contributes):
                 part.contribute(self.ui)
 
     async def _home(self, visit: Visit) -> Response:
-        live = Live()
+        live = Live(onlooker=not visit.visitor.administrator)
         if self.agent.needs_token and not any(fact.enough for _, fact in self._facts()):
             if "values" in visit.request.query:
                 return self.ui.values(visit, live, Html("token"))
+            if not visit.visitor.administrator:
+                return redirect("/token")
             return await self._token_page.get(visit)
         body = render("status", cards=self.ui.cards(live))
         if "values" in visit.request.query:
@@ -83,7 +94,7 @@ class Page:
     def _facts(self) -> list[tuple[str, Fact]]:
         return [(label, fact) for label, maker in self.ui.facts if (fact := maker()) is not None]
 
-    async def _status(self, _visit: Visit) -> Response:
+    async def _status(self, visit: Visit) -> Response:
         agent = self.agent
         word, _, sentence = self.ui.commander.words()
         verdict = agent.verdict_on(agent.rig) if agent.rig is not None else None
@@ -101,64 +112,68 @@ class Page:
             tokens=len(agent.reporter.tokens),
             problems=[f"{name}: {problem}" for name, problem in agent.problems()],
             facts=[(label, fact.text) for label, fact in self._facts() if fact.enough],
+            page=self.address,
+            # With a page that another program serves at this address, the code would only help an impostor.
+            code=self.guard.code if visit.request.local and self.served else "",
         )
         return Response(msgspec.json.encode(answer), content_type="application/json")
 
 
+def code_command(folder: Path) -> str:
+    """What an administrator types to be told the code."""
+    words = [*(["sudo"] if os.geteuid() == 0 else []), "rigfarm", "sentry", "code"]
+    return shlex.join([*words, *(["--data-dir", str(folder)] if folder != data_folder(None, {}) else [])])
+
+
 async def serve_page(agent: Agent) -> None:
     """Until cancelled."""
-    connections = Connections(Page(agent).ui.answer)
+    page = Page(agent)
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(connections.close)
-        await stack.enter_async_context(_unix(connections, agent.settings.data_dir / SOCKET))
+        await stack.enter_async_context(_unix(page, agent.settings.data_dir))
         address = listen_address(agent.settings.ui)
         if address is not None:
-            await stack.enter_async_context(_tcp(connections, *address))
+            await stack.enter_async_context(_tcp(page, *address))
         await asyncio.Event().wait()
 
 
 @contextlib.asynccontextmanager
-async def _tcp(connections: Connections, host: str, port: int) -> AsyncIterator[None]:
+async def _tcp(page: Page, host: str, port: int) -> AsyncIterator[None]:
+    connections = Connections(page.ui.answer, page.ui.trusted)
     said = False
     while True:
         try:
             server = await asyncio.start_server(connections.serve, host, port)
             break
         except OSError as error:
+            page.address = f"cannot be served at {host}:{port} ({error.strerror}). Enter nothing into a page there."
             if not said:
                 said = True
                 log.error(
                     "the Sentry's page cannot be served; trying again", address=f"{host}:{port}", reason=str(error)
                 )
             await asyncio.sleep(_BUSY_AGAIN_S)
-    log.info("the Sentry's page", url=f"http://{host}:{server.sockets[0].getsockname()[1]}")
+    shown = f"[{host}]" if ":" in host else host
+    page.address, page.served = f"http://{shown}:{server.sockets[0].getsockname()[1]}", True
+    log.info("the Sentry's page", url=page.address)
     try:
         yield
     finally:
         server.close()
+        await connections.close()
 
 
 @contextlib.asynccontextmanager
-async def _unix(connections: Connections, path: Path) -> AsyncIterator[None]:
-    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        log.warning("`rigfarm sentry status` cannot work: the data folder's path is too long", path=str(path))
-        yield
-        return
-    server = await asyncio.start_unix_server(connections.serve, sock=_bound(path))
-    try:
-        yield
-    finally:
-        server.close()
-        _remove(path)
-
-
-def _bound(path: Path) -> socket.socket:
-    _remove(path)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    bound.bind(str(path))
-    path.chmod(0o600)
-    return bound
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+async def _unix(page: Page, folder: Path) -> AsyncIterator[None]:
+    connections = Connections(page.ui.answer, page.ui.trusted)
+    with socket_path(folder) as path:
+        path.unlink(missing_ok=True)
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        os.fchmod(bound.fileno(), 0o600)  # before it has a name
+        bound.bind(str(path))
+        server = await asyncio.start_unix_server(connections.serve, sock=bound)
+        try:
+            yield
+        finally:
+            server.close()
+            path.unlink(missing_ok=True)
+            await connections.close()

@@ -137,7 +137,8 @@ class StatusCards:
                 "playbook",
                 number=status.id,
                 state=live.text(f"playbook.{status.id}.state", status.state, _playbook_tone(status.state)),
-                detail=live.text(f"playbook.{status.id}.detail", status.detail),
+                # It may quote what the program printed, which is not for other users of this machine.
+                detail=live.text(f"playbook.{status.id}.detail", "" if live.onlooker else status.detail),
             )
             for status in statuses
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from rigfarm.sentry.asic.model import InputError
 from rigfarm.sentry.asic.pages.device_pages import DevicePages
 from rigfarm.sentry.asic.pages.html import render, wrong
@@ -19,7 +17,7 @@ __all__ = ["AsicPages"]
 
 
 class AsicPages:
-    """Adds its routes but `GET /asics` itself, which is `get`. Without a password of the page they lead there."""
+    """Adds its routes but `GET /asics` itself, which is `get`."""
 
     def __init__(self, service: AsicService, ui: Ui) -> None:
         self._service = service
@@ -40,13 +38,7 @@ class AsicPages:
             ("POST", "/asics/{id}/accept", devices.accept),
             ("POST", "/asics/{id}/remove", devices.remove),
         ):
-            ui.route(method, path, self._with_password(handler))
-
-    def _with_password(self, handler: Callable[[Visit], Awaitable[Response]]) -> Callable[[Visit], Awaitable[Response]]:
-        async def guarded(visit: Visit) -> Response:
-            return await handler(visit) if self._ui.has_password else redirect("/asics")
-
-        return guarded
+            ui.route(method, path, handler)
 
     def fact(self) -> Fact:
         """For the card of this machine."""
