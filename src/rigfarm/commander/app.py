@@ -115,6 +115,7 @@ def _dependencies(commander: Commander) -> dict[str, Provide]:
         "health": of(lambda: commander.health),
         "incidents": of(lambda: commander.incidents),
         "journal": of(lambda: commander.journal),
+        "parts": of(lambda: commander.parts),
         "recent": of(lambda: commander.recent),
         "stats": of(lambda: commander.stats),
         "book": of(lambda: commander.book),

@@ -10,7 +10,6 @@ from jinja2 import Environment
 
 from rigfarm.commander import channels
 from rigfarm.commander.auth import Auth
-from rigfarm.commander.beside import beside
 from rigfarm.commander.bundle import Bundles
 from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.health import Health, calm_garbage_collector
@@ -31,8 +30,14 @@ from rigfarm.commander.settings import Settings
 from rigfarm.commander.stats import OperationalStats, remembered
 from rigfarm.commander.steering import Steering
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.supervised import DATABASE_S, Parts, Work
 
-__all__ = ["Commander"]
+__all__ = ["LOG_STORAGE", "Commander"]
+
+LOG_STORAGE = "log storage"
+"""The name of the journal among the background parts."""
+FILES_S = 120.0
+"""The deadline of a part whose rounds read large files."""
 
 
 class Commander:
@@ -48,7 +53,12 @@ class Commander:
         self.health = Health()
         self.incidents = Incidents()
         self.stats = OperationalStats(self.hub, settings.report_interval_s)
-        self.journal = Journal(settings.data_dir / "journal.db", keep_hours=settings.journal_hours)
+        self.parts = Parts()
+        self.journal = Journal(
+            settings.data_dir / "journal.db",
+            keep_hours=settings.journal_hours,
+            part=self.parts.add(LOG_STORAGE, restarts=False),
+        )
         self.recent = RecentRows(self.journal)
         self.bundles = Bundles(settings.bundles)
         self.storage: Storage
@@ -94,12 +104,24 @@ class Commander:
             self.journal.start()
             stack.push_async_callback(self.journal.close)
             stack.callback(self.recent.close)
-            works = (self.stats.run, self.health.run, self.book.run, self.recent.rebuild, self.bundles.run)
-            for work in (*works, *self.steering.work()):
-                await stack.enter_async_context(beside(work))
+            for work in self._work():
+                await stack.enter_async_context(self.parts.running(work))
+            stack.enter_context(self.parts.watched())
             calm_garbage_collector()
             yield
             self.live.end()
+
+    def _work(self) -> tuple[Work, ...]:
+        """The background parts, beside the journal."""
+        return (
+            Work("live totals", self.stats.run),
+            Work("health figures", self.health.run),
+            Work("logins", self.auth.housekeeping, DATABASE_S),
+            Work("rig records", self.book.run, DATABASE_S),
+            Work("chart index", self.recent.rebuild, FILES_S),
+            Work("Sentry downloads", self.bundles.run, FILES_S),
+            *self.steering.work(),
+        )
 
     def _listen_for_steering(self) -> None:
         """What waits for rigs goes down their links, and what they say of it comes up."""
@@ -113,11 +135,25 @@ class Commander:
         """Bring back the operational stats, so that a restart shows no empty page."""
         for rig in self.book.rigs.values():
             self.stats.add(rig.id, rig.kind)
-        snapshot = self.journal.open()
-        self.journal.state = self._stats_of_this_moment
-        self.journal.on_committed = self.recent.committed
+        journal = self.journal
+        snapshot = journal.open()
+        journal.state = self._stats_of_this_moment
+        journal.on_committed = self.recent.committed
+        journal.on_set_aside = self._logs_set_aside
         after = snapshot.journal_id if snapshot is not None else 0
-        remembered.restore(self.stats, snapshot.state if snapshot is not None else b"", self.journal.rows_after(after))
+        state = snapshot.state if snapshot is not None else b""
+        journal.damage += remembered.restore(self.stats, state, journal.rows_after(after))
+        if journal.damage:
+            self.incidents.note(
+                "journal.db", "holds data that cannot be read", "it is ignored", count=len(journal.damage)
+            )
+
+    def _logs_set_aside(self, rigs: list[int], why: str) -> None:
+        """A frame that cannot be stored: whoever sent it is named."""
+        for rig_id in set(rigs):
+            rig = self.book.rigs.get(rig_id)
+            source = rig.name if rig is not None else f"rig {rig_id}"
+            self.incidents.note(source, "sent logs that cannot be stored", f"set aside: {why}", rig=rig_id)
 
     def _stats_of_this_moment(self) -> Callable[[], bytes]:
         self.links.arrivals.hand_on()

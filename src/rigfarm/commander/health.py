@@ -18,6 +18,7 @@ from msgspec import Struct
 from rigfarm import __version__
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs import Journal
+from rigfarm.commander.supervised import Part, Parts, PartState
 
 __all__ = ["Health", "calm_garbage_collector", "health_routes"]
 
@@ -36,7 +37,7 @@ class Health:
         self._gc_pauses: deque[tuple[float, float]] = deque(maxlen=KEPT)
         self._gc_started = 0.0
 
-    async def run(self) -> None:
+    async def run(self, part: Part) -> None:
         """Sample until cancelled."""
         loop = asyncio.get_running_loop()
         gc.callbacks.append(self._gc)
@@ -44,6 +45,7 @@ class Health:
             while True:
                 due = loop.time() + SAMPLE_S
                 await asyncio.sleep(SAMPLE_S)
+                part.beat()
                 self._lags.append((time.monotonic(), max(loop.time() - due, 0.0)))
         finally:
             gc.callbacks.remove(self._gc)
@@ -79,6 +81,31 @@ def calm_garbage_collector() -> None:
     gc.enable()
 
 
+class PartAnswer(Struct):
+    """One background part: what it does at the moment, since when, and why it last failed."""
+
+    name: str
+    state: PartState
+    state_s: float
+    failures: int
+    last_error: str | None
+
+
+class StoredAnswer(Struct):
+    """How the journal does, beside its figures."""
+
+    set_aside: int
+    """Frames that could not be stored since the start and are kept in the folder `set-aside`."""
+    set_aside_dropped: int
+    """Older ones that made room for them."""
+    lost: int
+    """Frames that could not even be kept there."""
+    damaged: int
+    """Rows, logs and snapshots that could not be read back at the start."""
+    first_damage: str | None
+    snapshot_problem: str | None
+
+
 class HealthAnswer(Struct):
     """Alive, and how well."""
 
@@ -92,6 +119,8 @@ class HealthAnswer(Struct):
     loop_lag_p99_ms: float | None
     longest_gc_pause_ms: float
     journal_commit_ms: float
+    parts: list[PartAnswer]
+    journal: StoredAnswer
     problem: str | None = None
 
 
@@ -101,25 +130,35 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/readyz", opt={"open": True}, summary="Can logs be taken and acknowledged?", sync_to_thread=False)
-def readyz(journal: NamedDependency[Journal]) -> Response[dict[str, str]]:
-    """503 while the journal cannot be written."""
-    if journal.failing is None:
-        return Response({"status": "ready"})
-    return Response({"status": "the journal cannot be written"}, status_code=503)
+@get(
+    "/readyz",
+    opt={"open": True},
+    summary="Can logs be taken and acknowledged, and do all parts run?",
+    sync_to_thread=False,
+)
+def readyz(journal: NamedDependency[Journal], parts: NamedDependency[Parts]) -> Response[dict[str, str]]:
+    """503 while logs cannot be stored or a background part does not do its work."""
+    troubled = parts.troubled
+    if journal.part.troubled:
+        return Response({"status": "the journal cannot be written"}, status_code=503)
+    if troubled:
+        names = ", ".join(part.name for part in troubled)
+        return Response({"status": f"not running: {names}"}, status_code=503)
+    return Response({"status": "ready"})
 
 
 @get("/api/health", summary="How the Commander itself does", sync_to_thread=False)
 def api_health(
     health: NamedDependency[Health],
     journal: NamedDependency[Journal],
+    parts: NamedDependency[Parts],
     links: NamedDependency[Links],
     seconds: FromQuery[float] = KEPT_S,
 ) -> HealthAnswer:
     """Figures for whoever runs the Commander: lag and pauses of the last `seconds`, a minute at the most."""
     lag = health.lag(0.99, seconds)
     return HealthAnswer(
-        status="ok" if journal.failing is None else "journal failing",
+        status="journal failing" if journal.part.troubled else "part failing" if parts.troubled else "ok",
         version=__version__,
         sqlite=sqlite3.sqlite_version,
         uptime_s=time.monotonic() - health.started,
@@ -129,7 +168,26 @@ def api_health(
         loop_lag_p99_ms=None if lag is None else lag * 1000,
         longest_gc_pause_ms=health.longest_gc_pause(seconds) * 1000,
         journal_commit_ms=journal.commit_s * 1000,
-        problem=journal.failing,
+        parts=[_part_answer(part) for part in parts],
+        journal=_stored_answer(journal),
+        problem=journal.failing or next((part.error for part in parts.troubled), None),
+    )
+
+
+def _part_answer(part: Part) -> PartAnswer:
+    state_s = max(time.time_ns() // 1_000_000 - part.since_ms, 0) / 1000
+    return PartAnswer(part.name, part.state, state_s, part.failures, part.error)
+
+
+def _stored_answer(journal: Journal) -> StoredAnswer:
+    aside = journal.set_aside
+    return StoredAnswer(
+        set_aside=aside.kept,
+        set_aside_dropped=aside.dropped,
+        lost=aside.lost,
+        damaged=len(journal.damage),
+        first_damage=journal.damage[0] if journal.damage else None,
+        snapshot_problem=journal.snapshot_error,
     )
 
 

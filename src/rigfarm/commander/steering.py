@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.supervised import DATABASE_S, Work
 from rigfarm.commander.web.shell import NavItem
 from rigfarm.wire.frames import CommandResult, Console
 from rigfarm.wire.playbooks import PlaybookStatus
@@ -107,9 +108,13 @@ class Steering:
         orders.register_live_pages(routes, templates, self.orders, self._rigs)
         self.panels = RigPanels(templates, self.playbooks, self.orders)
 
-    def work(self) -> tuple[Callable[[], Awaitable[None]], ...]:
-        """What runs beside everything else until it is cancelled."""
-        return (self.rollouts.run, self.orders.run, self.consoles.run)
+    def work(self) -> tuple[Work, ...]:
+        """Its background parts."""
+        return (
+            Work("roll-outs", self.rollouts.run, DATABASE_S),
+            Work("orders", self.orders.run, DATABASE_S),
+            Work("consoles", self.consoles.run),
+        )
 
     def tell(self, shown: Shown) -> None:
         """What rigs' pages say of all this."""

@@ -27,6 +27,7 @@ from rigfarm.commander.auth import Auth, harden, routes
 from rigfarm.commander.auth.limits import LoginLimits, RateLimit
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.supervised import Part, supervised
 from rigfarm.commander.web.assets import add_helpers
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.commander.web.render import render
@@ -189,7 +190,7 @@ def make_app(settings: Settings, announce: Any = None) -> tuple[Litestar, Auth]:
         app.state.loop = asyncio.get_running_loop()
         storage = await Storage.open(settings.database)
         try:
-            async with auth.running(storage):
+            async with auth.running(storage), supervised(Part("logins"), auth.housekeeping):
                 yield
         finally:
             await storage.close()

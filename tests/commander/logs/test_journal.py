@@ -12,6 +12,7 @@ import pytest
 
 from rigfarm.commander.logs.journal import Journal
 from rigfarm.commander.logs.recent import RecentRows
+from rigfarm.commander.supervised import Part
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
 
@@ -133,7 +134,7 @@ async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
     assert [log.t for log in logs] == [now - 10_000, now - 5_000]
     assert [log.workloads[0].hashrate for log in logs] == [5.0, 6.0]
     fresh = RecentRows(journal)
-    await fresh.rebuild()
+    await fresh.rebuild(Part())
     assert await fresh.last_hour(7) == logs
     recent.close()
     fresh.close()

@@ -26,7 +26,7 @@ class Clock:
 
 @pytest.fixture
 def db(tmp_path: Path) -> sqlite3.Connection:
-    return open_writer(tmp_path / "journal.db")
+    return open_writer(tmp_path / "journal.db")[0]
 
 
 def write(db: sqlite3.Connection, pruning: Pruning, wall_ms: int) -> int:

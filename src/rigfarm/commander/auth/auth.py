@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 from litestar.di import Provide
@@ -21,6 +21,7 @@ from rigfarm.commander.auth.password import Password
 from rigfarm.commander.auth.sessions import Sessions
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.supervised import Part
 
 __all__ = ["Auth"]
 
@@ -59,14 +60,10 @@ class Auth:
             self._announce(made)
         await self.sessions.load(storage)
         await self.keys.load(storage)
-        housekeeping = asyncio.create_task(self._housekeeping(), name="auth")
         try:
             async with serve_control(self._settings.data_dir, self.keys):
                 yield
         finally:
-            housekeeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await housekeeping
             await self._flush()
             self.password.close()
 
@@ -79,9 +76,11 @@ class Auth:
             "bad_tokens": Provide(lambda: self.bad_tokens, sync_to_thread=False),
         }
 
-    async def _housekeeping(self) -> None:
+    async def housekeeping(self, part: Part) -> None:
+        """End logins whose time is over, write down when the others were used; until cancelled."""
         flush_at = time.monotonic() + FLUSH_S
         while True:
+            part.beat()
             await asyncio.sleep(SWEEP_S)
             self.sessions.sweep()
             if time.monotonic() >= flush_at:

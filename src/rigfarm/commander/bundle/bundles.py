@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from rigfarm.commander.bundle.model import Bundle, BundleError, FileId, file_id, read_bundle
+from rigfarm.commander.supervised import Part
 
 __all__ = ["Bundles"]
 
@@ -44,10 +45,11 @@ class Bundles:
         """What is there now."""
         self.offered = await asyncio.to_thread(self._look)
 
-    async def run(self) -> None:
+    async def run(self, part: Part) -> None:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
+            part.beat()
             await self.look()
 
     def _look(self) -> tuple[Bundle, ...]:

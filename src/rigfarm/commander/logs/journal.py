@@ -6,25 +6,34 @@ The event loop owns the pending batch; the writer's thread owns the database. Wh
 so a slow disk makes fewer, larger commits; beyond MAX_PENDING_BYTES `room()` makes the links wait, and they make their
 Sentries wait. A commit that fails (a full disk) is retried with the same batch for ever: nothing is acknowledged
 meanwhile, so nothing is lost.
+
+A batch that fails while another row could be written is split until the frame that cannot be stored is alone. It is set
+aside (`set_aside`) and then acknowledged, because sending it again would change nothing; all others are stored.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-import msgspec
 import structlog
-import zstandard
 
+from rigfarm.commander.logs.batch import Batch, Receipt
 from rigfarm.commander.logs.pruning import Pruning
-from rigfarm.commander.logs.rows import EncodedLog, Row, pack_body, pack_rigs, unpack_rigs
-from rigfarm.commander.logs.seen import Seen
+from rigfarm.commander.logs.rows import DamagedRowError, EncodedLog, Row, pack_body, pack_rigs, unpack_rigs
+from rigfarm.commander.logs.seen import Seen, TooManyRangesError
+from rigfarm.commander.logs.set_aside import SetAside
+from rigfarm.commander.logs.snapshots import Snapshot, packed, read_snapshots, write_snapshot
 from rigfarm.commander.logs.store import open_reader, open_writer
+from rigfarm.commander.supervised import Part, keep_going
 
 __all__ = ["COMMIT_EVERY_S", "Journal", "Receipt", "Snapshot", "rigs_of_rows"]
 
@@ -37,68 +46,43 @@ MAX_SPOOLS = 100_000
 
 log = structlog.get_logger()
 
-_marks = msgspec.msgpack.Decoder(dict[bytes, list[tuple[int, int]]])
-
-
-class Snapshot(msgspec.Struct):
-    """State as of a journal row, so that a start reads a minute of rows and not two days."""
-
-    journal_id: int
-    state: bytes
-    """What `Journal.state` returned then; opaque here."""
-
-
-Receipt = Callable[[int, int], None]
-"""Told the first and last sequence number of a frame once it is durable."""
-
-
-class _Batch:
-    """What goes into the next row. Flat lists of things that exist already: at ten thousand logs a second, an object
-    made per log is an object the garbage collector has to visit."""
-
-    __slots__ = ("bytes", "firsts", "lasts", "logs", "marks", "receipts", "rigs")
-
-    def __init__(self) -> None:
-        self.rigs: list[int] = []
-        self.logs: list[EncodedLog] = []
-        self.marks: dict[bytes, list[int]] = {}
-        """First and last numbers in turn, by spool."""
-        self.receipts: list[Receipt] = []
-        self.firsts: list[int] = []
-        self.lasts: list[int] = []
-        self.bytes = 0
-
-    def mark(self, spool: bytes, taken: list[tuple[int, int]]) -> None:
-        """These numbers become durable with this batch; a range that continues the last one melts into it."""
-        known = self.marks.get(spool)
-        if known is None:
-            known = self.marks[spool] = []
-        for first, last in taken:
-            if known and known[-1] + 1 == first:
-                known[-1] = last
-            else:
-                known += (first, last)
+_T = TypeVar("_T")
+_Packed = Callable[[], tuple[bytes, bytes]]
+_PROBE = b"\x91\x00"
+"""A log, as short as one can be."""
+_INSERT = "INSERT INTO journal (t_ms, rigs, body) VALUES (?, ?, ?)"
 
 
 class Journal:
     """The journal of this Commander. All methods are called on the event loop unless they say otherwise."""
 
-    def __init__(self, path: Path, *, keep_hours: float = 48.0, synchronous: str = "FULL") -> None:
+    def __init__(
+        self, path: Path, *, keep_hours: float = 48.0, synchronous: str = "FULL", part: Part | None = None
+    ) -> None:
         self.path = path
+        self.part = part or Part("journal", restarts=False)
+        """How it does: trouble while nothing can be written, hanging when a commit is overdue."""
         self.state: Callable[[], Callable[[], bytes]] = lambda: lambda: b""
         """Called on the loop at a snapshot; what it returns is called in the writer's thread and yields the state."""
         self.committed = 0
         """Logs made durable since the start."""
         self.duplicates = 0
-        self.failing: str | None = None
-        """Why commits fail at the moment, in words."""
+        self.damage: list[str] = []
+        """What could not be read back at the start."""
+        self.snapshot_error: str | None = None
+        """Why the last snapshot was not made."""
+        self.set_aside = SetAside(path.with_name("set-aside"))
         self.commit_s = 0.0
         """How long the last commit took."""
         self.on_committed: Callable[[int, int, list[int]], None] | None = None
-        """Told (row id, t_ms, rig ids) of every row once it is durable."""
+        """Called with (row id, t_ms, rig ids) of every row once it is durable."""
+        self.on_set_aside: Callable[[list[int], str], None] = lambda rigs, why: None
+        """Called with the rig ids of a frame that cannot be stored, and why."""
         self._pruning = Pruning(int(keep_hours * 3_600_000))
         self._synchronous = synchronous
-        self._pending = _Batch()
+        self._pending = Batch()
+        self._storing: list[tuple[Batch, _Packed | None]] = []
+        """Batches that are being stored, the next one last, with the snapshot that belongs to it."""
         self._seen: dict[bytes, Seen] = {}
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -112,36 +96,57 @@ class Journal:
     # Start and stop
 
     def open(self) -> Snapshot | None:
-        """Open the file and learn what is in it; returns the last snapshot. Blocking: called before serving."""
-        self._db = open_writer(self.path, synchronous=self._synchronous)
+        """Open the file and learn what is in it; returns the last snapshot. What is damaged is passed over and noted in
+        `damage`. Blocking: called before serving."""
+        self._db, damage = open_writer(self.path, synchronous=self._synchronous)
+        self.damage += damage
         self._pruning.opened(self._db)
-        found = self._db.execute("SELECT journal_id, marks, state FROM snapshots ORDER BY id DESC LIMIT 1").fetchone()
-        after = 0
         snapshot = None
-        if found is not None:
-            after, marks, state = found
-            decompress = zstandard.ZstdDecompressor().decompress
-            decoded = _marks.decode(decompress(marks, max_output_size=1 << 30))
-            self._seen = {spool: Seen(ranges) for spool, ranges in decoded.items()}
-            snapshot = Snapshot(after, decompress(state, max_output_size=1 << 30))
-        for _, row in self.rows_after(after):
+        for found in read_snapshots(self._db):
+            if isinstance(found, Snapshot):
+                snapshot = found
+                self._seen = found.seen
+                break
+            self.damage.append(found)
+        for _, row in self._rows(snapshot.journal_id if snapshot is not None else 0, self.damage.append):
             for spool, numbers in row.marks.items():
-                seen = self._seen.setdefault(spool, Seen())
-                for first, last in zip(numbers[::2], numbers[1::2], strict=True):
-                    seen.take(first, last)
+                self._take_marks(spool, numbers)
+        if self.damage:
+            log.error(
+                "parts of the journal cannot be read and are ignored", count=len(self.damage), first=self.damage[0]
+            )
         return snapshot
 
+    def _take_marks(self, spool: bytes, numbers: list[int]) -> None:
+        seen = self._seen.setdefault(spool, Seen())
+        for first, last in zip(numbers[::2], numbers[1::2], strict=True):
+            try:
+                seen.take(first, last)
+            except TooManyRangesError as error:
+                self.damage.append(f"marks: {error}")
+
     def rows_after(self, row_id: int) -> Iterator[tuple[int, Row]]:
-        """(t_ms, row) of rows newer than `row_id`, oldest first. Blocking."""
+        """(t_ms, row) of rows newer than `row_id`, oldest first, without damaged ones. Blocking."""
+        return self._rows(row_id, lambda _why: None)
+
+    def _rows(self, row_id: int, damaged: Callable[[str], None]) -> Iterator[tuple[int, Row]]:
         assert self._db is not None, "open() first"
-        found = self._db.execute("SELECT t_ms, rigs, body FROM journal WHERE id > ? ORDER BY id", (row_id,))
-        for t_ms, rigs, body in found:
-            yield t_ms, Row(rigs, body)
+        try:
+            found = self._db.execute("SELECT id, t_ms, rigs, body FROM journal WHERE id > ? ORDER BY id", (row_id,))
+            for number, t_ms, rigs, body in found:
+                try:
+                    row = Row(rigs, body)
+                except DamagedRowError as error:
+                    damaged(f"row {number}: {error}")
+                    continue
+                yield t_ms, row
+        except sqlite3.DatabaseError as error:
+            damaged(f"rows: {error}")
 
     def start(self) -> None:
         """Begin to commit."""
         self._snapshot_at = time.monotonic() + SNAPSHOT_EVERY_S
-        self._task = asyncio.create_task(self._commit_loop(), name="journal")
+        self._task = asyncio.create_task(keep_going(self.part, self._run), name="journal")
 
     async def close(self) -> None:
         """Commit what is pending, write a snapshot, close the file."""
@@ -152,8 +157,13 @@ class Journal:
             await self._task
         db = self._db
         if db is not None:
-            await asyncio.get_running_loop().run_in_executor(self._writer, db.close)
+            await self._in_writer(db.close)
         self._writer.shutdown(wait=False)
+
+    @property
+    def failing(self) -> str | None:
+        """Why nothing can be written at the moment, in words."""
+        return self.part.trouble
 
     # What the link does
 
@@ -195,24 +205,18 @@ class Journal:
         frame: tuple[int, int],
         receipt: Receipt,
     ) -> None:
-        """Put logs (encoded, one rig id each) into the next row; `receipt` hears of the frame's first and last sequence
-        number once that is durable.
+        """Put logs (encoded, one rig id each) into the next row; `receipt` is called with the frame's first and last
+        sequence number once that is durable.
 
         Also for a re-sent frame with nothing new in it: its first copy may not be durable yet.
         """
         batch = self._pending
-        batch.rigs += rigs
-        batch.logs += logs
-        batch.mark(spool, taken)
-        batch.receipts.append(receipt)
-        batch.firsts.append(frame[0])
-        batch.lasts.append(frame[1])
-        for log in logs:
-            batch.bytes += len(log)
-        batch.bytes += 64
+        batch.add(spool, taken, rigs, logs, frame, receipt)
         if batch.bytes > MAX_PENDING_BYTES:
             self._room.clear()
-        self._wake.set()
+        if len(batch) == 1:
+            self.part.expect()
+            self._wake.set()
 
     # What readers do
 
@@ -222,85 +226,200 @@ class Journal:
 
     # The commit loop
 
-    async def _commit_loop(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _run(self, part: Part) -> None:
+        """Store batches until closed. What it works on stays in `_storing`: a new start goes on there."""
         while True:
-            await self._wake.wait()
-            if not self._closing:
-                await asyncio.sleep(COMMIT_EVERY_S)
-            self._wake.clear()
-            batch, self._pending = self._pending, _Batch()
-            work = self._prepare(batch)
-            while True:
-                try:
-                    row_id, t_ms, seconds = await loop.run_in_executor(self._writer, work)
-                    break
-                except (sqlite3.Error, OSError) as error:
-                    if self.failing is None:
-                        log.error("journal cannot be written, nothing is acknowledged until it can", error=str(error))
-                    self.failing = str(error)
+            if not self._storing:
+                if not self._pending and not self._closing:
+                    part.idle()
+                await self._wake.wait()
+                if not self._closing:
+                    await asyncio.sleep(COMMIT_EVERY_S)
+                self._wake.clear()
+                batch, self._pending = self._pending, Batch()
+                self._storing.append((batch, self._snapshot()))
+            part.beat()
+            while self._storing:
+                if not await self._store(*self._storing[-1]):
                     if self._closing:
                         return
                     await asyncio.sleep(RETRY_S)
-            if self.failing is not None:
-                log.info("journal is written again")
-                self.failing = None
-            self.commit_s = seconds
-            self.committed += len(batch.logs)
-            if self._pending.bytes <= MAX_PENDING_BYTES:
-                self._room.set()
-            if self.on_committed is not None and batch.rigs:
-                self.on_committed(row_id, t_ms, batch.rigs)
-            for receipt, first, last in zip(batch.receipts, batch.firsts, batch.lasts, strict=True):
-                receipt(first, last)
-            if self._closing and not self._pending.receipts:
+                part.beat()
+            if self._closing and not self._pending and self._snapshot_at:
                 return
 
-    def _prepare(self, batch: _Batch) -> Callable[[], tuple[int, int, float]]:
-        """Bind one commit to the state of this moment: a snapshot must know exactly the rows up to its own."""
-        snapshot: Callable[[], tuple[bytes, bytes]] | None = None
-        if time.monotonic() >= self._snapshot_at:
-            self._snapshot_at = time.monotonic() + SNAPSHOT_EVERY_S
-            marks = {spool: seen.ranges for spool, seen in self._seen.items()}
+    async def _store(self, batch: Batch, snapshot: _Packed | None) -> bool:
+        """Store a batch or deal with why it cannot be; False: it is this machine's fault, try again later."""
+        try:
+            row_id, t_ms, seconds = await self._in_writer(partial(self._commit, batch, snapshot))
+        except Exception as error:  # noqa: BLE001 - judged and reported there
+            return await self._not_stored(batch, snapshot, error)
+        self._storing.pop()
+        self._works_again()
+        self.commit_s = seconds
+        self.committed += len(batch.logs)
+        if row_id and self.on_committed is not None and batch.rigs:
+            try:
+                self.on_committed(row_id, t_ms, batch.rigs)
+            except Exception as error:
+                log.error("a journal row was not indexed: charts lack it until the next start", exc_info=error)
+        self._acknowledge(batch)
+        return True
+
+    async def _not_stored(self, batch: Batch, snapshot: _Packed | None, error: Exception) -> bool:
+        if _disk_is_to_blame(error) or not await self._takes_others():
+            self._fails(error)
+            return False
+        self._storing.pop()
+        if snapshot is not None:
+            self._no_snapshot(error)
+            self._storing.append((batch, None))
+        elif len(batch) > 1:
+            log.warning("logs cannot be stored together", frames=len(batch), error=repr(error))
+            first, second = batch.halves()
+            self._storing += ((second, None), (first, None))
+        else:
+            return await self._set_aside(batch, error)
+        return True
+
+    async def _takes_others(self) -> bool:
+        """Whether any row can be written: if none can, no frame is to blame."""
+        try:
+            await self._in_writer(self._probe)
+        except Exception as error:  # noqa: BLE001 - reported as what keeps the journal from its work
+            self._fails(error)
+            return False
+        return True
+
+    async def _set_aside(self, batch: Batch, error: Exception) -> bool:
+        """Keep a frame that cannot be stored, and acknowledge it, for it would only come again."""
+        why = f"{type(error).__name__}: {error}"
+        try:
+            await self._in_writer(partial(self.set_aside.keep, batch, why))
+        except Exception as again:
+            if _disk_is_full(again):
+                self._storing.append((batch, None))
+                self._fails(again)
+                return False
+            log.error("logs that cannot be stored could not be set aside either: they are lost", exc_info=again)
+            self.set_aside.lost += 1
+        log.error("logs that cannot be stored were set aside", rigs=sorted(set(batch.rigs))[:10], exc_info=error)
+        self._acknowledge(batch)
+        try:
+            self.on_set_aside(batch.rigs, why)
+        except Exception as again:
+            log.error("could not report logs that were set aside", exc_info=again)
+        return True
+
+    def _acknowledge(self, batch: Batch) -> None:
+        if self._pending.bytes <= MAX_PENDING_BYTES:
+            self._room.set()
+        for receipt, first, last in zip(batch.receipts, batch.firsts, batch.lasts, strict=True):
+            try:
+                receipt(first, last)
+            except Exception as error:
+                log.error("stored logs could not be acknowledged; they are when they come again", exc_info=error)
+
+    def _fails(self, error: Exception) -> None:
+        if self.part.trouble is None:
+            log.error("journal cannot be written, nothing is acknowledged until it can", error=repr(error))
+        self.part.trouble = str(error) or type(error).__name__
+
+    def _works_again(self) -> None:
+        if self.part.trouble is not None:
+            log.info("journal is written again")
+            self.part.trouble = None
+
+    # Snapshots
+
+    def _snapshot(self) -> _Packed | None:
+        """Bind a snapshot, if one is due, to the state of this moment: it must know exactly the rows up to its own."""
+        if time.monotonic() < self._snapshot_at:
+            return None
+        self._snapshot_at = time.monotonic() + SNAPSHOT_EVERY_S
+        try:
             state = self.state()
+        except Exception as error:  # noqa: BLE001 - logged there
+            self._no_snapshot(error)
+            return None
+        return partial(packed, {spool: seen.ranges for spool, seen in self._seen.items()}, state)
 
-            def snapshot() -> tuple[bytes, bytes]:
-                compress = zstandard.ZstdCompressor(level=1).compress
-                return compress(msgspec.msgpack.encode(marks)), compress(state())
+    def _no_snapshot(self, error: Exception) -> None:
+        """The one before stays: a start reads more rows, and that is all."""
+        if self.snapshot_error is None:
+            log.error("no snapshot could be made; the next start takes longer", exc_info=error)
+        self.snapshot_error = f"{type(error).__name__}: {error}"
 
-        return lambda: self._commit(batch, snapshot)
+    # In the writer's thread
 
-    def _commit(self, batch: _Batch, snapshot: Callable[[], tuple[bytes, bytes]] | None) -> tuple[int, int, float]:
-        """In the writer's thread: one transaction."""
+    def _in_writer(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def _commit(self, batch: Batch, snapshot: _Packed | None) -> tuple[int, int, float]:
+        """One transaction; returns (row id, t_ms, seconds), a row id of 0 when there was nothing to write."""
+        t_ms = time.time_ns() // 1_000_000
+        marks = batch.marks()
+        if not marks and snapshot is None:
+            return 0, t_ms, 0.0  # only re-sent logs, durable since the commit before this one
+        rigs, body = pack_rigs(batch.rigs), pack_body(batch.logs, marks)
+        parts = self._packed(snapshot) if snapshot is not None else None
+        started = time.perf_counter()
+        with self._transaction() as db:
+            row_id = db.execute(_INSERT, (t_ms, rigs, body)).lastrowid or 0
+            if parts is not None:
+                write_snapshot(db, t_ms, row_id, parts)
+            self._prune(db, row_id, t_ms)
+        if parts is not None:
+            self.snapshot_error = None
+        return row_id, t_ms, time.perf_counter() - started
+
+    def _packed(self, snapshot: _Packed) -> tuple[bytes, bytes] | None:
+        try:
+            return snapshot()
+        except Exception as error:  # noqa: BLE001 - logged there
+            self._no_snapshot(error)
+            return None
+
+    def _prune(self, db: sqlite3.Connection, row_id: int, t_ms: int) -> None:
+        try:
+            self._pruning.prune(db, row_id, t_ms)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            log.error("old rows of the journal were not deleted", exc_info=error)
+
+    def _probe(self) -> None:
+        """Write a row and take it back."""
+        body = pack_body([_PROBE], {})
+        with self._transaction() as db:
+            row_id = db.execute(_INSERT, (0, pack_rigs([0]), body)).lastrowid
+            db.execute("DELETE FROM journal WHERE id = ?", (row_id,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         db = self._db
         assert db is not None
-        t_ms = time.time_ns() // 1_000_000
-        if not batch.marks and snapshot is None:
-            return 0, t_ms, 0.0  # only re-sent logs, durable since the commit before this one
-        body = pack_body(batch.logs, batch.marks)
-        parts = snapshot() if snapshot is not None else None
-        started = time.perf_counter()
         db.execute("BEGIN IMMEDIATE")
         try:
-            row = db.execute(
-                "INSERT INTO journal (t_ms, rigs, body) VALUES (?, ?, ?)", (t_ms, pack_rigs(batch.rigs), body)
-            )
-            row_id = row.lastrowid or 0
-            if parts is not None:
-                db.execute(
-                    "INSERT INTO snapshots (t_ms, journal_id, marks, state) VALUES (?, ?, ?, ?)", (t_ms, row_id, *parts)
-                )
-                db.execute("DELETE FROM snapshots WHERE id < (SELECT max(id) - 1 FROM snapshots)")
-            self._pruning.prune(db, row_id, t_ms)
+            yield db
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-        return row_id, t_ms, time.perf_counter() - started
+
+
+def _disk_is_to_blame(error: Exception) -> bool:
+    return isinstance(error, OSError | sqlite3.OperationalError)
+
+
+def _disk_is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 def rigs_of_rows(db: sqlite3.Connection, since_ms: int) -> Iterator[tuple[int, int, set[int]]]:
     """(row id, t_ms, rig ids) of every row since then, for building an index. Blocking."""
     for row_id, t_ms, rigs in db.execute("SELECT id, t_ms, rigs FROM journal WHERE t_ms >= ? ORDER BY id", (since_ms,)):
-        yield row_id, t_ms, set(unpack_rigs(rigs))
+        try:
+            found = set(unpack_rigs(rigs))
+        except (ValueError, TypeError):
+            continue  # damaged
+        yield row_id, t_ms, found

@@ -7,6 +7,7 @@ per log and hour), so a chart decompresses only those: some 20 ms for an hour of
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -16,7 +17,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 from rigfarm.commander.logs.journal import Journal, rigs_of_rows
-from rigfarm.commander.logs.rows import Row
+from rigfarm.commander.logs.rows import DamagedRowError, Row
+from rigfarm.commander.supervised import Part
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["RecentRows"]
@@ -35,7 +37,7 @@ class RecentRows:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="charts")
         self._local = threading.local()
 
-    async def rebuild(self) -> None:
+    async def rebuild(self, part: Part) -> None:
         """Index what the journal holds from before this start. In a thread; the pages do not wait for it."""
         since = time.time_ns() // 1_000_000 - HOUR_MS
         loop = asyncio.get_running_loop()
@@ -91,5 +93,6 @@ class RecentRows:
         for row_id in ids:
             found = db.execute("SELECT rigs, body FROM journal WHERE id = ?", (row_id,)).fetchone()
             if found is not None:
-                logs |= {log.t: log for _, log in Row(*found).logs(rig) if log.t >= since}
+                with contextlib.suppress(DamagedRowError):  # reported at the start
+                    logs |= {log.t: log for _, log in Row(*found).logs(rig) if log.t >= since}
         return [logs[t] for t in sorted(logs)]

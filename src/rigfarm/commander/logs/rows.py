@@ -17,7 +17,7 @@ import zstandard
 from rigfarm.wire.codec import FrameError, decode_log
 from rigfarm.wire.log import OperationalLog
 
-__all__ = ["EncodedLog", "Marks", "Row", "pack_body", "pack_rigs", "unpack_rigs"]
+__all__ = ["DamagedRowError", "EncodedLog", "Marks", "Row", "pack_body", "pack_rigs", "unpack_rigs"]
 
 EncodedLog = msgspec.Raw | bytes
 Marks = dict[bytes, list[int]]
@@ -26,6 +26,10 @@ _LEVEL = 3
 _MAX_BODY = 256 << 20
 _marks = msgspec.msgpack.Decoder(Marks)
 _SWAP = sys.byteorder == "big"
+
+
+class DamagedRowError(ValueError):
+    """A row that cannot be read: its bytes are not those that were written."""
 
 
 def _u32(values: list[int]) -> bytes:
@@ -54,18 +58,27 @@ def unpack_rigs(data: bytes) -> array[int]:
 
 
 def pack_body(logs: list[EncodedLog], marks: Marks) -> bytes:
-    """The compressed body. Compression runs without the interpreter lock."""
+    """The compressed body, with a checksum. Compression runs without the interpreter lock."""
     packed_marks = msgspec.msgpack.encode(marks)
     head = _u32([len(logs), *(len(log) for log in logs), len(packed_marks)])
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(b"".join([head, packed_marks, *logs]))
+    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+    return compressor.compress(b"".join([head, packed_marks, *logs]))
 
 
 class Row:
-    """A row read back. Logs are decoded one by one, on demand."""
+    """A row read back; DamagedRowError. Logs are decoded one by one, on demand."""
 
     __slots__ = ("_body", "_start", "lengths", "marks", "rigs")
 
     def __init__(self, rigs: bytes, body: bytes) -> None:
+        try:
+            self._read(rigs, body)
+        except (zstandard.ZstdError, msgspec.DecodeError, ValueError, TypeError, IndexError, MemoryError) as error:
+            raise DamagedRowError(str(error)) from None
+        if len(self.rigs) != len(self.lengths) or self._start + sum(self.lengths) != len(self._body):
+            raise DamagedRowError(f"{len(self.rigs)} rigs, {len(self.lengths)} logs, {len(self._body)} bytes")
+
+    def _read(self, rigs: bytes, body: bytes) -> None:
         raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=_MAX_BODY)
         view = memoryview(raw)
         count = int.from_bytes(view[:4], "little")
@@ -75,6 +88,8 @@ class Row:
         self.rigs = unpack_rigs(rigs)
         self.lengths = numbers[:-1]
         self.marks = _marks.decode(view[head:marks_end])
+        if any(len(ranges) % 2 for ranges in self.marks.values()):
+            raise ValueError("half a range of numbers")
         self._body = view
         self._start = marks_end
 

@@ -6,7 +6,9 @@ checkpoint. `synchronous=FULL` is what makes an acknowledged log survive a power
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import time
 from pathlib import Path
 
 __all__ = ["open_reader", "open_writer"]
@@ -20,13 +22,31 @@ CREATE TABLE IF NOT EXISTS snapshots (id INTEGER PRIMARY KEY AUTOINCREMENT, t_ms
 """
 
 
-def open_writer(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
-    """The one connection that writes. Used from one thread at a time."""
+def open_writer(path: Path, *, synchronous: str = "FULL") -> tuple[sqlite3.Connection, list[str]]:
+    """The one connection that writes, and what is damaged: a file that is not a database is kept under another name,
+    and a new one begun. Used from one thread at a time."""
+    try:
+        return _open(path, synchronous), []
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = path.with_name(f"{path.name}.damaged-{time.time_ns() // 1_000_000}")
+        for suffix in ("-shm", "-wal", ""):
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
+        return _open(path, synchronous), [f"{path.name}, now {aside.name}: {error}"]
+
+
+def _open(path: Path, synchronous: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute(f"PRAGMA synchronous={synchronous}")
-    db.execute("PRAGMA wal_autocheckpoint=2000")
-    db.executescript(_SCHEMA)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={synchronous}")
+        db.execute("PRAGMA wal_autocheckpoint=2000")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
     path.chmod(0o600)
     return db
 

@@ -20,6 +20,7 @@ from rigfarm.commander.refusals import Absent, Conflict, Invalid
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.supervised import Part
 from rigfarm.wire.frames import Command, CommandResult, DownFrame
 from rigfarm.wire.orders import Order, OrderState
 
@@ -163,7 +164,7 @@ class OrderBook:
 
     # Time passes
 
-    async def run(self) -> None:
+    async def run(self, part: Part) -> None:
         """Give up on what nobody answers, and forget what is old; until cancelled."""
         prune_at = time.monotonic()
         while True:
@@ -176,6 +177,7 @@ class OrderBook:
             except SQLAlchemyError as error:
                 log.error("orders could not be kept up to date; trying again", error=str(error))
             await asyncio.sleep(TICK_S)
+            part.beat()
 
     async def tick(self, now: float) -> None:
         """Orders whose time is over get a result that says so."""

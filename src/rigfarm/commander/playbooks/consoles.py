@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from rigfarm.commander.live import Hub
 from rigfarm.commander.playbooks import broadcasts
+from rigfarm.commander.supervised import Part
 from rigfarm.wire.frames import Console, ConsoleWatch
 
 __all__ = ["KEPT_LINES", "MAX_WATCHED", "Consoles", "Screen"]
@@ -102,10 +103,11 @@ class Consoles:
         self._drop(key for key in list(self.screens) if key[0] == rig_id)
         self._told = {key for key in self._told if key[0] != rig_id}
 
-    async def run(self) -> None:
+    async def run(self, part: Part) -> None:
         """Notice that nobody looks any more, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
+            part.beat()
             self.tick()
 
     def tick(self) -> None:

@@ -18,6 +18,7 @@ from rigfarm.commander.refusals import Absent
 from rigfarm.commander.rigs import broadcasts, store
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.supervised import Part
 from rigfarm.wire.specs import Specs
 from rigfarm.wire.tokens import hash_token, new_token
 
@@ -182,10 +183,12 @@ class RigBook:
         self._said_first.add(rig_id)
         self._said.set()
 
-    async def run(self) -> None:
+    async def run(self, part: Part) -> None:
         """Store what Sentries say, together: a farm that comes up at once is a few transactions, not thousands."""
         while True:
+            part.idle()
             await self._said.wait()
+            part.beat()
             await asyncio.sleep(STORE_EVERY_S)
             self._said.clear()
             try:

@@ -19,6 +19,7 @@ from rigfarm.commander.stats.day import Day
 from rigfarm.commander.stats.normal import Normal
 from rigfarm.commander.stats.rig_stats import Happening, RigStats
 from rigfarm.commander.stats.totals import Totals
+from rigfarm.commander.supervised import Part
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["OperationalStats"]
@@ -127,11 +128,12 @@ class OperationalStats:
 
     # Time passes
 
-    async def run(self) -> None:
+    async def run(self, part: Part) -> None:
         """Let time pass until cancelled."""
         sample_at = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
+            part.beat()
             now = time.monotonic()
             self.tick(now)
             if now >= sample_at:

@@ -58,17 +58,18 @@ def remember(stats: OperationalStats) -> Callable[[], bytes]:
     return encode
 
 
-def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row]]) -> None:
-    """Bring back what a snapshot and the journal rows after it say; rigs that are no more are passed over.
+def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row]]) -> list[str]:
+    """Bring back what a snapshot and the journal rows after it say; rigs that are no more are passed over, and so is
+    what is damaged: returns why.
 
     `tail` yields (t_ms, row) in order. Blocking: called before serving.
     """
     newest: dict[int, _RigMemory] = {}
-    if state:
-        memory = _memory.decode(state)
-        stats.days.update(msgspec.msgpack.decode(memory.days, type=dict[Kind, Day]))
-        for part in memory.parts:
-            newest |= {one.rig_id: one for raw in _rigs.decode(part) if (one := _remembered(raw)) is not None}
+    damage: list[str] = []
+    try:
+        _read_state(stats, state, newest)
+    except (msgspec.DecodeError, ValueError) as error:
+        damage.append(f"state: {error}")
     for t_ms, row in tail:
         latest: dict[int, memoryview] = dict(row.raw_logs())
         for rig_id, raw in latest.items():
@@ -82,11 +83,19 @@ def restore(stats: OperationalStats, state: bytes, tail: Iterable[tuple[int, Row
             elif log.t > known.log.t:
                 known.log, known.heard_ms = log, t_ms
     for one in newest.values():
-        rig = stats.rigs.get(one.rig_id)
-        if rig is not None:
-            rig.normal = one.normal
-            stats.restore(one.rig_id, one.log, one.heard_ms)
-            rig.since_ms = one.since_ms or rig.since_ms
+        try:
+            _restore_rig(stats, one)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            damage.append(f"state of rig {one.rig_id}: {error}")
+    return damage
+
+
+def _read_state(stats: OperationalStats, state: bytes, newest: dict[int, _RigMemory]) -> None:
+    if state:
+        memory = _memory.decode(state)
+        for part in memory.parts:
+            newest |= {one.rig_id: one for raw in _rigs.decode(part) if (one := _remembered(raw)) is not None}
+        stats.days.update(msgspec.msgpack.decode(memory.days, type=dict[Kind, Day]))
 
 
 def _remembered(raw: msgspec.Raw) -> _RigMemory | None:
@@ -95,3 +104,11 @@ def _remembered(raw: msgspec.Raw) -> _RigMemory | None:
         return _rig.decode(raw)
     except msgspec.ValidationError:
         return None
+
+
+def _restore_rig(stats: OperationalStats, one: _RigMemory) -> None:
+    rig = stats.rigs.get(one.rig_id)
+    if rig is not None:
+        rig.normal = one.normal
+        stats.restore(one.rig_id, one.log, one.heard_ms)
+        rig.since_ms = one.since_ms or rig.since_ms

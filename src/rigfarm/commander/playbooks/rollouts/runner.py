@@ -21,6 +21,7 @@ from rigfarm.commander.playbooks.rollouts.watch import look, worse
 from rigfarm.commander.refusals import Absent, Conflict, Invalid, Refusal
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.supervised import Part
 from rigfarm.units import duration
 
 __all__ = ["Rollouts"]
@@ -105,11 +106,12 @@ class Rollouts:
 
     # Time passes
 
-    async def run(self) -> None:
+    async def run(self, part: Part) -> None:
         """Take all of them on, until cancelled."""
         before = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
+            part.beat()
             now = time.monotonic()
             await self.tick(now - before)
             before = now
