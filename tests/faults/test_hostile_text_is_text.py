@@ -147,8 +147,8 @@ async def furnish(farm: Whole) -> tuple[list[Rig], int]:
         work = [WorkloadForm("cpu", "XMR", "rx/0", pool.id, None)]
         made = await steering.playbooks.create(PlaybookForm(text[:60], software.id, TEMPLATE, work))
         playbook = playbook or made.id
-        await farm.auth.keys.create(text[:60])
-        await commander.enrolment.create(text[:60], 1)
+        await farm.auth.keys.create(text[:60], ("read",), None)
+        await commander.enrolment.create(text[:58] + " e", 1)
     mining = [rig.rig for rig in rigs if rig.kind == "cpu-gpu"]
     await steering.playbooks.running.apply(playbook, mining)
     return rigs, playbook

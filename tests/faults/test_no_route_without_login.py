@@ -25,8 +25,8 @@ OPEN = {"/healthz", "/readyz", "/login", "/link", "/static/{name:path}", "/bundl
 """Without a session: how a load balancer asks, the login itself, what the login looks like, the Sentries' link, which
 has tokens of its own, and the self-contained Sentry, which a machine fetches that has nothing to show yet: there is no
 secret in it. Every other route that is open has to say why here."""
-OPEN_TO_TOKENS = {"/api/enrol", "/software/archives/{sha256:str}"}
-"""Open routes that authenticate by a rig's token or an enrolment key themselves."""
+OPEN_TO_TOKENS = {"/software/archives/{sha256:str}"}
+"""Open routes that authenticate by a rig's token themselves."""
 AT_ONCE = 64
 
 

@@ -20,6 +20,7 @@ from litestar.template import TemplateConfig
 from rigfarm import __version__
 from rigfarm.commander import auth
 from rigfarm.commander.api_docs import api_docs_routes
+from rigfarm.commander.auth.openapi import SECURITY, document_scopes
 from rigfarm.commander.bundle.serving import bundle_routes
 from rigfarm.commander.commander import Commander
 from rigfarm.commander.enrolment.api import enrol
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> Litestar:
             version=__version__,
             path="/api/schema",
             description="Authenticate with `Authorization: Bearer rk_…`; keys are made on the settings page.",
+            components=SECURITY,
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,
@@ -96,6 +98,7 @@ def create_app(settings: Settings) -> Litestar:
         state=None,
     )
     app.state.commander = commander
+    document_scopes(app)
     auth.harden(app, settings)
     return app
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["commander"]
 
+MAX_EXPIRY_S = 3650 * 86_400
+
 
 @click.group(invoke_without_command=True)
 @click.option("--config", type=click.Path(path_type=Path), help="Settings as TOML; else RIGFARM_CONFIG names the file.")
@@ -58,24 +60,41 @@ def api_key() -> None:
 
 @api_key.command("create")
 @click.argument("name")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it may do; repeat for more. [read]")
+@click.option("--expires", default="90d", show_default=True, help="After this many hours or days (12h, 90d), or never.")
 @click.pass_context
-def create(context: click.Context, name: str) -> None:
-    """Make a key. The last word printed is the key; it is not shown again."""
+def create(context: click.Context, name: str, scopes: tuple[str, ...], expires: str) -> None:
+    """Make a key. The last word printed is the key; it is not shown again.
+
+    \b
+    Scopes:
+      read       see rigs, statistics and configuration
+      operate    apply, start and stop playbooks; restart and reboot rigs
+      configure  change rigs and their tokens, playbooks, software, addresses
+      enrol      create rigs and receive their tokens, as an ASIC Sentry does
+    """
     from rigfarm.commander.auth.control import CreateKey
 
-    answer = _ask(_settings(context), CreateKey(name))
-    click.echo(f"API key {answer.keys[0].name}: {answer.secret}")
+    answer = _ask(_settings(context), CreateKey(name, scopes or ("read",), _seconds(expires)))
+    key = answer.keys[0]
+    ends = f"expires {key.expires:%Y-%m-%d %H:%M} UTC" if key.expires else "never expires"
+    click.echo(f"API key {key.name} may {key.may} and {ends}.")
+    click.echo(f"API key {key.name}: {answer.secret}")
 
 
 @api_key.command("list")
 @click.pass_context
 def list_keys(context: click.Context) -> None:
-    """Name the keys there are, when they were made and last used (UTC)."""
+    """List all keys: scopes, when they were made, when they expire, when and from where they were last used (UTC)."""
     from rigfarm.commander.auth.control import ListKeys
 
     for key in _ask(_settings(context), ListKeys()).keys:
-        used = f"{key.last_used:%Y-%m-%d %H:%M}" if key.last_used else "never"
-        click.echo(f"{key.name}\tmade {key.created:%Y-%m-%d %H:%M}\tused {used}")
+        used = f"{key.last_used:%Y-%m-%d %H:%M} from {key.last_used_from}" if key.last_used else "never"
+        ends = f"{key.expires:%Y-%m-%d %H:%M}" if key.expires else "never"
+        click.echo(
+            f"{key.name}\tmay {key.may}\tmade {key.created:%Y-%m-%d %H:%M}\t"
+            f"{'expired' if key.expired else 'expires'} {ends}\tused {used}"
+        )
 
 
 @api_key.command("revoke")
@@ -87,6 +106,16 @@ def revoke(context: click.Context, name: str) -> None:
 
     answer = _ask(_settings(context), RevokeKey(name))
     click.echo(f"API key {answer.keys[0].name} is refused from now on.")
+
+
+def _seconds(text: str) -> float | None:
+    """`90d` and `12h` in seconds; `never` is None."""
+    if text == "never":
+        return None
+    number, unit = text[:-1], {"h": 3600, "d": 86_400}.get(text[-1:])
+    if unit is None or not number.isdecimal() or len(number) > 6 or not 0 < int(number) * unit <= MAX_EXPIRY_S:
+        raise click.ClickException("--expires takes hours or days, for example 12h or 90d (at most 3650d), or never.")
+    return float(int(number) * unit)
 
 
 def _settings(context: click.Context) -> Settings:

@@ -46,12 +46,12 @@ class Commander:
     def __init__(self, settings: Settings, templates: Environment) -> None:
         self.settings = settings
         self.templates = templates
-        self.auth = Auth(settings)
+        self.incidents = Incidents()
+        self.auth = Auth(settings, incidents=self.incidents)
         self.hub = Hub()
         self.live = LiveSessions()
         self.pages = PageRoutes()
         self.health = Health()
-        self.incidents = Incidents()
         self.stats = OperationalStats(self.hub, settings.report_interval_s)
         self.parts = Parts()
         self.journal = Journal(
@@ -83,7 +83,7 @@ class Commander:
             self.links = Links(
                 self.book, self.stats, self.journal, self.hub, interval_s=self.settings.report_interval_s
             )
-            self.enrolment = EnrolmentKeys(self.storage, self.book)
+            self.enrolment = EnrolmentKeys(self.auth.keys, self.book)
             self.steering = Steering(self.storage, self.hub, self.book, self.stats, self.settings.data_dir)
             self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.public_url)
             register_live_pages(self.pages, self.shown, Regions(self.templates))
@@ -97,7 +97,6 @@ class Commander:
             self.book.on_added.append(self._rig_added)
             self.book.on_removed.append(self._rig_removed)
             await self.book.load()
-            await self.enrolment.load()
             await self.steering.load()
             stack.push_async_callback(self.steering.close)
             self._remember()

@@ -135,7 +135,7 @@ class CommanderProcess(StartedProcess):
         if self._key is None:
             from rigfarm.commander.auth.control import CreateKey, ask  # not what every user of this module needs
 
-            secret = ask(self.folder, CreateKey("simulate")).secret
+            secret = ask(self.folder, CreateKey("simulate", ("read", "operate", "configure"), None)).secret
             if secret is None:
                 raise RuntimeError("the Commander made no API key")
             self._key = secret

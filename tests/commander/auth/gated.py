@@ -23,7 +23,7 @@ from litestar.template import TemplateConfig
 from msgspec import Struct
 
 import rigfarm.commander
-from rigfarm.commander.auth import Auth, harden, routes
+from rigfarm.commander.auth import CONFIGURE, Auth, harden, routes
 from rigfarm.commander.auth.limits import LoginLimits, RateLimit
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage
@@ -72,12 +72,12 @@ async def api_rigs(request: Request[Any, Any, Any]) -> list[str]:
     return [request.auth.key.name if request.auth.key else "session"]
 
 
-@patch("/api/rigs/{rig_id:int}")
+@patch("/api/rigs/{rig_id:int}", opt=CONFIGURE)
 async def api_change(rig_id: FromPath[int], data: JSONBody[RigForm]) -> str:
     return data.name
 
 
-@delete("/api/rigs/{rig_id:int}")
+@delete("/api/rigs/{rig_id:int}", opt=CONFIGURE)
 async def api_remove(rig_id: FromPath[int]) -> None: ...
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 from gated import Served, served
 
+from rigfarm.commander.auth.control import CreateKey, ask
+from rigfarm.commander.auth.scopes import MEANINGS
 
-async def _make(browser: httpx.AsyncClient, name: str) -> str:
-    answer = await browser.post("/settings/api-keys", data={"name": name})
+
+async def _make(browser: httpx.AsyncClient, name: str, *scopes: str, expires: str = "90") -> str:
+    boxes = dict.fromkeys(scopes or ("read",), "1")
+    answer = await browser.post("/settings/api-keys", data={"name": name, "expires": expires} | boxes)
     assert answer.status_code == 200, answer.text
     secret = answer.text.partition('<code id="new-key" tabindex="0">')[2].partition("<")[0]
-    assert re.fullmatch(r"rk_[A-Za-z0-9_-]{43}", secret)
+    assert re.fullmatch(r"r[ke]_[A-Za-z0-9_-]{43}", secret)
     return secret
 
 
@@ -34,7 +40,8 @@ async def test_it_works(farm: Served) -> None:
 
     async with httpx.AsyncClient(base_url=farm.url, headers={"Authorization": f"bearer  {secret}"}) as program:
         assert (await program.get("/api/rigs")).json() == ["grafana"]
-        assert (await program.get("/api/session")).json() == {"kind": "api-key", "name": "grafana"}
+        who = (await program.get("/api/session")).json()
+        assert (who["kind"], who["name"], who["scopes"]) == ("api-key", "grafana", ["read"])
     assert "never</td>" not in (await browser.get("/settings")).text
 
 
@@ -48,7 +55,7 @@ async def test_a_revoked_key_is_refused_at_once(farm: Served) -> None:
     assert await _status(farm, kept) == 200
     again = await browser.post(f"/settings/api-keys/{key.id}/revoke")
     assert again.status_code == 404
-    assert "There is no API key" in again.text
+    assert "does not exist" in again.text
 
 
 async def test_a_key_opens_no_page_and_makes_no_keys(farm: Served) -> None:
@@ -86,7 +93,7 @@ async def test_a_name_that_cannot_be_is_refused_beside_the_field(
 ) -> None:
     browser = await farm.logged_in()
     await _make(browser, "grafana")
-    refused = await browser.post("/settings/api-keys", data={"name": name})
+    refused = await browser.post("/settings/api-keys", data={"name": name, "read": "1"})
     assert refused.status_code == status
     assert words in refused.text
     assert 'aria-describedby="error-name"' in refused.text
@@ -99,7 +106,10 @@ async def test_a_hostile_name_is_text(farm: Served) -> None:
     browser = await farm.logged_in()
     name = '"><script>alert(1)</script>'
     await _make(browser, name)
-    for page in (await browser.get("/settings"), await browser.post("/settings/api-keys", data={"name": name})):
+    for page in (
+        await browser.get("/settings"),
+        await browser.post("/settings/api-keys", data={"name": name, "read": "1"}),
+    ):
         assert "<script>" not in page.text
         assert "&lt;script&gt;alert(1)" in page.text
 
@@ -114,3 +124,49 @@ async def test_keys_outlive_a_restart_and_revoked_ones_do_not_come_back(tmp_path
         assert farm.auth.keys.all()[0].last_used_at is not None
         assert await _status(farm, kept) == 200
         assert await _status(farm, revoked) == 401
+
+
+async def test_an_expired_key_is_refused_from_that_moment(farm: Served) -> None:
+    """A key that was lent for an evening must not open the farm the next day."""
+    made = await asyncio.to_thread(ask, farm.data_dir, CreateKey("evening", ("read",), 2.0))
+    assert made.secret is not None
+    assert await _status(farm, made.secret) == 200
+    key = farm.auth.keys.all()[0]
+    assert key.expires_at is not None
+    while await _status(farm, made.secret) == 200:
+        assert time.time() * 1000 < key.expires_at + 1000, "it is refused within a second"
+    assert await _status(farm, made.secret) == 401
+    browser = await farm.logged_in()
+    assert "<b>expired</b>" in (await browser.get("/settings")).text
+
+
+async def test_the_form_explains_and_keeps_what_was_chosen(farm: Served) -> None:
+    browser = await farm.logged_in()
+    page = (await browser.get("/settings")).text
+    for meaning in MEANINGS.values():
+        assert meaning in page
+    none = await browser.post("/settings/api-keys", data={"name": "grafana", "expires": "30"})
+    assert none.status_code == 422
+    assert "Choose at least one scope." in none.text
+    assert 'value="grafana"' in none.text
+    assert '<option value="30" selected>' in none.text
+    odd = await browser.post("/settings/api-keys", data={"name": "grafana", "read": "1", "expires": "36500"})
+    assert odd.status_code == 422
+    assert "Choose when the key expires." in odd.text
+    assert farm.auth.keys.all() == []
+    await _make(browser, "script", "read", "operate", expires="never")
+    listed = (await browser.get("/settings")).text
+    assert ">read, operate</td>" in listed
+    assert farm.auth.keys.all()[0].expires_at is None
+
+
+async def test_a_right_key_works_although_wrong_ones_came_from_its_address(tmp_path: Path) -> None:
+    """An attacker behind the same NAT must not cut off the farm's own programs."""
+    with served(tmp_path) as farm:
+        secret = await _make(await farm.logged_in(), "grafana")
+        found = [await _status(farm, f"rk_{number}") for number in range(15)]
+        assert found == [401] * 10 + [429] * 5
+        assert await _status(farm, secret) == 200
+        assert await _status(farm, "rk_x") == 429
+        [incident] = farm.auth.incidents.all()
+        assert (incident.source, incident.kind) == ("127.0.0.1", "sent too many wrong API keys")

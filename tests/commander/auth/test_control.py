@@ -29,7 +29,7 @@ async def _ask(farm: Served, question: CreateKey | ListKeys | RevokeKey) -> Answ
 
 
 async def test_a_key_made_while_the_commander_runs_works_at_once(farm: Served) -> None:
-    answer = await _ask(farm, CreateKey("grafana"))
+    answer = await _ask(farm, CreateKey("grafana", ("read",), None))
     assert answer.secret is not None
     async with farm.client(headers={"Authorization": f"Bearer {answer.secret}"}) as program:
         assert (await program.get("/api/rigs")).json() == ["grafana"]
@@ -40,10 +40,10 @@ async def test_a_key_made_while_the_commander_runs_works_at_once(farm: Served) -
 
 
 async def test_refusals_come_back_in_words(farm: Served) -> None:
-    await _ask(farm, CreateKey("grafana"))
-    assert "already" in str((await _ask(farm, CreateKey("grafana"))).refusal)
-    assert "needs a name" in str((await _ask(farm, CreateKey("  "))).refusal)
-    assert "no API key" in str((await _ask(farm, RevokeKey("prometheus"))).refusal)
+    await _ask(farm, CreateKey("grafana", ("read",), None))
+    assert "already" in str((await _ask(farm, CreateKey("grafana", ("read",), None))).refusal)
+    assert "needs a name" in str((await _ask(farm, CreateKey("  ", ("read",), None))).refusal)
+    assert "does not exist" in str((await _ask(farm, RevokeKey("prometheus"))).refusal)
 
 
 async def test_only_the_user_may_ask(farm: Served) -> None:
@@ -68,8 +68,8 @@ def test_without_a_commander_the_command_does_it_itself(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     with pytest.raises(NotRunningError):
         ask(tmp_path, ListKeys())
-    assert ask_or_do(settings, CreateKey("grafana")).secret
-    assert ask_or_do(settings, CreateKey("grafana")).refusal
+    assert ask_or_do(settings, CreateKey("grafana", ("read",), None)).secret
+    assert ask_or_do(settings, CreateKey("grafana", ("read",), None)).refusal
     assert [key.name for key in ask_or_do(settings, ListKeys()).keys] == ["grafana"]
     with socket.socket(socket.AF_UNIX) as dead:  # a Commander that was killed leaves its socket behind
         dead.bind(str(tmp_path / SOCKET))
@@ -80,8 +80,8 @@ def test_without_a_commander_the_command_does_it_itself(tmp_path: Path) -> None:
 async def test_a_data_folder_with_a_long_path_works(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 150)
     folder.mkdir()
-    app, _ = make_app(Settings(data_dir=folder, password="farm"))
+    app, _ = make_app(Settings(data_dir=folder, password="farmland"))
     async with app.lifespan():
-        answer = await asyncio.to_thread(ask, folder, CreateKey("grafana"))
+        answer = await asyncio.to_thread(ask, folder, CreateKey("grafana", ("read",), None))
         assert answer.secret is not None
     assert not (folder / SOCKET).exists()

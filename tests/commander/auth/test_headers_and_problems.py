@@ -93,7 +93,7 @@ async def test_htmx_gets_a_notice_and_nothing_is_swapped(farm: Served) -> None:
     browser = await farm.logged_in(headers={"HX-Request": "true"})
     refused = await browser.post("/settings/api-keys/7/revoke")
     assert (refused.status_code, refused.headers["hx-reswap"], refused.text) == (404, "none", "")
-    assert refused.headers["hx-trigger"] == '{"notice": {"kind": "error", "text": "There is no API key 7."}}'
+    assert refused.headers["hx-trigger"] == '{"notice": {"kind": "error", "text": "API key 7 does not exist."}}'
 
 
 async def test_a_refusal_in_any_language_fits_a_header(farm: Served) -> None:

@@ -51,7 +51,7 @@ async def test_a_page_of_another_site_changes_nothing(farm: Served, kind: str) -
         await browser.put("/rigs/1", headers=headers),
         await browser.patch("/api/rigs/1", json={"name": "rig-1"}, headers=headers),
         await browser.delete("/api/rigs/1", headers=headers),
-        await browser.post("/settings/api-keys", data={"name": "evil"}, headers=headers),
+        await browser.post("/settings/api-keys", data={"name": "evil", "read": "1"}, headers=headers),
         await browser.post("/logout", headers=headers),
     ):
         assert answer.status_code == 403, answer.url
@@ -140,7 +140,7 @@ async def test_an_api_key_needs_neither_origin_nor_token(farm: Served) -> None:
 
 async def _key(farm: Served) -> tuple[str, str]:
     browser = await farm.logged_in()
-    text = (await browser.post("/settings/api-keys", data={"name": "one"})).text
+    text = (await browser.post("/settings/api-keys", data={"name": "one", "configure": "1"})).text
     return "one", text.partition('<code id="new-key" tabindex="0">')[2].partition("<")[0]
 
 

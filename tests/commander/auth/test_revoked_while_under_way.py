@@ -55,11 +55,11 @@ async def test_a_form_that_was_held_back_until_the_logout_is_refused(gated: Serv
     for ends, expected in ((False, 200), (True, 401)):
         cookie, csrf = await cookie_and_csrf(gated)
         head = ["POST /settings/api-keys HTTP/1.1", f"Cookie: {cookie}", FORM]
-        body = b"name=stolen"
+        body = b"name=stolen&read=1"
         if token_in == "header":
             head.append(f"X-CSRF-Token: {csrf}")
         else:
-            body = f"csrf={csrf}&name=stolen".encode()
+            body = f"csrf={csrf}&name=stolen&read=1".encode()
         with half_sent(gated, head, body) as one:
             await asyncio.sleep(0.1)
             if ends:
@@ -72,7 +72,9 @@ async def test_a_form_that_was_held_back_until_the_logout_is_refused(gated: Serv
 
 async def test_a_request_of_a_key_that_was_revoked_meanwhile_is_refused(gated: Served) -> None:
     for ends, expected in ((False, 200), (True, 401)):
-        key, secret = await asyncio.to_thread(within, gated, lambda: gated.auth.keys.create("script"))
+        key, secret = await asyncio.to_thread(
+            within, gated, lambda: gated.auth.keys.create("script", ("configure",), None)
+        )
         body = b'{"name":"x"}'
         head = ["PATCH /api/rigs/1 HTTP/1.1", f"Authorization: Bearer {secret}", "Content-Type: application/json"]
         with half_sent(gated, head, body) as one:
@@ -89,7 +91,7 @@ async def test_a_change_that_waited_for_the_database_is_refused(gated: Served) -
     storage: Storage = gated.auth.keys._db
     cookie, csrf = await cookie_and_csrf(gated)
     id_hash = hash_token(re.split("[=;]", cookie)[1])
-    body = b"name=stolen"
+    body = b"name=stolen&read=1"
     head = ["POST /settings/api-keys HTTP/1.1", f"Cookie: {cookie}", FORM, f"X-CSRF-Token: {csrf}"]
 
     async def busy() -> None:

@@ -244,7 +244,7 @@ async def test_a_session_ends_even_when_the_database_cannot_be_written(
     secret = await book.create("one", "::1")
     begin: Callable[[], object] = storage.begin
 
-    def full() -> object:
+    def full(**_: object) -> object:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(storage, "begin", full)

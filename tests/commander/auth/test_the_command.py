@@ -167,14 +167,18 @@ def test_a_frame_over_a_mebibyte_closes_its_own_link_only(running: tuple[Path, i
 def test_an_api_key_is_the_last_word_while_it_runs_and_while_it_does_not(tmp_path: Path) -> None:
     made = _command(tmp_path, "api-key", "create", "before")
     assert (made.exit_code, made.stderr) == (0, "")
+    assert re.match(r"API key before may read and expires \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", made.stdout)
     secrets = [made.stdout.split()[-1]]
     with _running(tmp_path) as (_, url, _):
-        secrets.append(_command(tmp_path, "api-key", "create", "during").stdout.split()[-1])
+        more = ("--scope", "read", "--scope", "operate", "--expires", "never")
+        secrets.append(_command(tmp_path, "api-key", "create", "during", *more).stdout.split()[-1])
         for secret, name in zip(secrets, ("before", "during"), strict=True):
             answer = httpx.get(f"{url}/api/rigs", headers={"Authorization": f"Bearer {secret}"})
             assert (answer.status_code, answer.json()) == (200, [name])
         listed = _command(tmp_path, "api-key", "list").stdout
-        assert re.match(r"before\tmade \S+ \S+\tused \d", listed)
+        assert re.match(r"before\tmay read\tmade \S+ \S+\texpires \d\S+ \S+\tused \d\S+ \S+ from 127.0.0.1\n", listed)
+        assert "during\tmay read and operate\t" in listed
+        assert "expires never" in listed
         assert "refused from now on" in _command(tmp_path, "api-key", "revoke", "before").stdout
         assert httpx.get(f"{url}/api/rigs", headers={"Authorization": f"Bearer {secrets[0]}"}).status_code == 401
     again = _command(tmp_path, "api-key", "create", "during")
@@ -202,6 +206,10 @@ def test_hash_password_prints_what_the_setting_takes(tmp_path: Path) -> None:
         ([], {"RIGFARM_DATA_DIR": "/proc/farm"}, "The data folder /proc/farm cannot be used"),
         (["api-key", "list"], {"RIGFARM_PORT": "x"}, "The setting port (from RIGFARM_PORT) is wrong"),
         (["api-key", "list"], {"RIGFARM_DATABASE_URL": "mysql://root:canary@db/farm"}, "Rigfarm cannot use"),
+        (["api-key", "create", "x", "--scope", "root"], {}, "Unknown scope root: choose from read, operate"),
+        (["api-key", "create", "x", "--expires", "90"], {}, "--expires takes hours or days"),
+        (["api-key", "create", "x", "--expires", "0d"], {}, "--expires takes hours or days"),
+        (["api-key", "create", "x", "--expires", "9999999d"], {}, "--expires takes hours or days"),
         (["--pot"], {}, "No such option"),
     ],
 )

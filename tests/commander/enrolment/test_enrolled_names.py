@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rigfarm.commander.auth import ApiKey, ApiKeys
 from rigfarm.commander.enrolment import EnrolmentKeys
-from rigfarm.commander.enrolment.keys import EnrolmentKey
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import MAX_NAME
 from rigfarm.commander.refusals import Invalid
@@ -18,17 +18,19 @@ from rigfarm.commander.storage import Storage
 
 
 @pytest.fixture
-async def enrolment(tmp_path: Path) -> AsyncIterator[tuple[EnrolmentKeys, EnrolmentKey, RigBook]]:
+async def enrolment(tmp_path: Path) -> AsyncIterator[tuple[EnrolmentKeys, ApiKey, RigBook]]:
     storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
     book = RigBook(storage, Hub())
     await book.load()
-    keys = EnrolmentKeys(storage, book)
+    api_keys = ApiKeys()
+    await api_keys.load(storage)
+    keys = EnrolmentKeys(api_keys, book)
     key, _ = await keys.create("container 2", 24)
     yield keys, key, book
     await storage.close()
 
 
-Made = tuple[EnrolmentKeys, EnrolmentKey, RigBook]
+Made = tuple[EnrolmentKeys, ApiKey, RigBook]
 
 
 async def test_both_kinds_in_the_order_of_the_request(enrolment: Made) -> None:

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from litestar.exceptions import NotAuthorizedException
 
+from rigfarm.commander.auth import ApiKeys
 from rigfarm.commander.enrolment import EnrolmentKeys, keys
 from rigfarm.commander.live import Hub
+from rigfarm.commander.permission import permitted_by
 from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.storage import Storage
 
 
-async def test_a_key_has_an_end_to_what_it_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "MAX_PER_KEY", 3)
-    storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
-    book = RigBook(storage, Hub())
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+    one = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
+    yield one
+    await one.close()
+
+
+async def _enrolment(storage: Storage) -> tuple[EnrolmentKeys, RigBook]:
+    book, api_keys = RigBook(storage, Hub()), ApiKeys()
     await book.load()
-    enrolment = EnrolmentKeys(storage, book)
+    await api_keys.load(storage)
+    return EnrolmentKeys(api_keys, book), book
+
+
+async def test_a_key_has_an_end_to_what_it_makes(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MAX_PER_KEY", 3)
+    enrolment, book = await _enrolment(storage)
     key, _ = await enrolment.create("container 2", 24)
     assert [rig.name for rig, _ in await enrolment.enrol(key, [("asic", "asic")] * 2)] == ["asic", "asic-2"]
     with pytest.raises(Invalid, match="at most 3 rigs, this one has made 2"):
         await enrolment.enrol(key, [("asic", "asic")] * 2)
     assert len(book.rigs) == 2
     await enrolment.enrol(key, [("asic", "asic")])
-    again = EnrolmentKeys(storage, book)
-    await again.load()
+    again, _ = await _enrolment(storage)
     with pytest.raises(Invalid, match="has made 3"):
         await again.enrol(again.all()[0], [("one-more", "cpu-gpu")])
-    await storage.close()
+
+
+async def test_a_key_revoked_while_its_request_waits_creates_nothing(storage: Storage) -> None:
+    """A stolen enrolment key must not create rigs after the operator has revoked it."""
+    enrolment, book = await _enrolment(storage)
+    key, _ = await enrolment.create("stolen", 24)
+
+    def check() -> None:
+        if key not in enrolment.all():
+            raise NotAuthorizedException
+
+    async def request() -> None:
+        with permitted_by(check):
+            await enrolment.enrol(key, [("ghost", "asic")])
+
+    async with enrolment._enrolling:
+        waiting = asyncio.create_task(request())
+        await asyncio.sleep(0)
+        await enrolment.revoke(key.id)
+    with pytest.raises(NotAuthorizedException):
+        await waiting
+    assert len(book.rigs) == 0

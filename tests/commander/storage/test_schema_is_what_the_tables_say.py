@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Integer, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import rigfarm.commander
+from rigfarm.commander.auth.store import load_keys
 from rigfarm.commander.storage import Storage, StorageError, metadata
 from rigfarm.commander.storage.migrate import migrate, migrations
 from rigfarm.commander.storage.sqlite import create_file, migrating_engine
@@ -89,3 +90,33 @@ async def test_a_database_of_a_newer_version_is_refused_in_words(url: str) -> No
 
     with pytest.raises(StorageError, match="newer Rigfarm"):
         await Storage.open(url)
+
+
+async def test_keys_of_before_scopes_keep_working(url: str) -> None:
+    """An operator who updates keeps his dashboard and his Sentries' enrolment."""
+    target = database_url(url)
+    if (path := sqlite_file(target)) is not None:
+        create_file(path)
+        engine = migrating_engine(target)
+    else:
+        engine = create_async_engine(target)
+    await migrate(engine, "0006")
+    async with engine.begin() as connection:
+        insert = "INSERT INTO api_keys (name, name_key, key_hash, created_at) VALUES ('Grafana', 'grafana', :hash, 1)"
+        await connection.execute(text(insert), {"hash": b"a" * 32})
+        for number in (1, 2):
+            insert = (
+                "INSERT INTO enrolment_keys (name, key_hash, created_at, expires_at, enrolled) "
+                "VALUES ('container', :hash, 2, 3, 4)"
+            )
+            await connection.execute(text(insert), {"hash": bytes([number]) * 32})
+    await engine.dispose()
+    storage = await Storage.open(url)
+    async with storage.read() as tx:
+        keys = [key for key, _ in await load_keys(tx)]
+    await storage.close()
+    assert [(key.name, key.scopes, key.expires_at, key.enrolled) for key in keys] == [
+        ("Grafana", ("read", "operate", "configure"), None, 0),
+        ("container (enrolment 1)", ("enrol",), 3, 4),
+        ("container (enrolment 2)", ("enrol",), 3, 4),
+    ]

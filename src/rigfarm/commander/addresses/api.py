@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 from rigfarm.commander.addresses.answers import AddressAnswer, address_answer
 from rigfarm.commander.addresses.book import AddressBook
 from rigfarm.commander.addresses.model import AddressForm, AddressKind
+from rigfarm.commander.auth import CONFIGURE
 
 __all__ = ["api_routes"]
 
@@ -47,7 +48,7 @@ async def list_addresses(
     return [address_answer(one, addresses) for one in addresses.listed(kind, coin, q)]
 
 
-@post("", status_code=201, summary="Add a pool or wallet")
+@post("", opt=CONFIGURE, status_code=201, summary="Add a pool or wallet")
 async def create_address(data: JSONBody[NewAddress], addresses: NamedDependency[AddressBook]) -> AddressAnswer:
     """The answer may carry a `warning`: a wallet that does not look like one of its coin is kept all the same."""
     form = AddressForm(data.name, data.kind, data.coin, data.urls, data.wallet)
@@ -60,7 +61,7 @@ async def get_address(address_id: FromPath[int], addresses: NamedDependency[Addr
     return address_answer(addresses.get(address_id), addresses)
 
 
-@patch("/{address_id:int}", summary="Change a pool or wallet")
+@patch("/{address_id:int}", opt=CONFIGURE, summary="Change a pool or wallet")
 async def change_address(
     address_id: FromPath[int], data: JSONBody[AddressChange], addresses: NamedDependency[AddressBook]
 ) -> AddressAnswer:
@@ -77,7 +78,7 @@ async def change_address(
     return address_answer(await addresses.change(address_id, form, revision), addresses)
 
 
-@delete("/{address_id:int}", summary="Remove a pool or wallet")
+@delete("/{address_id:int}", opt=CONFIGURE, summary="Remove a pool or wallet")
 async def remove_address(
     address_id: FromPath[int],
     addresses: NamedDependency[AddressBook],

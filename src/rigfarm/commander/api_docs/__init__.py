@@ -28,6 +28,8 @@ class Operation(Struct, frozen=True):
     body: list[tuple[str, str, str]]
     answer: list[tuple[str, str, str]]
     status: str
+    scope: str
+    """What an API key needs for it; empty: nothing."""
 
 
 @get("/api/docs", include_in_schema=False)
@@ -80,6 +82,7 @@ def _operation(method: str, path: str, operation: JsonObject, components: JsonOb
         body=_fields(body, components),
         answer=_fields(answer_schema, components),
         status=status,
+        scope=next((scope for one in operation.get("security", ()) for scopes in one.values() for scope in scopes), ""),
     )
 
 

@@ -1,11 +1,29 @@
 """Login, sessions, API keys, and the gate that every route stands behind."""
 
 from rigfarm.commander.auth.auth import Auth
+from rigfarm.commander.auth.gate import require
 from rigfarm.commander.auth.headers import harden
 from rigfarm.commander.auth.keys import ApiKeys
 from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.auth.model import ApiKey, Session, Viewer
 from rigfarm.commander.auth.pages import routes
+from rigfarm.commander.auth.scopes import ANY_KEY, CONFIGURE, ENROL, OPERATE, READ
 from rigfarm.commander.auth.sessions import Sessions
 
-__all__ = ["ApiKey", "ApiKeys", "Auth", "RateLimit", "Session", "Sessions", "Viewer", "harden", "routes"]
+__all__ = [
+    "ANY_KEY",
+    "CONFIGURE",
+    "ENROL",
+    "OPERATE",
+    "READ",
+    "ApiKey",
+    "ApiKeys",
+    "Auth",
+    "RateLimit",
+    "Session",
+    "Sessions",
+    "Viewer",
+    "harden",
+    "require",
+    "routes",
+]

@@ -13,7 +13,7 @@ from rigfarm.commander.auth.connection import cookie_name, is_https
 from rigfarm.commander.auth.model import Session, Viewer
 from rigfarm.units import duration
 
-__all__ = ["Page", "WebRequest", "ago", "go", "own_session", "session_cookie", "signed_out"]
+__all__ = ["Page", "WebRequest", "ago", "go", "left", "own_session", "session_cookie", "signed_out"]
 
 Page: TypeAlias = Response[Any]
 WebRequest: TypeAlias = Request[Viewer, Viewer, Any]
@@ -22,6 +22,11 @@ WebRequest: TypeAlias = Request[Viewer, Viewer, Any]
 def ago(moment: datetime) -> str:
     """How long that is past, for people."""
     return duration((datetime.now(UTC) - moment).total_seconds())
+
+
+def left(moment: datetime) -> str:
+    """How long until then, for people."""
+    return duration((moment - datetime.now(UTC)).total_seconds())
 
 
 def own_session(request: WebRequest) -> Session:

@@ -19,6 +19,7 @@ from rigfarm.commander.auth.limits import LoginLimits, RateLimit
 from rigfarm.commander.auth.origins import Origins
 from rigfarm.commander.auth.password import Password
 from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import Part
@@ -38,8 +39,14 @@ log = structlog.get_logger()
 class Auth:
     """Made before the database is open; works within `running`."""
 
-    def __init__(self, settings: Settings, announce: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        announce: Callable[[str], None] | None = None,
+        incidents: Incidents | None = None,
+    ) -> None:
         """`announce` is told the password if one has to be made; by default it is printed."""
+        self.incidents = incidents or Incidents()
         self.public_url = settings.public_url
         self.origins = Origins(settings.public_url)
         self.sessions = Sessions(settings.session_idle_days * DAY_S, settings.session_absolute_days * DAY_S)

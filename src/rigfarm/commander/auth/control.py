@@ -42,6 +42,9 @@ class CreateKey(Struct, tag="create-key"):
     """Make an API key."""
 
     name: str
+    scopes: tuple[str, ...]
+    expires_in_s: float | None
+    """None: it never expires."""
 
 
 class ListKeys(Struct, tag="list-keys"):
@@ -77,8 +80,8 @@ async def carry_out(keys: ApiKeys, question: Question) -> Answer:
     """Do what is asked."""
     try:
         match question:
-            case CreateKey(name):
-                key, secret = await keys.create(name)
+            case CreateKey(name, scopes, expires_in_s):
+                key, secret = await keys.create(name, scopes, expires_in_s)
                 return Answer([key], secret)
             case RevokeKey(name):
                 return Answer([await keys.revoke(name)])

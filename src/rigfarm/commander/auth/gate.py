@@ -23,15 +23,16 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, header, is_htmx, is_https, safe_next
-from rigfarm.commander.auth.model import Viewer, csrf_matches
+from rigfarm.commander.auth.model import ApiKey, Viewer, csrf_matches
+from rigfarm.commander.auth.scopes import SAFE_METHODS, needed_scope
+from rigfarm.commander.auth.scopes import Scope as KeyScope
 from rigfarm.commander.permission import permitted_by
 
 if TYPE_CHECKING:
     from rigfarm.commander.auth.auth import Auth
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "require"]
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 OPEN_WITHIN_S = 60.0
 MAX_FORM = 1 << 20
@@ -122,18 +123,21 @@ class Gate(ASGIMiddleware):
         scheme, _, secret = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not _takes_keys(scope):
             return None
-        key = self._auth.keys.find(secret.strip())
-        if key is not None:
-            return Viewer(key=key)
         address = address_of(scope)
+        key = self._auth.keys.find(secret.strip(), address)
+        if key is not None:
+            _permit(_beyond(key, scope))
+            return Viewer(key=key)
+        # Only wrong keys count, and only they wait: a good one works although wrong ones came from the same address.
         wait_s = self._auth.bad_keys.wait_s(address)
         if wait_s > 0:
+            self._auth.incidents.note(address, "sent too many wrong API keys", "wrong ones are refused for a minute")
             raise TooManyRequestsException(
                 "Too many wrong API keys from this address.", headers={"Retry-After": str(int(wait_s) + 1)}
             )
         self._auth.bad_keys.hit(address)
         raise NotAuthorizedException(
-            "This API key is unknown here, or was revoked. Make one on the settings page.",
+            "This key is unknown here, has expired, or was revoked. Make a new one on the settings page.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
 
@@ -150,7 +154,7 @@ class Gate(ASGIMiddleware):
             )
         else:
             own = (scope["path"], scope["query_string"].decode("latin-1"))
-            target = _login(*own) if scope.get("method") in _SAFE else "/login"
+            target = _login(*own) if scope.get("method") in SAFE_METHODS else "/login"
             answer = ASGIResponse(status_code=303, headers={"Location": target}, media_type=MediaType.TEXT)
         await answer(scope, receive, send)
 
@@ -174,7 +178,7 @@ def _is_open(scope: Scope) -> bool:
 
 
 def _changes(scope: Scope) -> bool:
-    return cast("str", scope.get("method")) not in _SAFE
+    return cast("str", scope.get("method")) not in SAFE_METHODS
 
 
 async def _soon(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,6 +194,24 @@ async def _soon(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Non
 
 def _takes_keys(scope: Scope) -> bool:
     return scope["path_template"].startswith("/api/") or scope["route_handler"].opt.get("api_key") is True
+
+
+def require(viewer: Viewer, needed: KeyScope) -> None:
+    """For what needs more than its route does: refuse a key that lacks the scope. A login may do everything."""
+    if viewer.key is not None and needed not in viewer.key.scopes:
+        _permit(_lacks(viewer.key, needed))
+
+
+def _beyond(key: ApiKey, scope: Scope) -> str | None:
+    """Why a key may not do this, for a person; None when it may."""
+    needed = needed_scope(cast("str", scope.get("method")), scope["route_handler"].opt)
+    if needed is None:
+        return "No API key may do this: log in instead."
+    return None if needed == "any" or needed in key.scopes else _lacks(key, needed)
+
+
+def _lacks(key: ApiKey, needed: KeyScope) -> str:
+    return f"This key may {key.may} only; it needs the scope {needed}. Make a key with it on the settings page."
 
 
 def _permit(refusal: str | None) -> None:

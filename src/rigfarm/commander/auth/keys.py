@@ -1,20 +1,24 @@
-"""API keys: 256 random bits behind a prefix that secret scanners know, kept as SHA-256."""
+"""API keys: 256 random bits behind a prefix that secret scanners know, kept as SHA-256. Each has scopes, and ends."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from rigfarm.commander.auth import store
 from rigfarm.commander.auth.model import ApiKey
+from rigfarm.commander.auth.scopes import checked_scopes
 from rigfarm.commander.names import clean_name, name_key
 from rigfarm.commander.refusals import Absent, Conflict
 from rigfarm.commander.storage import Storage
 from rigfarm.wire.tokens import hash_token, new_token
 
-__all__ = ["PREFIX", "ApiKeys"]
+__all__ = ["ENROLMENT_PREFIX", "PREFIX", "ApiKeys"]
 
 PREFIX = "rk_"
+ENROLMENT_PREFIX = "re_"
+"""Of a key that can enrol and nothing else, so that people see which one they hold."""
 
 
 class ApiKeys:
@@ -33,31 +37,40 @@ class ApiKeys:
             self._by_hash = {key_hash: key for key, key_hash in await store.load_keys(tx)}
 
     def all(self) -> list[ApiKey]:
-        """Every key, oldest first."""
+        """Every key, oldest first, expired ones included."""
         return sorted(self._by_hash.values(), key=lambda key: key.id)
 
-    def find(self, secret: str) -> ApiKey | None:
-        """The key, if it is one of ours and was not revoked."""
+    def find(self, secret: str, address: str) -> ApiKey | None:
+        """The key, if it is one of ours, was not revoked and has not expired; it counts as used from this address."""
         key_hash = hash_token(secret)
         key = self._by_hash.get(key_hash)
-        if key is not None:
-            key.last_used_at = _now_ms()
-            self._used.add(key_hash)
+        if key is None or key.expired:
+            return None
+        key.last_used_at = _now_ms()
+        key.last_used_from = address
+        self._used.add(key_hash)
         return key
 
     def alive(self, key: ApiKey) -> bool:
-        """Whether it has not been revoked. Asking is not using it."""
-        return any(one is key for one in self._by_hash.values())
+        """Whether it has neither been revoked nor expired. Asking is not using it."""
+        return not key.expired and any(key is one for one in self._by_hash.values())
 
-    async def create(self, name: str) -> tuple[ApiKey, str]:
-        """Make one; returns it and its secret, which nobody can read afterwards. Refusal for a name that cannot be."""
-        name = clean_name(name, "An API key", "grafana")
-        secret = new_token(PREFIX)
+    async def create(
+        self, name: str, scopes: Iterable[str], expires_in_s: float | None, *, what: str = "An API key"
+    ) -> tuple[ApiKey, str]:
+        """Make one; returns it and its secret, which nobody can read afterwards. `expires_in_s` None: never expires.
+        Refusal for a name or scope that cannot be."""
+        name = clean_name(name, what, "grafana")
+        allowed = checked_scopes(scopes)
+        secret = new_token(ENROLMENT_PREFIX if allowed == ("enrol",) else PREFIX)
+        now_ms = _now_ms()
+        expires_at = None if expires_in_s is None else now_ms + int(expires_in_s * 1000)
+        key = ApiKey(0, name, now_ms, allowed, expires_at)
         async with self._changing:
             if self._named(name) is not None:
                 raise Conflict(f"There is an API key named {name} already: choose another name.", field="name")
             async with self._db.begin() as tx:
-                key = await store.insert_key(tx, name, name_key(name), hash_token(secret), _now_ms())
+                key.id = await store.insert_key(tx, key, name_key(name), hash_token(secret))
             self._by_hash[hash_token(secret)] = key
         return key, secret
 
@@ -66,11 +79,16 @@ class ApiKeys:
         async with self._changing:
             key_hash = self._numbered(which) if isinstance(which, int) else self._named(which)
             if key_hash is None:
-                raise Absent(f"There is no API key {which}.")
+                raise Absent(f"API key {which} does not exist.")
             key = self._by_hash.pop(key_hash)
             async with self._db.begin() as tx:
                 await store.delete_key(tx, key.id)
         return key
+
+    async def save(self, key: ApiKey) -> None:
+        """Write down its use at once."""
+        async with self._db.begin() as tx:
+            await store.save_keys_used(tx, [key])
 
     async def flush(self) -> None:
         """Write down which were used since the last time."""

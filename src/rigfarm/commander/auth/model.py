@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from msgspec import Struct
+
+from rigfarm.commander.auth.scopes import Scope, in_words
 
 __all__ = ["ApiKey", "Session", "Viewer", "csrf_matches", "csrf_token"]
 
@@ -42,12 +45,19 @@ class Session(Struct):
 
 
 class ApiKey(Struct):
-    """One key for programs. The secret itself is known to whoever got it, and to nobody else."""
+    """One key for programs. Its secret is shown to the person who makes it, and stored nowhere. Times are UTC ms."""
 
     id: int
     name: str
     created_at: int
+    scopes: tuple[Scope, ...]
+    expires_at: int | None = None
+    """Absent: it never expires."""
     last_used_at: int | None = None
+    last_used_from: str | None = None
+    """The address it was last used from."""
+    enrolled: int = 0
+    """Rigs that were made with it."""
 
     @property
     def created(self) -> datetime:
@@ -55,9 +65,24 @@ class ApiKey(Struct):
         return _time(self.created_at)
 
     @property
+    def expires(self) -> datetime | None:
+        """When it expires; never: absent."""
+        return None if self.expires_at is None else _time(self.expires_at)
+
+    @property
+    def expired(self) -> bool:
+        """Whether it opens nothing any more."""
+        return self.expires_at is not None and self.expires_at <= time.time_ns() // 1_000_000
+
+    @property
     def last_used(self) -> datetime | None:
         """When it last opened something; never: absent."""
         return None if self.last_used_at is None else _time(self.last_used_at)
+
+    @property
+    def may(self) -> str:
+        """Its scopes in words: `read and operate`."""
+        return in_words(self.scopes)
 
 
 class Viewer(Struct, frozen=True):

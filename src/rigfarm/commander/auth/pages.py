@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from rigfarm.commander.auth.answers import Page, WebRequest, ago, go, own_session, signed_out
+from rigfarm.commander.auth.answers import Page, WebRequest, ago, go, left, own_session, signed_out
 from rigfarm.commander.auth.auth import Auth
 from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.auth.keys import ApiKeys
 from rigfarm.commander.auth.login import login_routes
+from rigfarm.commander.auth.model import ApiKey
+from rigfarm.commander.auth.scopes import ANY_KEY, MEANINGS, SCOPES, Scope
 from rigfarm.commander.auth.sessions import Sessions
-from rigfarm.commander.refusals import Refusal
+from rigfarm.commander.refusals import Invalid, Refusal
 from rigfarm.commander.web.render import render
 
-__all__ = ["routes"]
+__all__ = ["KeyForm", "routes", "settings_view"]
 
 log = structlog.get_logger()
 
 
+EXPIRIES = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "never": "never"}
+"""When a new key may expire: days, as the form sends them, and in words."""
+DAY_S = 86_400.0
+
+
 class KeyForm(Struct):
-    """What the form for a new API key sends."""
+    """What the form for a new API key sends: a box for every scope."""
 
     name: str = ""
+    read: str = ""
+    operate: str = ""
+    configure: str = ""
+    enrol: str = ""
+    expires: str = "90"
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Those whose box is ticked."""
+        return [scope for scope in SCOPES if getattr(self, scope)]
+
+    @property
+    def expires_in_s(self) -> float | None:
+        """Invalid for what the form does not offer."""
+        if self.expires not in EXPIRIES:
+            raise Invalid("Choose when the key expires.", field="expires")
+        return None if self.expires == "never" else float(self.expires) * DAY_S
 
 
 @get("/settings", include_in_schema=False)
 async def settings_page(request: WebRequest, api_keys: NamedDependency[ApiKeys]) -> Page:
     """API keys; the way to the sessions."""
-    return _settings(request, api_keys)
+    return _settings(request, api_keys, KeyForm(read="1"))
 
 
 @post("/settings/api-keys", status_code=200, include_in_schema=False)
 async def create_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], data: URLEncodedBody[KeyForm]) -> Page:
     """Make a key and show it, this once."""
     try:
-        key, secret = await api_keys.create(data.name)
+        key, secret = await api_keys.create(data.name, data.scopes, data.expires_in_s)
     except Refusal as refusal:
-        return _settings(request, api_keys, status=refusal.status, name=data.name, error=str(refusal))
+        return _settings(request, api_keys, data, status=refusal.status, errors=refusal.fields)
     log.info("API key made", name=key.name, address=address_of(request.scope))
-    return _settings(request, api_keys, made=key, secret=secret)
+    return _settings(request, api_keys, KeyForm(read="1"), made=key, secret=secret)
 
 
 @post("/settings/api-keys/{key_id:int}/revoke", status_code=200, include_in_schema=False)
@@ -87,14 +113,18 @@ class WhoAnswer(Struct, omit_defaults=True):
 
     kind: str
     name: str
+    scopes: list[Scope] = []
+    """Of an API key."""
+    expires_at: datetime | UnsetType = UNSET
+    """Of an API key that expires."""
 
 
-@get("/api/session", summary="Who am I?")
+@get("/api/session", opt=ANY_KEY, summary="Who am I?")
 async def who(request: WebRequest) -> WhoAnswer:
     """401 when the login has ended: pages ask this when their live connection is refused."""
-    viewer = request.auth
-    if viewer.key is not None:
-        return WhoAnswer("api-key", viewer.key.name)
+    key = request.auth.key
+    if key is not None:
+        return WhoAnswer("api-key", key.name, list(key.scopes), key.expires or UNSET)
     return WhoAnswer("session", own_session(request).label)
 
 
@@ -110,6 +140,11 @@ routes = [
 ]
 
 
-def _settings(request: WebRequest, keys: ApiKeys, *, status: int = 200, **context: object) -> Page:
-    shown = {"made": None, "secret": None, "name": "", "error": ""} | context
-    return render(request, "settings.html", status=status, keys=keys.all(), ago=ago, **shown)
+def _settings(request: WebRequest, keys: ApiKeys, form: KeyForm, *, status: int = 200, **context: object) -> Page:
+    return render(request, "settings.html", status=status, **settings_view(keys.all(), form, **context))
+
+
+def settings_view(keys: list[ApiKey], form: KeyForm, **context: object) -> dict[str, object]:
+    """What settings.html shows; `context` is what is not as usual."""
+    usual = {"made": None, "secret": None, "errors": {}, "scopes": MEANINGS, "expiries": EXPIRIES}
+    return usual | {"keys": keys, "form": form, "ago": ago, "left": left} | context

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rigfarm.commander.auth.model import ApiKey, Session
+from rigfarm.commander.auth.scopes import SCOPES
 from rigfarm.commander.auth.tables import api_keys, sessions
 
 __all__ = [
@@ -61,15 +63,40 @@ async def save_sessions_used(tx: AsyncConnection, used: Iterable[Session]) -> No
 async def load_keys(tx: AsyncConnection) -> list[tuple[ApiKey, bytes]]:
     """Every key with its hash, oldest first."""
     found = await tx.execute(select(api_keys).order_by(api_keys.c.id))
-    return [(ApiKey(row.id, row.name, row.created_at, row.last_used_at), bytes(row.key_hash)) for row in found]
+    return [(_key(row), bytes(row.key_hash)) for row in found]
 
 
-async def insert_key(tx: AsyncConnection, name: str, key: str, key_hash: bytes, now_ms: int) -> ApiKey:
-    """A new one."""
-    done = await tx.execute(
-        insert(api_keys).values(name=name, name_key=key, key_hash=key_hash, created_at=now_ms).returning(api_keys.c.id)
+def _key(row: Row[Any]) -> ApiKey:
+    scopes = tuple(scope for scope in SCOPES if scope in row.scopes.split())
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        created_at=row.created_at,
+        scopes=scopes,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        last_used_from=row.last_used_from,
+        enrolled=row.enrolled,
     )
-    return ApiKey(done.scalar_one(), name, now_ms)
+
+
+async def insert_key(tx: AsyncConnection, key: ApiKey, name_key: str, key_hash: bytes) -> int:
+    """A new one; returns its id."""
+    done = await tx.execute(
+        insert(api_keys)
+        .values(
+            name=key.name,
+            name_key=name_key,
+            key_hash=key_hash,
+            scopes=" ".join(key.scopes),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            enrolled=key.enrolled,
+        )
+        .returning(api_keys.c.id)
+    )
+    made: int = done.scalar_one()
+    return made
 
 
 async def delete_key(tx: AsyncConnection, key_id: int) -> None:
@@ -78,7 +105,15 @@ async def delete_key(tx: AsyncConnection, key_id: int) -> None:
 
 
 async def save_keys_used(tx: AsyncConnection, used: Iterable[ApiKey]) -> None:
-    """When each was last used."""
-    rows = [{"key": one.id, "last_used_at": one.last_used_at} for one in used]
+    """When and from where each was last used, and how many rigs it made."""
+    rows = [
+        {
+            "key": one.id,
+            "last_used_at": one.last_used_at,
+            "last_used_from": one.last_used_from,
+            "enrolled": one.enrolled,
+        }
+        for one in used
+    ]
     if rows:
         await tx.execute(update(api_keys).where(api_keys.c.id == bindparam("key")), rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, String, Table, Text
+from sqlalchemy import Column, Integer, String, Table, Text
 
 from rigfarm.commander.storage import digest, identity, metadata, milliseconds
 
@@ -25,7 +25,11 @@ api_keys = Table(
     Column("name", String(64), nullable=False),
     Column("name_key", Text, nullable=False, unique=True),
     digest("key_hash", unique=True),
+    Column("scopes", Text, nullable=False),
     milliseconds("created_at"),
+    milliseconds("expires_at", nullable=True),
     milliseconds("last_used_at", nullable=True),
+    Column("last_used_from", Text, nullable=True),
+    Column("enrolled", Integer, nullable=False),
     sqlite_autoincrement=True,
 )

@@ -6,12 +6,11 @@ from typing import Any
 
 from litestar import Request, post
 from litestar.di import NamedDependency
-from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
+from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody
 from msgspec import Struct
 
-from rigfarm.commander.auth import RateLimit
-from rigfarm.commander.auth.connection import address_of, header
+from rigfarm.commander.auth import ENROL, Viewer
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.enrolment.keys import EnrolmentKeys
 
@@ -52,27 +51,17 @@ class EnrolAnswer(Struct):
 @post(
     "/api/enrol",
     status_code=201,
-    opt={"open": True},
+    opt=ENROL,
     request_max_body_size=MAX_BODY,
     summary="Make rigs with an enrolment key",
     tags=["rigs"],
 )
 async def enrol(
-    request: Request[Any, Any, Any],
-    data: JSONBody[EnrolRequest],
-    enrolment: NamedDependency[EnrolmentKeys],
-    bad_tokens: NamedDependency[RateLimit],
+    request: Request[Viewer, Viewer, Any], data: JSONBody[EnrolRequest], enrolment: NamedDependency[EnrolmentKeys]
 ) -> EnrolAnswer:
-    """`Authorization: Bearer re_…`; the key is made on the settings page, expires, and opens nothing else."""
-    address = address_of(request.scope)
-    if bad_tokens.blocked(address):
-        raise TooManyRequestsException("Too many wrong keys from this address; try again in a minute.")
-    scheme, _, secret = header(request.scope, b"authorization").partition(" ")
-    key = enrolment.find(secret.strip()) if scheme.lower() == "bearer" else None
+    """With a key that has the scope `enrol`; one that has no other begins with `re_` and always expires."""
+    key = request.auth.key
     if key is None:
-        bad_tokens.hit(address)
-        raise NotAuthorizedException(
-            "This enrolment key is unknown here, has expired, or was revoked. Make a new one on the settings page."
-        )
+        raise PermissionDeniedException("Enrolling needs an enrolment key: Authorization: Bearer re_…")
     made = await enrolment.enrol(key, [(one.name, one.kind) for one in data.rigs])
     return EnrolAnswer([Enrolled(rig.id, rig.name, token) for rig, token in made])

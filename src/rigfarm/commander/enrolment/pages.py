@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import structlog
@@ -12,11 +11,11 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
+from rigfarm.commander.auth.answers import left
 from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.enrolment.keys import EnrolmentKeys
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.web.render import render
-from rigfarm.units import duration
 
 __all__ = ["enrolment_routes"]
 
@@ -81,9 +80,4 @@ def _page(request: WebRequest, enrolment: EnrolmentKeys, *, status: int = 200, *
         "hours": "24",
         "errors": {"name": "", "hours": ""},
     }
-    return render(request, "enrolment.html", status=status, keys=enrolment.all(), left=_left, **(shown | context))
-
-
-def _left(moment: datetime) -> str:
-    """How long until then, for people."""
-    return duration((moment - datetime.now(UTC)).total_seconds())
+    return render(request, "enrolment.html", status=status, keys=enrolment.all(), left=left, **(shown | context))

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.mining_software.answers import SoftwareAnswer, software_answer
 from rigfarm.commander.mining_software.book import MAX_ARCHIVE, SoftwareBook
 from rigfarm.commander.mining_software.catalogue import Program, catalogue, program
@@ -66,7 +67,7 @@ async def list_catalogue() -> list[Program]:
     return list(catalogue())
 
 
-@post("", status_code=201, summary="Add a version of a mining program")
+@post("", opt=CONFIGURE, status_code=201, summary="Add a version of a mining program")
 async def create_software(data: JSONBody[SoftwareFields], software: NamedDependency[SoftwareBook]) -> SoftwareAnswer:
     """A name of the catalogue and a version are enough; then fetch or upload its file."""
     known = program(data.name) if data.name is not UNSET else None
@@ -91,7 +92,7 @@ async def get_software(software_id: FromPath[int], software: NamedDependency[Sof
     return software_answer(software.get(software_id), software)
 
 
-@patch("/{software_id:int}", summary="Change a version")
+@patch("/{software_id:int}", opt=CONFIGURE, summary="Change a version")
 async def change_software(
     software_id: FromPath[int], data: JSONBody[SoftwareChange], software: NamedDependency[SoftwareBook]
 ) -> SoftwareAnswer:
@@ -101,7 +102,7 @@ async def change_software(
     return software_answer(await software.change(software_id, form, revision), software)
 
 
-@delete("/{software_id:int}", summary="Remove a version and its file")
+@delete("/{software_id:int}", opt=CONFIGURE, summary="Remove a version and its file")
 async def remove_software(
     software_id: FromPath[int],
     software: NamedDependency[SoftwareBook],
@@ -111,7 +112,7 @@ async def remove_software(
     await software.remove(software_id, even_if_used=even_if_used)
 
 
-@post("/{software_id:int}/fetch", status_code=202, summary="Fetch its file")
+@post("/{software_id:int}/fetch", opt=CONFIGURE, status_code=202, summary="Fetch its file")
 async def fetch_software(software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> SoftwareAnswer:
     """Downloads once, in the Commander. Look at `file` for how it goes; it is pinned by itself when
     `expected_sha256` was given, else confirm with `pin`."""
@@ -119,7 +120,7 @@ async def fetch_software(software_id: FromPath[int], software: NamedDependency[S
     return software_answer(software.get(software_id), software)
 
 
-@delete("/{software_id:int}/fetch", summary="Stop fetching")
+@delete("/{software_id:int}/fetch", opt=CONFIGURE, summary="Stop fetching")
 async def cancel_fetch(software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> None:
     """What came so far is thrown away."""
     await software.cancel(software_id)
@@ -127,6 +128,7 @@ async def cancel_fetch(software_id: FromPath[int], software: NamedDependency[Sof
 
 @put(
     "/{software_id:int}/archive",
+    opt=CONFIGURE,
     status_code=200,
     summary="Upload its file",
     description="The request's body is the file: `curl -T miner.tar.gz …`.",
@@ -140,7 +142,7 @@ async def upload_archive(
     return software_answer(done, software)
 
 
-@post("/{software_id:int}/pin", status_code=200, summary="Confirm its file")
+@post("/{software_id:int}/pin", opt=CONFIGURE, status_code=200, summary="Confirm its file")
 async def pin_software(
     software_id: FromPath[int], data: JSONBody[Pin], software: NamedDependency[SoftwareBook]
 ) -> SoftwareAnswer:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Router, delete, get, post
+from litestar import Request, Router, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
+from rigfarm.commander.auth import OPERATE, Viewer, require
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.orders.book import OrderBook
 from rigfarm.commander.orders.model import RigOrder, title, without_secrets
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.selection import RigSelection
-from rigfarm.wire.orders import Order, OrderState
+from rigfarm.wire.orders import Order, OrderState, SetPools
 
 __all__ = ["OrderAnswer", "api_routes", "order_answer"]
 
@@ -59,12 +60,18 @@ def order_answer(order: RigOrder) -> OrderAnswer:
     )
 
 
-@post("", status_code=202, summary="Give an order to rigs")
+@post("", opt=OPERATE, status_code=202, summary="Give an order to rigs")
 async def give_order(
-    data: JSONBody[GiveOrder], orders: NamedDependency[OrderBook], rig_list: NamedDependency[RigList]
+    request: Request[Viewer, Viewer, Any],
+    data: JSONBody[GiveOrder],
+    orders: NamedDependency[OrderBook],
+    rig_list: NamedDependency[RigList],
 ) -> list[OrderAnswer]:
     """Each rig has its own result: ask for the `batch`. A rig that is away is told when it returns within ten minutes;
-    what it cannot do is refused at once. No rig is told twice."""
+    what it cannot do is refused at once. No rig is told twice. Setting pools decides who is paid: a key needs the scope
+    `configure` for it too."""
+    if isinstance(data.order, SetPools):
+        require(request.auth, "configure")
     return [order_answer(one) for one in await orders.give(data.order, data.ids(rig_list, data.kind))]
 
 
@@ -84,7 +91,7 @@ async def list_orders(
     return [order_answer(one) for one in found]
 
 
-@delete("/{order_id:str}", status_code=200, summary="Take an order back")
+@delete("/{order_id:str}", opt=OPERATE, status_code=200, summary="Take an order back")
 async def cancel_order(order_id: FromPath[str], orders: NamedDependency[OrderBook]) -> OrderAnswer:
     """Until its rig is told."""
     return order_answer(await orders.cancel(order_id))

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
+from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.playbooks.answers import (
     PlaybookAnswer,
     PlaybookDetail,
@@ -44,7 +45,7 @@ async def list_playbooks(
     return [playbook_answer(one, playbooks, rollouts.of(one.id)) for one in playbooks.listed(q, coin)]
 
 
-@post("", status_code=201, summary="Write a playbook")
+@post("", opt=CONFIGURE, status_code=201, summary="Write a playbook")
 async def create_playbook(
     data: JSONBody[PlaybookForm], playbooks: NamedDependency[PlaybookBook], rollouts: NamedDependency[Rollouts]
 ) -> PlaybookDetail:
@@ -61,7 +62,7 @@ async def get_playbook(
     return playbook_detail(playbooks.get(playbook_id), playbooks, rollouts.of(playbook_id))
 
 
-@put("/{playbook_id:int}", summary="Change a playbook")
+@put("/{playbook_id:int}", opt=CONFIGURE, summary="Change a playbook")
 async def change_playbook(
     playbook_id: FromPath[int],
     data: JSONBody[PlaybookForm],
@@ -74,7 +75,7 @@ async def change_playbook(
     return playbook_detail(playbook, playbooks, rollouts.of(playbook_id))
 
 
-@post("/{playbook_id:int}/duplicate", status_code=201, summary="Make a second one like it")
+@post("/{playbook_id:int}/duplicate", opt=CONFIGURE, status_code=201, summary="Make a second one like it")
 async def duplicate_playbook(
     playbook_id: FromPath[int], playbooks: NamedDependency[PlaybookBook], rollouts: NamedDependency[Rollouts]
 ) -> PlaybookDetail:
@@ -83,7 +84,7 @@ async def duplicate_playbook(
     return playbook_detail(playbook, playbooks, rollouts.of(playbook.id))
 
 
-@delete("/{playbook_id:int}", summary="Remove a playbook")
+@delete("/{playbook_id:int}", opt=CONFIGURE, summary="Remove a playbook")
 async def remove_playbook(
     playbook_id: FromPath[int],
     playbooks: NamedDependency[PlaybookBook],
@@ -103,7 +104,7 @@ async def list_revisions(
     return [revision_answer(one) for one in await playbooks.history(playbook_id, before)]
 
 
-@post("/{playbook_id:int}/rollback", status_code=200, summary="Roll back to an earlier revision")
+@post("/{playbook_id:int}/rollback", opt=CONFIGURE, status_code=200, summary="Roll back to an earlier revision")
 async def roll_back(
     playbook_id: FromPath[int],
     data: JSONBody[RollBack],

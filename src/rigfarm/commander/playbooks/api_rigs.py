@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct, field
 
+from rigfarm.commander.auth import CONFIGURE, OPERATE, READ
 from rigfarm.commander.playbooks.answers import (
     PlanAnswer,
     RigPlaybook,
@@ -50,7 +51,7 @@ class Touched(Struct):
     rigs: list[int]
 
 
-@post("/playbooks/{playbook_id:int}/plan", status_code=200, summary="What applying would do")
+@post("/playbooks/{playbook_id:int}/plan", opt=READ, status_code=200, summary="What applying would do")
 async def plan(
     playbook_id: FromPath[int],
     data: JSONBody[Apply],
@@ -62,7 +63,7 @@ async def plan(
     return plan_answer(await playbooks.running.plan(playbook_id, ids, data.revision, keep_stopped=data.keep_stopped))
 
 
-@post("/playbooks/{playbook_id:int}/apply", status_code=200, summary="Apply it to rigs")
+@post("/playbooks/{playbook_id:int}/apply", opt=OPERATE, status_code=200, summary="Apply it to rigs")
 async def apply(
     playbook_id: FromPath[int],
     data: JSONBody[Apply],
@@ -75,7 +76,7 @@ async def apply(
     return plan_answer(await playbooks.running.apply(playbook_id, ids, data.revision, keep_stopped=data.keep_stopped))
 
 
-@post("/playbooks/{playbook_id:int}/stop", status_code=200, summary="Stop it on rigs")
+@post("/playbooks/{playbook_id:int}/stop", opt=OPERATE, status_code=200, summary="Stop it on rigs")
 async def stop(
     playbook_id: FromPath[int],
     data: JSONBody[RigSelection],
@@ -86,7 +87,7 @@ async def stop(
     return Touched(await playbooks.running.stop(playbook_id, data.ids(rig_list)))
 
 
-@post("/playbooks/{playbook_id:int}/start", status_code=200, summary="Start it on rigs that have it")
+@post("/playbooks/{playbook_id:int}/start", opt=OPERATE, status_code=200, summary="Start it on rigs that have it")
 async def start(
     playbook_id: FromPath[int],
     data: JSONBody[RigSelection],
@@ -97,7 +98,9 @@ async def start(
     return Touched(await playbooks.running.start(playbook_id, data.ids(rig_list)))
 
 
-@post("/playbooks/{playbook_id:int}/restart", status_code=200, summary="Restart its mining program on rigs")
+@post(
+    "/playbooks/{playbook_id:int}/restart", opt=OPERATE, status_code=200, summary="Restart its mining program on rigs"
+)
 async def restart(
     playbook_id: FromPath[int],
     data: JSONBody[RigSelection],
@@ -108,7 +111,7 @@ async def restart(
     return Touched(await playbooks.running.restart(playbook_id, data.ids(rig_list)))
 
 
-@post("/playbooks/{playbook_id:int}/take-off", status_code=200, summary="Take it from rigs")
+@post("/playbooks/{playbook_id:int}/take-off", opt=OPERATE, status_code=200, summary="Take it from rigs")
 async def take_off(
     playbook_id: FromPath[int],
     data: JSONBody[RigSelection],
@@ -119,7 +122,7 @@ async def take_off(
     return Touched(await playbooks.running.take_off(playbook_id, data.ids(rig_list)))
 
 
-@post("/playbooks/{playbook_id:int}/rollouts", status_code=201, summary="Roll it out in stages")
+@post("/playbooks/{playbook_id:int}/rollouts", opt=OPERATE, status_code=201, summary="Roll it out in stages")
 async def begin_rollout(
     playbook_id: FromPath[int],
     data: JSONBody[BeginRollout],
@@ -145,7 +148,7 @@ async def get_rollout(rollout_id: FromPath[int], rollouts: NamedDependency[Rollo
     return rollout_answer(await rollouts.get(rollout_id))
 
 
-@post("/rollouts/{rollout_id:int}/abort", status_code=200, summary="Abort a roll-out")
+@post("/rollouts/{rollout_id:int}/abort", opt=OPERATE, status_code=200, summary="Abort a roll-out")
 async def abort_rollout(
     rollout_id: FromPath[int], data: JSONBody[Abort], rollouts: NamedDependency[Rollouts]
 ) -> RolloutAnswer:
@@ -167,7 +170,7 @@ async def get_variables(rig_id: FromPath[int], playbooks: NamedDependency[Playbo
     return dict(playbooks.assignments.variables_of(rig_id))
 
 
-@put("/rigs/{rig_id:int}/variables", summary="Set a rig's own variables")
+@put("/rigs/{rig_id:int}/variables", opt=CONFIGURE, summary="Set a rig's own variables")
 async def set_variables(
     rig_id: FromPath[int], data: JSONBody[dict[str, str]], playbooks: NamedDependency[PlaybookBook]
 ) -> dict[str, str]:

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
+from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs import answers
 from rigfarm.commander.rigs.book import RigBook
@@ -39,14 +40,14 @@ class RigChange(Struct, forbid_unknown_fields=True):
     name: str
 
 
-@post("/rigs", status_code=201, summary="Add a rig")
+@post("/rigs", opt=CONFIGURE, status_code=201, summary="Add a rig")
 async def create_rig(data: JSONBody[NewRig], book: NamedDependency[RigBook]) -> answers.CreatedRig:
     """The answer carries the rig's token: it is shown this once."""
     rig, token = await book.create(data.name, data.kind)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
 
 
-@post("/rigs/many", status_code=201, summary="Add many rigs, all or none")
+@post("/rigs/many", opt=CONFIGURE, status_code=201, summary="Add many rigs, all or none")
 async def create_rigs(data: JSONBody[NewRigs], book: NamedDependency[RigBook]) -> list[answers.CreatedRig]:
     """The answer carries the rigs' tokens: they are shown this once."""
     made = await book.create_many(data.names, data.kind)
@@ -86,7 +87,7 @@ async def get_rig(
     return answers.rig_detail(rig, shown.stats.rigs[rig_id], shown.chips.get(rig_id) if shown.chips else None)
 
 
-@patch("/rigs/{rig_id:int}", summary="Rename a rig")
+@patch("/rigs/{rig_id:int}", opt=CONFIGURE, summary="Rename a rig")
 async def change_rig(
     rig_id: FromPath[int],
     data: JSONBody[RigChange],
@@ -98,14 +99,14 @@ async def change_rig(
     return answers.rig_detail(rig, stats.rigs[rig_id])
 
 
-@delete("/rigs/{rig_id:int}", summary="Remove a rig")
+@delete("/rigs/{rig_id:int}", opt=CONFIGURE, summary="Remove a rig")
 async def remove_rig(rig_id: FromPath[int], book: NamedDependency[RigBook]) -> None:
     """Its Sentry stops what it mines, removes playbooks and mining software, and forgets the token; at once, or when
     it next returns."""
     await book.remove(rig_id)
 
 
-@post("/rigs/{rig_id:int}/token", status_code=201, summary="Give a rig a new token")
+@post("/rigs/{rig_id:int}/token", opt=CONFIGURE, status_code=201, summary="Give a rig a new token")
 async def rotate_token(rig_id: FromPath[int], book: NamedDependency[RigBook]) -> answers.CreatedRig:
     """The old token is refused from now on; mining goes on. The new one is shown this once."""
     rig, token = await book.rotate_token(rig_id)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from rigfarm.commander.auth.answers import ago
 from rigfarm.commander.auth.model import ApiKey, Session
+from rigfarm.commander.auth.pages import KeyForm, settings_view
 from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs import view
@@ -256,10 +257,13 @@ class Gallery:
 
     def page_settings(self) -> str:
         """API keys."""
-        keys = [ApiKey(1, "grafana", self.now_ms - 10**9, self.now_ms), ApiKey(2, "backup", self.now_ms)]
-        return self.template(
-            "settings.html", keys=keys, made=keys[0], secret=TOKEN, name="", error="", ago=ago, active=""
-        )
+        keys = [
+            ApiKey(1, "grafana", self.now_ms - 10**9, ("read",), None, self.now_ms - 4000, "192.168.1.20"),
+            ApiKey(2, "night script", self.now_ms - 10**8, ("read", "operate"), self.now_ms + 10**9),
+            ApiKey(3, "container 2", self.now_ms - 10**9, ("enrol",), self.now_ms - 10**8, enrolled=312),
+        ]
+        shown = settings_view(keys, KeyForm(read="1"), made=keys[0], secret=TOKEN, active="")
+        return self.template("settings.html", **shown)
 
     def page_sessions(self) -> str:
         """Who is logged in."""
