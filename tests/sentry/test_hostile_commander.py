@@ -3,6 +3,7 @@ never a log that it was not sent."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -13,11 +14,16 @@ from toy_commander import ToyCommander
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.clock import Clock
 from rigfarm.sentry.link import LinkState
+from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S, Pace
+from rigfarm.sentry.link.session import MAX_CONTROL_BYTES, MAX_CONTROLS
+from rigfarm.sentry.part_host import MAX_CONSOLES
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.meta import MAX_SEQ, Meta, write_meta
-from rigfarm.wire.frames import Acks, Verdict, Verdicts
+from rigfarm.wire.codec import MAX_FRAME_BYTES, encode
+from rigfarm.wire.frames import Acks, ConsoleWatch, DownFrame, Playbooks, ReportEvery, Verdict, Verdicts
 from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.playbooks import PlaybookStatus
 
 LATEST = (1 << 63) - 1
 
@@ -184,7 +190,7 @@ async def test_a_commander_that_always_claims_to_know_more_gets_no_storm(
         await until(lambda: part.reporter)
         numbers = part.report(3)
         await until(lambda: "never numbered" in (agent.link.status().error or ""))
-        assert agent.link.state is LinkState.WAITING
+        assert agent.link._reconnect.failures >= 1
         assert len({hello.spool for hello in commander.hellos}) == 2, "one new identity, and no more"
         commander.claims = None
         await until(lambda: commander.uptimes == numbers)
@@ -264,6 +270,162 @@ async def test_stamps_follow_the_commander_back_from_a_far_future(settings: Sett
         await until(lambda: len(commander.uptimes) == 4)
     stamps = [log.t for log in commander.logs]
     assert stamps[1] - stamps[3] > 26_000_000_000_000
+
+
+# Floods: what is sent faster than any Commander would, or without end
+
+
+async def send_raw(commander: ToyCommander, data: bytes, times: int) -> None:
+    """As fast as the Sentry takes it, in spite of what the library would say to it."""
+    transport = commander.sockets[0].transport
+    for _ in range(times):
+        if transport.is_closing():
+            return
+        transport.write(data)
+        await asyncio.sleep(0)
+
+
+PING = b"\x89\x00"
+PONG = b"\x8a\x00"
+EMPTY_BEGIN, EMPTY_PIECE = b"\x02\x00", b"\x00\x00"
+
+
+@pytest.mark.parametrize(
+    "flood", [PING * 4_000, PONG * 4_000, EMPTY_BEGIN + EMPTY_PIECE * 4_000], ids=["ping", "pong", "piece"]
+)
+async def test_a_flood_of_control_frames_ends_the_connection(
+    settings: Settings, commander: ToyCommander, flood: bytes
+) -> None:
+    """Each is answered or kept by the library alone: CPU, memory or both, without end."""
+    part = FakePart()
+    commander.good(part.token)
+    async with running(linked(settings, commander, part)) as agent:
+        await until(lambda: part.verdicts)
+        await send_raw(commander, flood, 1)
+        await until(lambda: agent.link.state is LinkState.WAITING)
+        assert "floods this Sentry" in (agent.link.status().error or "")
+        assert part.mining
+        status = agent.link.status()
+        assert status.retry_at is not None
+        assert status.retry_at - asyncio.get_running_loop().time() > 20.0
+
+
+async def test_frames_are_handled_at_a_bounded_pace(
+    settings: Settings, commander: ToyCommander, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted, not timed: so many at once, then so many a second, while logs go on."""
+    monkeypatch.setattr("rigfarm.sentry.link.session.FRAMES", 100.0)
+    monkeypatch.setattr("rigfarm.sentry.link.session.FRAMES_PER_S", 50.0)
+    part = FakePart()
+    commander.good(part.token)
+    loop = asyncio.get_running_loop()
+    async with running(linked(settings, commander, part)) as agent:
+        began = loop.time()
+        await until(lambda: part.verdicts)
+        handled = 0
+        told = agent.link.told
+
+        def count(frame: DownFrame, token: str | None) -> None:
+            nonlocal handled
+            handled += 1
+            told(frame, token)
+
+        monkeypatch.setattr(agent.link, "told", count)
+        data = encode(ReportEvery(5.0))
+        flooding = asyncio.create_task(send_raw(commander, (b"\x82" + bytes([len(data)]) + data) * 100, 1_000))
+        await until(lambda: handled >= 150)
+        assert handled <= 100 + 50 * (loop.time() - began) + 1
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
+        flooding.cancel()
+        assert part.mining
+
+
+async def test_large_frames_count_as_many(settings: Settings, commander: ToyCommander) -> None:
+    """A frame of 1 MiB costs as much as what it takes to read it."""
+    pace = Pace(FRAMES, FRAMES_PER_S, lambda: 0.0)
+    frames = 0
+    while not pace.spend(1 + MAX_FRAME_BYTES / BYTES_PER_FRAME):
+        frames += 1
+    assert frames == 38
+
+
+async def test_a_commander_that_changes_its_mind_without_end(settings: Settings, commander: ToyCommander) -> None:
+    """Each verdict would move the rig's logs on the disk, which wears out."""
+    part = FakePart()
+    commander.good(part.token)
+    async with running(linked(settings, commander, part)) as agent:
+        await until(lambda: part.verdicts)
+        flip = [(0, Verdict("unknown")), (0, Verdict("ok", 1, "rig-01"))]
+        await commander.tell(Verdicts(flip * 60))
+        await until(lambda: agent.link.state is not LinkState.ONLINE)
+        assert "changes its mind" in (agent.link.status().error or "")
+        assert len(part.verdicts) < 10
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
+
+
+async def test_a_commander_that_does_not_read_what_it_asks_for(settings: Settings, commander: ToyCommander) -> None:
+    """Results and statuses wait in bounded memory while it asks and asks."""
+    part = FakePart()
+    commander.good(part.token)
+    async with running(linked(settings, commander, part)) as agent:
+        await until(lambda: part.verdicts)
+        commander.deaf = True
+        session = agent.link._session
+        assert session is not None
+        for number in range(30_000):
+            agent.link.playbooks(part.token, [PlaybookStatus(1, 1, "mining", "x" * 500)])
+            if number % 500 == 0:
+                await asyncio.sleep(0)
+        assert sum(map(len, session._controls)) <= MAX_CONTROL_BYTES
+        assert len(session._controls) <= MAX_CONTROLS
+        assert session._controls_bytes == sum(map(len, session._controls))
+        commander.deaf = False
+        commander.cut()
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
+
+
+async def test_consoles_that_nobody_has(settings: Settings, commander: ToyCommander) -> None:
+    """A hundred thousand different ones, while the part is busy: what waits for it is bounded."""
+    part = FakePart()
+    commander.good(part.token)
+    busy = asyncio.Event()
+
+    async def wait(*_: object) -> None:
+        await busy.wait()
+
+    part.on_playbooks = wait  # type: ignore[method-assign]
+    async with running(linked(settings, commander, part)) as agent:
+        await until(lambda: part.verdicts)
+        await commander.tell(Playbooks(0, 1, []))
+        for playbook in range(3_000):
+            await commander.tell(ConsoleWatch(0, playbook, on=True))
+        await commander.tell(ReportEvery(7.0))
+        await until(lambda: agent.link.interval_s == 7.0)
+        assert len(agent._hosts[0]._mail) <= MAX_CONSOLES
+        busy.set()
+        await until(lambda: part.watched)
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1012, 4400, 4408, 4999])
+async def test_who_accepts_and_closes_at_once_is_asked_ever_more_rarely(
+    settings: Settings, commander: ToyCommander, code: int
+) -> None:
+    """Counted, not timed: every such connection doubles the time in which the next one may begin."""
+    part = FakePart()
+    commander.good(part.token)
+    commander.close_at_hello = (code, "")
+    async with running(linked(settings, commander, part)) as agent:
+        await until(lambda: commander.connections >= 4)
+        assert agent.link._reconnect.failures >= 3
+        assert part.mining
+        commander.close_at_hello = None
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
 
 
 def test_no_file_is_left_open(tmp_path: Path) -> None:

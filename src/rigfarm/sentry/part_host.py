@@ -18,6 +18,8 @@ __all__ = ["PartHost"]
 
 log = structlog.get_logger()
 
+MAX_CONSOLES = 200
+"""Requests to look at consoles that may wait for a part; more are not heard."""
 MAX_ORDERS = 64
 """Carried out at the same time by one part; more are refused."""
 
@@ -79,6 +81,8 @@ class PartHost:
 
     def console_watch(self, token: str, playbook: int, on: bool) -> None:
         """Say that somebody looks at a console, or no longer."""
+        if len(self._mail) >= MAX_CONSOLES:
+            return
         self._mail.post(("console", token, playbook), lambda: self.part.on_console_watch(token, playbook, on))
 
     def order(self, token: str, order: Order, report: Callable[[OrderState, str], None]) -> None:

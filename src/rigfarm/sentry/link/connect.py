@@ -22,6 +22,7 @@ from websockets.exceptions import (
 from rigfarm import __version__
 from rigfarm.sentry.commander_url import host_of, link_url
 from rigfarm.sentry.link.errors import (
+    FloodError,
     HandshakeTimeoutError,
     LinkError,
     LostError,
@@ -31,6 +32,7 @@ from rigfarm.sentry.link.errors import (
     UnreachableError,
     closed,
 )
+from rigfarm.sentry.link.flood import FLOOD, GuardedConnection
 from rigfarm.wire.codec import MAX_FRAME_BYTES
 
 __all__ = ["Timings", "connection_lost", "open_socket"]
@@ -79,6 +81,7 @@ async def open_socket(url: str, ca_file: Path | None, timings: Timings) -> Clien
             ping_timeout=timings.ping_timeout_s,
             close_timeout=1.0,
             max_size=MAX_FRAME_BYTES,
+            create_connection=GuardedConnection,
             logger=_logger,
             happy_eyeballs_delay=0.25,
         )
@@ -166,6 +169,8 @@ def connection_lost(error: ConnectionClosed) -> LinkError:
         return closed(error.rcvd.code, error.rcvd.reason)
     if error.sent is not None and error.sent.code == 1011:
         return LostError("The Commander has not answered pings: it hangs, or the network between is cut.")
+    if error.sent is not None and error.sent.code == FLOOD:
+        return FloodError(f"The Commander floods this Sentry ({error.sent.reason}); leaving it alone for a while.")
     if error.sent is not None and error.sent.code in (1002, 1007, 1009):
         return ProtocolError(f"The Commander sent what is no frame of the link ({error.sent.reason}).")
     return LostError("The connection to the Commander broke.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "AnotherSentryError",
     "ClosedError",
+    "FloodError",
     "HandshakeTimeoutError",
     "LinkError",
     "LostError",
@@ -49,6 +50,12 @@ class HandshakeTimeoutError(LinkError):
 
 class ProtocolError(LinkError):
     """The Commander said something that this version of the Sentry cannot read."""
+
+
+class FloodError(LinkError):
+    """The Commander sends more than any Commander has to say."""
+
+    wait_s = 30.0
 
 
 class LostError(LinkError):

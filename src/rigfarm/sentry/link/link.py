@@ -62,6 +62,9 @@ _EARLIEST_MS = 1_600_000_000_000
 """A Commander's clock outside 2020…3000 is nonsense, UTC ms."""
 _RESULTS = 200
 _SAME_LOG_REFUSED = 3
+_GIVEN_UP_QUICKLY = 10
+_GIVE_UP_EVERY_S = 600.0
+"""Logs in a row that are given up while the Commander takes none at all, and how often one more after that."""
 
 
 class LinkState(Enum):
@@ -145,6 +148,8 @@ class Link:
         self._one_frame_of: int | None = None
         self._suspect: tuple[int, int] = (0, 0)
         """Number of a log that the Commander may be unable to read, and how often it closed the link at it."""
+        self._given_up = 0
+        self._gave_up_at = 0.0
         spool.on_recorded = self._recorded
         spool.on_renewed = self._start_over
 
@@ -346,9 +351,20 @@ class Link:
         else:
             times = self._suspect[1] + 1 if self._suspect[0] == first else 1
             self._suspect = (first, times)
-            if times >= _SAME_LOG_REFUSED:
+            if times >= _SAME_LOG_REFUSED and self._may_give_up(lanes):
                 log.error("the Commander cannot read a log; it is dropped", number=first)
                 await self._spool.refuse(first, first)
+
+    def _may_give_up(self, lanes: Lanes) -> bool:
+        """Not one log after the other, when the Commander takes none at all: then it is not the log's fault."""
+        now = asyncio.get_running_loop().time()
+        if lanes.acknowledged:
+            self._given_up = 0
+        elif self._given_up >= _GIVEN_UP_QUICKLY and now < self._gave_up_at + _GIVE_UP_EVERY_S:
+            return False
+        self._given_up += 1
+        self._gave_up_at = now
+        return True
 
     async def _pause(self, error: LinkError) -> None:
         if type(error) is not type(self.error) or str(error) != str(self.error):

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from rigfarm import __version__
 from rigfarm.sentry.link.connect import Timings, connection_lost
 from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError, printable
+from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S, Pace
 from rigfarm.sentry.link.lanes import Lanes
 from rigfarm.sentry.spool.record import token_key
 from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode, encode_up
@@ -24,7 +25,11 @@ __all__ = ["Session", "SessionEvents", "say_hello"]
 log = structlog.get_logger()
 
 MAX_CONTROLS = 2_000
+MAX_CONTROL_BYTES = 8 << 20
 """Frames other than logs that may wait; the oldest is dropped for one more."""
+MAX_CHANGES = 100
+MAX_CHANGES_PER_TOKEN = 4
+"""Verdicts that may change over one connection. Each makes the spool move logs on the disk."""
 RELAX_AFTER = 8
 _LATE_EVERY_S = 2.0
 
@@ -51,9 +56,9 @@ async def say_hello(
     try:
         async with asyncio.timeout(timings.welcome_s):
             await socket.send(encode(Hello(PROTOCOL, __version__, spool, tokens)))
-            frame = _decode(await socket.recv())
-            while frame is None:
-                frame = _decode(await socket.recv())
+            pace = _new_pace()
+            while (frame := _decode(await _received(socket, pace))) is None:
+                pass
     except TimeoutError:
         raise HandshakeTimeoutError(
             "The other side accepts connections but does not answer the greeting. Is it a Commander?"
@@ -64,6 +69,17 @@ async def say_hello(
         raise ProtocolError(f"The Commander answered the greeting with {type(frame).__name__}.")
     check_welcome(frame, tokens)
     return frame, loop.time() - started
+
+
+def _new_pace() -> Pace:
+    return Pace(FRAMES, FRAMES_PER_S)
+
+
+async def _received(socket: ClientConnection, pace: Pace) -> str | bytes:
+    """The next message, once it may be handled."""
+    data = await socket.recv()
+    await pace.wait(1 + len(data) / BYTES_PER_FRAME)
+    return data
 
 
 def _decode(data: str | bytes) -> DownFrame | None:
@@ -104,7 +120,9 @@ class Session:
         self._events = events
         self._spool = spool
         self._careful_s = careful_s
-        self._controls: deque[bytes] = deque(maxlen=MAX_CONTROLS)
+        self._controls: deque[bytes] = deque()
+        self._controls_bytes = 0
+        self._changes = 0
         self._hello_sent: float | None = None
         """When a Hello was sent that is not answered yet; there is one at most."""
         self._hello_wanted = False
@@ -118,8 +136,19 @@ class Session:
 
     def send(self, frame: UpFrame) -> None:
         """Send a frame before any log."""
-        self._controls.append(encode_up(frame))
+        data = encode_up(frame)
+        self._controls_bytes += len(data)
+        while self._controls and (len(self._controls) == MAX_CONTROLS or self._controls_bytes > MAX_CONTROL_BYTES):
+            self._controls_bytes -= len(self._controls.popleft())
+        self._controls.append(data)
         self._wake.set()
+
+    def _next_control(self) -> bytes | None:
+        if not self._controls:
+            return None
+        data = self._controls.popleft()
+        self._controls_bytes -= len(data)
+        return data
 
     def slot_of(self, token: str) -> int | None:
         """The slot of a token whose logs the Commander takes."""
@@ -171,9 +200,10 @@ class Session:
             await asyncio.gather(receiving, sending, return_exceptions=True)
 
     async def _receive(self) -> None:
+        pace = _new_pace()
         try:
             while True:
-                frame = _decode(await self._socket.recv())
+                frame = _decode(await _received(self._socket, pace))
                 if frame is not None:
                     self._take(frame)
                 elif not self._warned:
@@ -190,6 +220,9 @@ class Session:
         elif isinstance(frame, Welcome):
             self._welcomed_again(frame)
         elif isinstance(frame, Verdicts):
+            self._changes += len(frame.changes)
+            if self._changes > MAX_CHANGES + MAX_CHANGES_PER_TOKEN * len(self.tokens):
+                raise ProtocolError("The Commander changes its mind about this Sentry's tokens again and again.")
             changes = [(slot, verdict) for slot, verdict in frame.changes if 0 <= slot < len(self.tokens)]
             self.apply(changes)
             for slot, verdict in changes:
@@ -224,7 +257,7 @@ class Session:
             await asyncio.sleep(self._careful_s)
         while not self._leaving:
             self._greet_again()
-            data = self._controls.popleft() if self._controls else self.lanes.next_frame()
+            data = self._next_control() or self.lanes.next_frame()
             if data is not None:
                 try:
                     await self._socket.send(data)
@@ -258,4 +291,6 @@ class Session:
         self.tokens = list(self._named)
         self._hello_wanted = False
         self._hello_sent = asyncio.get_running_loop().time()
-        self.send(Hello(PROTOCOL, __version__, self._spool, self.tokens))
+        data = encode(Hello(PROTOCOL, __version__, self._spool, self.tokens))
+        self._controls.appendleft(data)  # where no flood of others pushes it out
+        self._controls_bytes += len(data)

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from rigfarm.sentry.playbooks.logfile import LogFile
-from rigfarm.sentry.playbooks.plain_text import Lines
+from rigfarm.sentry.playbooks.plain_text import Lines, plain
 from rigfarm.units import size
 
 __all__ = ["KEPT_LINES", "Console"]
 
 KEPT_LINES = 500
 FLUSH_S = 0.25
+SHOW_EVERY_S = 1.0
+"""All of the last lines are not shown more often, however often somebody asks."""
 _LINES_AT_ONCE = 100
 _UNWRITTEN_LINES = 5_000
 
@@ -37,6 +39,7 @@ class Console:
         self._began = 0
         self._shown = 0
         self._watched = False
+        self._again: asyncio.TimerHandle | None = None
         self._pieces = Lines()
         self._unwritten: deque[str] = deque(maxlen=_UNWRITTEN_LINES)
         self._flushing: asyncio.Task[None] | None = None
@@ -53,7 +56,7 @@ class Console:
 
     def say(self, line: str) -> None:
         """A line of the Sentry's own, between the program's."""
-        self._add([*self._pieces.flush(), f"── {line}"])
+        self._add([*self._pieces.flush(), plain(f"── {line}")])
 
     def begin(self) -> None:
         """The program starts, or starts anew: what it says from now on are the words of this run."""
@@ -64,6 +67,13 @@ class Console:
         """Somebody looks (from the last lines on), or nobody does any more."""
         self._watched = on
         self._shown = max(0, self._count - len(self._lines))
+        if self._again is None:
+            self._show()
+            self._again = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._show_again)
+
+    def _show_again(self) -> None:
+        """Whoever asked again meanwhile gets the last lines now."""
+        self._again = None
         self._show()
 
     def tail(self, count: int) -> list[str]:
@@ -76,6 +86,8 @@ class Console:
         """Write and show what is left, at once."""
         self._add(self._pieces.flush())
         self._closing.set()
+        if self._again is not None:
+            self._again.cancel()
         if self._flushing is not None:
             await self._flushing
 

@@ -1,0 +1,77 @@
+"""What a Commander may make a Sentry do: the cost of what it sends is bounded, whatever it sends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import Frame, Opcode
+
+__all__ = ["FLOOD", "GuardedConnection", "Pace"]
+
+FLOOD = 1008
+"""The code this Sentry closes with when it is flooded ("policy violation")."""
+CONTROLS = 100
+CONTROLS_PER_S = 2.0
+"""Pings and pongs: so many at once, and so many for long. A Commander sends one ping in twenty seconds."""
+MAX_PIECES = 64
+"""Of one message; each is kept until the last has come, however empty. A Commander sends messages whole."""
+
+FRAMES = 10_000.0
+FRAMES_PER_S = 500.0
+"""Frames that are handled: so many at once (thousands of rigs are told something), and so many for long. What comes
+faster waits in the network, and so at the Commander."""
+BYTES_PER_FRAME = 4_096
+"""A larger frame counts as several."""
+
+
+class Pace:
+    """So much at once, and so much a second for long."""
+
+    def __init__(self, most: float, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._per_s = per_s
+        self._clock = clock
+        self._left = most
+        self._at = clock()
+
+    def spend(self, cost: float) -> float:
+        """How long to wait before the next, s; 0 while there is some left."""
+        now = self._clock()
+        self._left = min(self._most, self._left + (now - self._at) * self._per_s) - cost
+        self._at = now
+        return max(0.0, -self._left / self._per_s)
+
+    async def wait(self, cost: float) -> None:
+        """Spend, and wait as long as is due."""
+        if delay := self.spend(cost):
+            await asyncio.sleep(delay)
+
+
+class GuardedConnection(ClientConnection):
+    """A WebSocket that ends when it is flooded with what no application ever sees: pings, pongs, empty pieces."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # theirs: it hands on whatever the library gives it
+        super().__init__(*args, **kwargs)
+        self._controls = Pace(CONTROLS, CONTROLS_PER_S)
+        self._pieces = 0
+
+    def process_event(self, event: Any) -> None:  # the library's type is not public
+        """A frame, or the answer to the handshake."""
+        if isinstance(event, Frame):
+            if self.protocol.close_sent is not None and self.protocol.close_sent.code == FLOOD:
+                return  # the rest of what came with the one too many
+            if flood := self._flood(event):
+                self.protocol.fail(FLOOD, flood)
+                self.transport.abort()
+                return
+        super().process_event(event)
+
+    def _flood(self, frame: Frame) -> str:
+        if frame.opcode in (Opcode.PING, Opcode.PONG):
+            return "too many pings and pongs" if self._controls.spend(1) else ""
+        self._pieces = self._pieces + 1 if frame.opcode is Opcode.CONT else 0
+        return "a message in too many pieces" if self._pieces > MAX_PIECES else ""
