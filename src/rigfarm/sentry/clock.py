@@ -16,12 +16,15 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["LATEST_MS", "Anchor", "Clock", "Correction", "boot_id", "boottime_ms", "wall_ms"]
+from rigfarm.wire.limits import MAX_T_MS
+
+__all__ = ["EARLIEST_MS", "LATEST_MS", "Anchor", "Clock", "Correction", "boot_id", "boottime_ms", "wall_ms"]
 
 FAR_MS = 30 * 86_400_000
 """A Commander's clock that steps back by more than this was wrong before; below it no stamp is ever repeated."""
-LATEST_MS = 32_503_680_000_000
-"""The year 3000."""
+EARLIEST_MS = 1_600_000_000_000
+LATEST_MS = MAX_T_MS - 365 * 86_400_000
+"""A clock outside 2020…2098 is nonsense. After that there is a year in which a Sentry may run on."""
 
 
 def boottime_ms() -> int:
@@ -116,7 +119,8 @@ class Clock:
             self._last = max(self._last, anchor.now_ms)
             if not anchor.epoch:
                 self._final = self._last
-            self._base = max(wall() + self._ahead, self._last + 1) - carrier()
+            estimate = min(max(wall() + self._ahead, EARLIEST_MS), LATEST_MS)
+            self._base = max(estimate, self._last + 1) - carrier()
             self.epoch = secrets.randbits(31) | 1
 
     @property

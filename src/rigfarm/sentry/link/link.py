@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import structlog
 from websockets.asyncio.client import ClientConnection
 
-from rigfarm.sentry.clock import LATEST_MS, Clock
+from rigfarm.sentry.clock import EARLIEST_MS, LATEST_MS, Clock
 from rigfarm.sentry.link.connect import Timings, open_socket
 from rigfarm.sentry.link.errors import (
     LinkError,
@@ -58,8 +58,6 @@ log = structlog.get_logger()
 DEFAULT_INTERVAL_S = 5.0
 _SHORTEST_INTERVAL_S = 0.2
 _LONGEST_INTERVAL_S = 3600.0
-_EARLIEST_MS = 1_600_000_000_000
-"""A Commander's clock outside 2020…3000 is nonsense, UTC ms."""
 _RESULTS = 200
 _SAME_LOG_REFUSED = 3
 _GIVEN_UP_QUICKLY = 10
@@ -297,7 +295,7 @@ class Link:
         self._renewed = True
 
     async def _tell_time(self, welcome: Welcome, seconds: float) -> None:
-        if not _EARLIEST_MS < welcome.now_ms < LATEST_MS:
+        if not EARLIEST_MS < welcome.now_ms < LATEST_MS:
             log.warning("the Commander's clock is nonsense and is not used", now_ms=welcome.now_ms)
             return
         corrected = self._clock.told(welcome.now_ms, age_ms=int(seconds * 500))
@@ -391,7 +389,7 @@ class Link:
 
     def welcomed(self, welcome: Welcome, round_trip_s: float) -> None:
         """A later Hello was answered."""
-        if _EARLIEST_MS < welcome.now_ms < LATEST_MS:
+        if EARLIEST_MS < welcome.now_ms < LATEST_MS:
             self._clock.told(welcome.now_ms, age_ms=int(round_trip_s * 500))
             self._events.on_clock()
         self._report_every(welcome.interval_s)

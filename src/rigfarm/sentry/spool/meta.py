@@ -11,11 +11,10 @@ import msgspec
 from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool.record import DROPS, GAP, META, Record, from_row, pack
+from rigfarm.wire.limits import MAX_SEQUENCE
 
 __all__ = ["Dropped", "GapBook", "Meta", "best_meta", "read_meta", "write_meta"]
 
-MAX_SEQ = 1 << 53
-"""More logs than any rig ever makes."""
 _NO_KEY = bytes(8)
 _DROPS_AT = 0
 """Where the table of gaps keeps the losses by token: no log has this number."""
@@ -96,9 +95,9 @@ def _is_possible(meta: Meta) -> bool:
     times = (*meta.shifts.values(), *(t for first_last in meta.epochs.values() for t in first_last))
     return (
         len(meta.id) == 16
-        and 1 <= meta.next_seq <= MAX_SEQ
-        and all(0 <= count <= MAX_SEQ for count in counts)
-        and all(abs(t) <= MAX_SEQ for t in times)
+        and 1 <= meta.next_seq <= MAX_SEQUENCE
+        and all(0 <= count <= MAX_SEQUENCE for count in counts)
+        and all(abs(t) <= MAX_SEQUENCE for t in times)
     )
 
 
