@@ -18,7 +18,7 @@ import pytest
 from promise import record, scaled
 from whole import Whole, whole
 
-from rigfarm.commander.link.link import Link
+from rigfarm.commander.link import receive
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import DownFrame, Verdicts
@@ -127,7 +127,7 @@ async def test_a_token_that_ended_is_refused_at_once(tmp_path: Path, monkeypatch
         outcomes = await end_tokens(farm, journal, count // 2, remove=True)
         outcomes += await end_tokens(farm, journal, count // 2, remove=False)
         with monkeypatch.context() as patch:
-            patch.setattr(Link, "revoke", lambda *_: None)
+            patch.setattr(receive, "_rig", lambda _, link, slot: link.rigs[slot])
             control = await end_tokens(farm, journal, 3, remove=False)
     times = sorted(one.told_at - one.done_at for one in outcomes if one.told_at is not None)
     accepted = sum(one.accepted for one in outcomes)

@@ -81,7 +81,12 @@ class Commander:
             self.book = RigBook(self.storage, self.hub)
             self.rig_list = RigList(self.book, self.stats)
             self.links = Links(
-                self.book, self.stats, self.journal, self.hub, interval_s=self.settings.report_interval_s
+                self.book,
+                self.stats,
+                self.journal,
+                self.hub,
+                interval_s=self.settings.report_interval_s,
+                incidents=self.incidents,
             )
             self.enrolment = EnrolmentKeys(self.auth.keys, self.book)
             self.steering = Steering(self.storage, self.hub, self.book, self.stats, self.settings.data_dir)

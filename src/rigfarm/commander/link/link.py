@@ -37,9 +37,11 @@ class Link:
         "_waiting",
         "address",
         "closed",
+        "heard",
         "links",
         "receipt",
         "rigs",
+        "slots",
         "spool",
         "version",
         "warned",
@@ -57,7 +59,11 @@ class Link:
         self.version = ""
         self.spool = b""
         self.rigs: list[int | None] = []
-        """Rig id by slot; None where the token is not, or no longer, good."""
+        """Rig id by slot; None where the token was not good. Whether the rig may speak here is asked at each use."""
+        self.slots: dict[int, int] = {}
+        """Slot by rig id."""
+        self.heard = 0
+        """Rigs that may speak on this link."""
         self.warned = False
         self.closed = False
         self._send = send
@@ -68,12 +74,15 @@ class Link:
         self._waiting: list[DownFrame] = []
         self._sending: asyncio.Task[None] | None = None
 
-    def slot_of(self, rig_id: int) -> int | None:
-        """Under which number this Sentry speaks for the rig."""
-        try:
-            return self.rigs.index(rig_id)
-        except ValueError:
-            return None
+    def may_speak_for(self, rig_id: int) -> bool:
+        """Whether this Sentry is heard for the rig now: its token is good, and nobody came later with it."""
+        return self.links.by_rig.get(rig_id) is self
+
+    def limited(self, kind: str, action: str, *, count: int = 1) -> None:
+        """A limit acted on this Sentry: say so under the name of its (first) rig, or its address where it has none."""
+        rig = self.links.book.rigs.get(next(iter(self.slots), -1))
+        source, rig_id = (self.address, None) if rig is None else (rig.name, rig.id)
+        self.links.incidents.note(source, kind, action, rig=rig_id, count=count)
 
     # Down
 
@@ -95,11 +104,9 @@ class Link:
         self._start_sending()
 
     def revoke(self, rig_id: int, verdict: Verdict) -> None:
-        """From this moment nothing more is taken for the rig; the Sentry is told why."""
-        slot = self.slot_of(rig_id)
-        if slot is None:
-            return
-        self.rigs[slot] = None
+        """The registry no longer hears this link for the rig; the Sentry is told why."""
+        self.heard -= 1
+        slot = self.slots[rig_id]
         self.links.hub.unsubscribe(self, channels.rig_commands(rig_id))
         last = self._waiting[-1] if self._waiting else None
         if isinstance(last, Verdicts):
@@ -112,6 +119,12 @@ class Link:
         if not self.closed:
             self.closed = True
             self.links.background(self._close(code, reason))
+
+    async def end(self, code: int, reason: str) -> None:
+        """Close the link now: when this returns the code is on its way, and the socket may be let go of."""
+        if not self.closed:
+            self.closed = True
+            await self._close(code, reason)
 
     def left(self) -> None:
         """The socket is gone: let go of itself, so that it is freed at once."""
@@ -145,9 +158,8 @@ class Link:
     def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
         """A nudge on rig-commands: fetch what waits for the rig and send it."""
         rig_id = int(channel.rsplit(":", 1)[1])
-        slot = self.slot_of(rig_id)
-        if slot is not None:
-            self.links.send_waiting(self, rig_id, slot)
+        if self.may_speak_for(rig_id):
+            self.links.send_waiting(self, rig_id, self.slots[rig_id])
 
     def channel_closed(self, channel: str) -> None:
         """Nothing to do: the rig was removed, and `revoke` says so."""

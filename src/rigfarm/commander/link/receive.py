@@ -8,10 +8,12 @@ import structlog
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs.rows import EncodedLog
+from rigfarm.commander.logs.seen import TooManyRangesError
 from rigfarm.wire.codec import (
     MAX_LOG_BYTES,
     FrameError,
     IgnoredFrameError,
+    UnknownFrameError,
     decode_log,
     decode_up,
 )
@@ -45,6 +47,8 @@ def receive(links: Links, link: Link, data: bytes) -> Hello | None:
         if not link.warned:
             link.warned = True
             log.warning("frame ignored", address=link.address, error=str(error), sentry=link.version)
+        if not isinstance(error, UnknownFrameError):
+            link.limited("sent a frame with impossible values", "the frame is passed over")
         return None
     if type(frame) is Logs:
         _logs(links, link, frame)
@@ -63,10 +67,10 @@ def _logs(links: Links, link: Link, frame: Logs) -> None:
         raise FrameError(f"a frame of {count} logs for {len(frame.slots)} slots from {frame.first}")
     # Parse everything before anything is claimed: a frame counts whole or not at all.
     parsed = [_parse(raw) for raw in frame.logs]
-    rigs = [_rig(link, slot) for slot in frame.slots]
+    rigs = [_rig(links, link, slot) for slot in frame.slots]
     first, last = frame.first, frame.first + count - 1
     journal = links.journal
-    taken = journal.take(link.spool, first, last)
+    taken = _take(links, link, first, last)
     if taken == [(first, last)]:
         positions = [i for i in range(count) if rigs[i] is not None]
     else:
@@ -84,17 +88,26 @@ def _logs(links: Links, link: Link, frame: Logs) -> None:
     journal.add(link.spool, taken, owners, raws, (first, last), link.receipt)
 
 
+def _take(links: Links, link: Link, first: int, last: int) -> list[tuple[int, int]]:
+    """Claim numbers of the link's spool."""
+    try:
+        return links.journal.take(link.spool, first, last)
+    except TooManyRangesError as error:
+        raise FrameError(str(error)) from None
+
+
 def _parse(raw: msgspec.Raw) -> OperationalLog:
     if len(raw) > MAX_LOG_BYTES:
         raise FrameError(f"an operational log of more than {MAX_LOG_BYTES} bytes")
     return decode_log(raw)
 
 
-def _rig(link: Link, slot: int) -> int | None:
-    """The rig behind a slot; None when its token is no longer good."""
+def _rig(links: Links, link: Link, slot: int) -> int | None:
+    """The rig behind a slot; None when it may not, or no longer, speak on this link."""
     if slot >= len(link.rigs):
         raise FrameError(f"slot {slot} of {len(link.rigs)}")
-    return link.rigs[slot]
+    rig_id = link.rigs[slot]
+    return rig_id if rig_id is not None and links.by_rig.get(rig_id) is link else None
 
 
 def _other(links: Links, link: Link, frame: UpFrame) -> Hello | None:
@@ -105,7 +118,7 @@ def _other(links: Links, link: Link, frame: UpFrame) -> Hello | None:
         _gap(links, link, frame)
         return None
     assert not isinstance(frame, Logs)
-    rig_id = _rig(link, frame.slot)
+    rig_id = _rig(links, link, frame.slot)
     if rig_id is None:
         return None
     handlers = links.handlers
@@ -130,13 +143,15 @@ def _gap(links: Links, link: Link, frame: Gap) -> None:
     if frame.first > frame.last:
         raise FrameError(f"a gap from {frame.first} to {frame.last}")
     told = {
-        rig_id: (total, told) for slot, total, told in frame.dropped or () if (rig_id := _rig(link, slot)) is not None
+        rig_id: (total, told)
+        for slot, total, told in frame.dropped or ()
+        if (rig_id := _rig(links, link, slot)) is not None
     }
-    taken = links.journal.take(link.spool, frame.first, frame.last)
+    taken = _take(links, link, frame.first, frame.last)
     fresh = {rig_id: links.drops.fresh(rig_id, link.spool, *totals) for rig_id, totals in told.items()}
-    if len(link.rigs) == 1 and link.rigs[0] is not None:
+    if len(link.rigs) == 1 and (only := _rig(links, link, 0)) is not None:
         # Then all of these numbers were this rig's, also those of damaged logs, and those that did arrive are known.
-        fresh = {link.rigs[0]: sum(last - first + 1 for first, last in taken) if frame.lost else 0}
+        fresh = {only: sum(last - first + 1 for first, last in taken) if frame.lost else 0}
     for rig_id, dropped in fresh.items():
         links.stats.logs_dropped(rig_id, dropped)
     links.journal.add(link.spool, taken, [], [], (frame.first, frame.last), link.receipt)

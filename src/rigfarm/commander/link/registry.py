@@ -11,6 +11,7 @@ import structlog
 
 from rigfarm import __version__
 from rigfarm.commander import channels
+from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.drops import Drops
 from rigfarm.commander.link.link import Link
@@ -50,13 +51,21 @@ class Links:
     """The registry, and what links need of the rest of the Commander."""
 
     def __init__(
-        self, book: RigBook, stats: OperationalStats, journal: Journal, hub: Hub, *, interval_s: float
+        self,
+        book: RigBook,
+        stats: OperationalStats,
+        journal: Journal,
+        hub: Hub,
+        *,
+        interval_s: float,
+        incidents: Incidents,
     ) -> None:
         self.book = book
         self.stats = stats
         self.journal = journal
         self.hub = hub
         self.interval_s = interval_s
+        self.incidents = incidents
         self.sources: list[Source] = []
         self.handlers = UpHandlers()
         self.drops = Drops()
@@ -86,13 +95,14 @@ class Links:
 
     def greet(self, link: Link, hello: Hello) -> Welcome:
         """Judge the tokens of a Hello (the first, or a later one) and register the rigs behind the good ones."""
-        self._unregister(link, keep=set())
+        self._unregister(link)
         link.version, link.spool = hello.version, hello.spool
-        link.rigs = []
+        link.rigs, link.slots = [], {}
         verdicts: list[Verdict] = []
         for token in hello.tokens:
             rig = self.book.by_token(token)
             if rig is not None:
+                link.slots[rig.id] = len(link.rigs)
                 link.rigs.append(rig.id)
                 verdicts.append(Verdict("ok", rig.id, rig.name))
                 self._register(link, rig)
@@ -113,29 +123,28 @@ class Links:
         """The socket is gone."""
         link.left()
         self.links.discard(link)
-        self._unregister(link, keep=set())
+        self._unregister(link)
 
     def _register(self, link: Link, rig: Rig) -> None:
         other = self.by_rig.get(rig.id)
-        if other is not None and other is not link:
+        if other is not None:
             log.warning("another Sentry connected with the token of a rig; the newer one is heard", rig=rig.id)
-            slot = other.slot_of(rig.id)
-            if slot is not None:
-                other.rigs[slot] = None
+            other.heard -= 1
             self.hub.unsubscribe(other, channels.rig_commands(rig.id))
-            if not any(rig_id is not None for rig_id in other.rigs):
+            if not other.heard:
                 other.hang_up(4409, "another Sentry connected with this token")
         self.by_rig[rig.id] = link
+        link.heard += 1
         self.hub.subscribe(link, channels.rig_commands(rig.id))
         self.stats.link_up(rig.id)
 
-    def _unregister(self, link: Link, keep: set[int]) -> None:
-        for rig_id in link.rigs:
-            if rig_id is not None and rig_id not in keep:
+    def _unregister(self, link: Link) -> None:
+        for rig_id in link.slots:
+            if link.may_speak_for(rig_id):
                 self.hub.unsubscribe(link, channels.rig_commands(rig_id))
-                if self.by_rig.get(rig_id) is link:
-                    del self.by_rig[rig_id]
-                    self.stats.link_lost(rig_id)
+                del self.by_rig[rig_id]
+                self.stats.link_lost(rig_id)
+        link.heard = 0
 
     # What waits for rigs
 
@@ -144,14 +153,14 @@ class Links:
         self.background(self._send_rig(link, rig_id, slot, connected=False))
 
     async def _send_all(self, link: Link) -> None:
-        for slot, rig_id in enumerate(link.rigs):
-            if rig_id is not None:
+        for rig_id, slot in link.slots.items():
+            if link.may_speak_for(rig_id):
                 await self._send_rig(link, rig_id, slot, connected=True)
 
     async def _send_rig(self, link: Link, rig_id: int, slot: int, *, connected: bool) -> None:
         for source in self.sources:
             for frame in await source.waiting(rig_id, slot, connected=connected):
-                if slot < len(link.rigs) and link.rigs[slot] == rig_id:
+                if link.may_speak_for(rig_id) and link.slots.get(rig_id) == slot:
                     link.tell(frame)
 
     # What happens to rigs

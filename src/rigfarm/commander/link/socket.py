@@ -45,7 +45,7 @@ async def link_socket(
         await socket.send_data(data, mode="binary")
 
     async def close(code: int, reason: str) -> None:
-        await socket.close(code=code, reason=reason[:120])
+        await socket.close(code=code, reason=_short(reason))
 
     link = Link(links, address, send, close)
     try:
@@ -54,10 +54,16 @@ async def link_socket(
     except WebSocketDisconnect:
         pass
     except FrameError as error:
-        log.warning("link closed", address=address, error=str(error), sentry=link.version)
-        link.hang_up(MALFORMED, str(error))
+        log.debug("link closed", address=address, error=str(error), sentry=link.version)
+        link.limited("sent what is no frame of the link", f"its link was closed: {error}")
+        await link.end(MALFORMED, str(error))
     finally:
         links.leave(link)
+
+
+def _short(reason: str) -> str:
+    """As much as a close frame may carry: 123 bytes."""
+    return reason.encode()[:123].decode(errors="ignore")
 
 
 async def _welcome(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> bool:

@@ -1,0 +1,216 @@
+"""Whether a rig may speak is decided by its id, for each frame: whatever a Sentry did with its Hellos before, a token
+that was removed, replaced or used elsewhere is worth nothing from that moment. And who is sent away is told why."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from rigfarm.commander.logs.journal import Journal
+from rigfarm.simulate.commander import CommanderProcess
+from rigfarm.wire.codec import decode_down, encode
+from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, Logs, Verdict, Verdicts, Welcome
+from rigfarm.wire.log import OperationalLog
+
+MAC = {"mac": "aa:bb:cc:dd:ee:ff"}
+
+
+class Speaker:
+    """A Sentry that says whatever it is told to say."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.next = 1
+        self.spool = os.urandom(16)
+
+    async def hello(self, *tokens: str) -> Welcome:
+        await self.socket.send(encode(Hello(PROTOCOL, "1", self.spool, list(tokens))))
+        return await self.hear(Welcome)
+
+    async def hear(self, kind: type[Any]) -> Any:
+        async with asyncio.timeout(30):
+            while True:
+                data = await self.socket.recv()
+                assert isinstance(data, bytes)
+                frame: DownFrame = decode_down(data)
+                if isinstance(frame, kind):
+                    return frame
+
+    async def log(self, *slots: int, t: int | None = None) -> None:
+        """A log for each slot; returns once they are acknowledged."""
+        first = self.next
+        self.next += len(slots)
+        logs = [msgspec.Raw(encode(OperationalLog(t=(t or 1_700_000_000_000) + first + n))) for n in range(len(slots))]
+        await self.socket.send(encode(Logs(first, list(slots), logs)))
+        last = 0
+        while last < self.next - 1:
+            last = max(last, *(last for _, last in (await self.hear(Acks)).ranges))
+
+    async def closed(self) -> tuple[int, str]:
+        """Code and reason."""
+        async with asyncio.timeout(30):
+            async for _ in _until_closed(self.socket):
+                pass
+        assert self.socket.close_code not in (1005, 1006), "it was only hung up on"
+        assert self.socket.close_code is not None
+        return self.socket.close_code, self.socket.close_reason or ""
+
+
+async def _until_closed(socket: ClientConnection) -> AsyncIterator[None]:
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await socket.recv()
+            yield
+
+
+@asynccontextmanager
+async def speaker(commander: CommanderProcess) -> AsyncIterator[Speaker]:
+    async with connect(commander.url.replace("http", "ws", 1) + "/link", compression=None) as socket:
+        yield Speaker(socket)
+
+
+def stored(commander: CommanderProcess) -> dict[int, int]:
+    """Logs by rig, of a Commander that has ended."""
+    journal = Journal(Path(commander.folder) / "journal.db")
+    journal.open()
+    found: dict[int, int] = {}
+    for _, row in journal.rows_after(0):
+        for rig in row.rigs:
+            found[rig] = found.get(rig, 0) + 1
+    return found
+
+
+async def specs_of(commander: CommanderProcess, rig_id: int) -> object:
+    answer = await asyncio.to_thread(commander.api, "GET", f"/api/rigs/{rig_id}")
+    assert isinstance(answer, dict)
+    return answer.get("specs")
+
+
+async def test_a_token_named_twice_is_refused_with_a_reason(commander: CommanderProcess) -> None:
+    """Its second slot survived the removal of its rig."""
+    ((_, token),) = await asyncio.to_thread(commander.add_rigs, ["rig"])
+    async with speaker(commander) as sentry:
+        await sentry.socket.send(encode(Hello(PROTOCOL, "1", sentry.spool, [token, token])))
+        assert await sentry.closed() == (4400, "a Hello names a token twice")
+    async with speaker(commander) as sentry:
+        await sentry.hello(token)
+        await sentry.socket.send(encode(Hello(PROTOCOL, "1", sentry.spool, [token, "other", token])))
+        assert (await sentry.closed())[0] == 4400
+
+
+@pytest.mark.parametrize("end", ["remove", "rotate"])
+async def test_after_a_token_ended_nothing_is_taken_whatever_was_greeted(commander: CommanderProcess, end: str) -> None:
+    (ended, token), (stays, other) = await asyncio.to_thread(commander.add_rigs, ["ended", "stays"])
+    async with speaker(commander) as sentry:
+        await sentry.hello(token)
+        await sentry.hello("bad", other, token)  # other slots than before
+        await sentry.log(2, 1)
+        if end == "remove":
+            await asyncio.to_thread(commander.api, "DELETE", f"/api/rigs/{ended}")
+        else:
+            await asyncio.to_thread(commander.api, "POST", f"/api/rigs/{ended}/token")
+        changes = (await sentry.hear(Verdicts)).changes
+        assert [(slot, verdict.kind) for slot, verdict in changes] == [(2, "removed" if end == "remove" else "unknown")]
+        await sentry.log(2, 2, 1)
+        assert [one.kind for one in (await sentry.hello(other, token)).verdicts] == [
+            "ok",
+            "removed" if end == "remove" else "unknown",
+        ]
+        await sentry.log(1, 0)
+        for frame in (
+            [2, 1, {"sentry_version": "1"} | MAC],
+            [4, 90, 99, True, [[1, 10, 0]]],
+            [5, 1, [[0]]],
+            [6, 1, [{"id": 1, "revision": 1, "state": "mining"}]],
+            [7, 1, 1, 0, ["line"]],
+            [8, "id", 1, "done"],
+        ):
+            await sentry.socket.send(encode(frame))
+        await sentry.log(0)
+        if end == "rotate":
+            assert await specs_of(commander, ended) is None
+    await asyncio.to_thread(commander.stop)
+    assert stored(commander) == {ended: 1, stays: 4}
+
+
+async def test_of_two_sentries_with_one_token_the_later_one_is_heard(commander: CommanderProcess) -> None:
+    (rig, token), (other, other_token) = await asyncio.to_thread(commander.add_rigs, ["rig", "other"])
+    async with speaker(commander) as first, speaker(commander) as second:
+        await first.hello(token, other_token)
+        await first.log(0, 1)
+        await second.hello(token)
+        await second.log(0)
+        await first.log(0, 0, 1)  # acknowledged, and only the other rig's is kept
+        await first.hello(other_token)  # no longer names it, and must not end the other's right to speak
+        await second.log(0)
+        await asyncio.to_thread(commander.api, "DELETE", f"/api/rigs/{rig}")
+        await second.hear(Verdicts)
+        await second.log(0)
+        await first.log(0)
+    await asyncio.to_thread(commander.stop)
+    assert stored(commander) == {rig: 3, other: 3}
+
+
+async def test_a_sentry_whose_only_token_is_used_elsewhere_is_told_so(commander: CommanderProcess) -> None:
+    ((_, token),) = await asyncio.to_thread(commander.add_rigs, ["rig"])
+    async with speaker(commander) as first, speaker(commander) as second:
+        await first.hello(token)
+        await second.hello(token)
+        assert await first.closed() == (4409, "another Sentry connected with this token")
+
+
+LOG = OperationalLog(t=1)
+SPOILED: dict[str, bytes | str] = {
+    "an impossible number": encode([3, (1 << 64) - 1, [0, 0], [LOG, LOG]]),
+    "the last numbers there are": encode([3, (1 << 53) - 1, [0, 0], [LOG, LOG]]),
+    "a slot nobody named": encode([3, 1, [4_999], [LOG]]),
+    "no text": b"\x95\x01\x01\xa1\xff\xc4\x00\x90",
+    "a log that is none": encode([3, 1, [0], ["log"]]),
+    "a reason of many bytes": encode([3, 1, [0], [[1, *[None] * 4, [["x"] * 12 + ["\N{PILE OF POO}" * 500]]]]]),
+    "a text message": "text",
+    "an empty message": b"",
+    "a gap that ends before it begins": encode([4, 5, 4]),
+    "a thousand pieces": encode([3, 5_000, [0], [LOG]]),
+}
+
+
+async def test_who_sends_what_is_no_frame_is_told_so_and_harms_nobody(commander: CommanderProcess) -> None:
+    """The close code reached nobody once: the handler had returned before it was sent, and the Sentry could not know
+    that it should send its logs one by one."""
+    (bad, token), (good, other) = await asyncio.to_thread(commander.add_rigs, ["bad", "good"])
+    async with speaker(commander) as beside:
+        await beside.hello(other)
+        for what, spoiled in SPOILED.items():
+            async with speaker(commander) as sentry:
+                await sentry.hello(token)
+                if what == "a thousand pieces":
+                    for number in range(1_000):
+                        await sentry.socket.send(encode([4, 2 * number, 2 * number]))
+                await sentry.socket.send(spoiled)
+                code, reason = await sentry.closed()
+                assert (code, bool(reason)) == (4400, True), what
+            await beside.log(0)
+    async with speaker(commander) as again:
+        assert (await again.hello(token)).verdicts == [Verdict("ok", bad, "bad")]
+        await again.log(0)
+    assert commander.ready()
+    assert b"Traceback" not in await asyncio.to_thread(commander.log.read_bytes)
+    await asyncio.to_thread(commander.stop)
+    assert stored(commander) == {bad: 1, good: len(SPOILED)}
+
+
+async def test_a_stranger_that_greets_wrongly_is_told_so(commander: CommanderProcess) -> None:
+    for greeting in (encode([3, 1, [0], [LOG]]), b"\xc1", encode([1, 2, "1", bytes(16), ["t"]]), "text"):
+        async with speaker(commander) as sentry:
+            await sentry.socket.send(greeting)
+            assert (await sentry.closed())[0] == 4400
