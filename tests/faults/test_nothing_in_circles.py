@@ -21,9 +21,9 @@ from rigfarm.simulate.commander import CommanderProcess
 COLLECTS = """
 import asyncio, gc, pathlib
 from rigfarm.commander.health import Health
-from rigfarm.commander.http_heads import BoundedHeads
+from rigfarm.commander.http_protocol import HttpProtocol
 ask, found, keeps = pathlib.Path({ask!r}), pathlib.Path({found!r}), pathlib.Path({keeps!r})
-run, upgrade, parsers = Health.run, BoundedHeads.handle_websocket_upgrade, []
+run, upgrade, parsers = Health.run, HttpProtocol.handle_websocket_upgrade, []
 async def collect():
     gc.disable()
     while True:
@@ -40,7 +40,7 @@ def keeping(self):
     upgrade(self)
     if keeps.exists():
         self.parser = parser
-Health.run, BoundedHeads.handle_websocket_upgrade = collecting, keeping
+Health.run, HttpProtocol.handle_websocket_upgrade = collecting, keeping
 """
 CROWD = 8
 ALLOWED = 30

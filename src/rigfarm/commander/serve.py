@@ -13,29 +13,48 @@ import uvicorn
 import uvloop
 from litestar import Litestar
 
-from rigfarm.commander.http_heads import BoundedHeads
+from rigfarm.commander.accept import Acceptor
+from rigfarm.commander.commander import Commander
+from rigfarm.commander.connections import Connection, Connections
+from rigfarm.commander.http_protocol import HttpProtocol
 from rigfarm.commander.settings import Settings, SettingsError
 from rigfarm.commander.storage import StorageError
-from rigfarm.commander.web_sockets import WebSocketProtocol
+from rigfarm.wire.codec import MAX_FRAME_BYTES
 
 __all__ = ["listen", "serve"]
 
-MAX_FRAME = 1 << 20
 GRACE_S = 3
 """For requests under way at the end; with the closing of the journal the whole takes less than five seconds."""
 PING_S = 20.0
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the loop: uvicorn would raise them again after serving, before the journal is closed."""
+    """Takes connections itself, and leaves signals to the loop: uvicorn would raise them again after serving, before
+    the journal is closed."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, connections: Connections, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._listener = listener
+        self._connections = connections
         self._ready = ready
+        self._acceptor: Acceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        self._acceptor = Acceptor(self._listener, self._connections, self._protocol)
+        self._acceptor.start()
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
+        self._listener.close()
+        await super().shutdown([])
+
+    def _protocol(self, connection: Connection) -> HttpProtocol:
+        return HttpProtocol(connection, self.config, self.server_state, self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -88,9 +107,7 @@ async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready:
     app = make_app()
     config = uvicorn.Config(
         app,
-        http=BoundedHeads,
-        ws=WebSocketProtocol,
-        ws_max_size=MAX_FRAME,
+        ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
         lifespan="off",
@@ -100,5 +117,7 @@ async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+    commander: Commander = app.state.commander
+    connections = Connections(commander.incidents, commander.settings.trusted_proxies)
     async with app.lifespan():
-        await _Server(config, ready).serve(sockets=[listener])
+        await _Server(config, listener, connections, ready).serve()

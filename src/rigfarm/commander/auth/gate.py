@@ -26,6 +26,7 @@ from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, h
 from rigfarm.commander.auth.model import ApiKey, Viewer, csrf_matches
 from rigfarm.commander.auth.scopes import SAFE_METHODS, needed_scope
 from rigfarm.commander.auth.scopes import Scope as KeyScope
+from rigfarm.commander.connections import connection_of
 from rigfarm.commander.permission import permitted_by
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Gate(ASGIMiddleware):
         if changes and viewer.session is not None:
             _permit(self._auth.origins.refusal(scope))
             await _check_csrf(scope, receive, viewer)
-        scope["auth"] = scope["user"] = viewer
+        _let_in(scope, viewer)
         return True
 
     def _key_holder(self, scope: Scope) -> Viewer | None:
@@ -169,8 +170,15 @@ class Gate(ASGIMiddleware):
         viewer = self.viewer_of(scope)
         if viewer is None:
             return 401, "Log in first."
-        scope["auth"] = scope["user"] = viewer
+        _let_in(scope, viewer)
         return None
+
+
+def _let_in(scope: Scope, viewer: Viewer) -> None:
+    scope["auth"] = scope["user"] = viewer
+    connection = connection_of(scope)
+    if connection is not None:
+        connection.login()
 
 
 def _is_open(scope: Scope) -> bool:

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 
 from rigfarm.commander.auth.limits import RateLimit
+from rigfarm.commander.connections import connection_of
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import Links
@@ -23,6 +24,7 @@ MALFORMED = 4400
 NOT_WELCOME = 4401
 NO_HELLO = 4408
 SLOW_DOWN = 4429
+FULL = 1013
 HELLO_WITHIN_S = 10.0
 GOODBYE_S = 2.0
 
@@ -94,8 +96,13 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
         return False
     if unknown:
         bad_tokens.hit(link.address)
+    good = any(verdict.kind == "ok" for verdict in welcome.verdicts)
+    connection = connection_of(socket.scope)
+    if good and connection is not None and not connection.greeted():
+        await socket.close(code=FULL, reason="the Commander has no connection left for another rig")
+        return False
     await socket.send_data(encode(welcome), mode="binary")
-    if not any(verdict.kind == "ok" for verdict in welcome.verdicts):
+    if not good:
         await asyncio.sleep(GOODBYE_S)
         await socket.close(code=NOT_WELCOME, reason="none of these tokens is good here")
         return False

@@ -21,6 +21,9 @@ __all__ = ["Problem", "problem_handlers", "problem_response"]
 
 log = structlog.get_logger()
 
+_GONE = "client disconnected prematurely"
+"""Litestar's word for a request whose body will never be whole: no mistake of ours, though it makes it a 500."""
+
 WebRequest: TypeAlias = Request[Any, Any, Any]
 
 
@@ -79,6 +82,9 @@ def problem_response(
 
 def _http(request: WebRequest, error: HTTPException) -> Response[Any]:
     detail = error.detail
+    if detail == _GONE:
+        log.debug("a request was broken off", method=request.method, path=request.scope["path"])
+        return Response(b"", status_code=HTTPStatus.BAD_REQUEST, media_type=MediaType.TEXT)  # nobody reads it
     if error.status_code >= 500 and error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
         return _unexpected(request, error)
     if error.status_code == HTTPStatus.NOT_FOUND and detail in ("", "Not Found"):

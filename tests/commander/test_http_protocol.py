@@ -11,8 +11,8 @@ import pytest
 from rigfarm.simulate.commander import CommanderProcess
 
 QUICK = """
-import rigfarm.commander.auth.gate as gate, rigfarm.commander.http_heads as heads
-heads.WITHIN_S, gate.OPEN_WITHIN_S = 0.5, 4.0
+import rigfarm.commander.auth.gate as gate, rigfarm.commander.http_protocol as heads
+heads.HEAD_WITHIN_S, gate.OPEN_WITHIN_S = 0.5, 4.0
 """
 
 
@@ -29,9 +29,12 @@ def connected(commander: CommanderProcess) -> socket.socket:
 
 
 def hung_up(one: socket.socket) -> bool:
-    """Whether the Commander ends the connection without an answer; fails when it keeps it."""
+    """Whether the Commander ends the connection, with an error or without; fails when it keeps it."""
     try:
-        return one.recv(1) == b""
+        answer = one.recv(65536)
+        while more := one.recv(65536):
+            answer += more
+        return answer[:10] in (b"", b"HTTP/1.1 4")
     except ConnectionError:
         return True
 
