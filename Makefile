@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 # Only what is locked, and nothing that would have to be built: a build fetches tools that no lock names.
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-virtualenv
 LOCKED := --require-hashes --only-binary=:all:
+SENTRY := src/rigfarm/commander/bundle/data/.built
 VENDOR := src/rigfarm/commander/web/static/vendor
 
 .DEFAULT_GOAL := help
@@ -26,9 +27,14 @@ $(STAMP): requirements/dev.txt requirements/node.txt pyproject.toml tools/fronte
 	@$(PY) tools/frontend.py
 	@touch $(STAMP)
 
-install: $(STAMP) ## create .venv with everything in it, and the front-end files
+install: $(STAMP) $(SENTRY) ## create .venv with everything in it, and the front-end files
 
-demo: $(STAMP) ## a living farm on this machine: a Commander, this machine as a rig, simulated rigs and ASICs
+# Built again when the Sentry changes, so that rigs get the one that belongs to this Commander.
+$(SENTRY): requirements/asic.txt $(shell find src/rigfarm/*.py src/rigfarm/wire src/rigfarm/sentry tools/bundle -type f -not -name '*.pyc') | $(STAMP)
+	@$(PY) tools/bundle $(@D) --python
+	@touch $@
+
+demo: $(STAMP) $(SENTRY) ## a living farm on this machine: a Commander, this machine as a rig, simulated rigs and ASICs
 	@$(PY) -m rigfarm.cli demo
 
 test: $(STAMP) ## every test
@@ -59,11 +65,11 @@ faults: $(STAMP) ## every promise of docs/reliability.md at full length (hours)
 
 bundle: $(STAMP) ## one file that is a whole Sentry, for rigs without Python, in dist/; it is tried out before it counts
 	@$(PY) tools/bundle dist
-	@RIGFARM_BUNDLE_DIR=dist $(PY) -m pytest -q tests/bundle || { rm -f dist/rigfarm-sentry-*; echo "The bundle does not work, and was removed."; exit 1; }
+	@RIGFARM_BUNDLE_DIR=dist $(PY) -m pytest -q -m slow tests/bundle || { rm -f dist/rigfarm-sentry-*; echo "The bundle does not work, and was removed."; exit 1; }
 	@echo "A Commander serves it once it lies in its folder of bundles: see docs/joining-a-rig.md"
 
 lock: $(VENV)/bin/python ## lock the dependencies that pyproject.toml names, with hashes (tools/lock.py --upgrade: the newest)
 	@$(PY) tools/lock.py
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) node_modules $(VENDOR) build dist
+	rm -rf $(VENV) node_modules $(VENDOR) $(dir $(SENTRY)) build dist

@@ -17,6 +17,7 @@ LOCKS = {
     "commander": ["pyproject.toml", "--extra=commander", "--constraint=requirements/dev.txt"],
     "sentry": ["pyproject.toml", "--extra=sentry", "--constraint=requirements/dev.txt"],
     "asic": ["pyproject.toml", "--extra=asic", "--constraint=requirements/dev.txt"],
+    "asic-more": ["pyproject.toml", "--extra=asic-more", "--constraint=requirements/dev.txt"],
     "lock": ["--group=lock"],
     "node": ["--group=node"],
 }

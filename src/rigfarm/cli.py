@@ -35,8 +35,8 @@ class _Sides(click.Group):
             if (error.name or "").startswith("rigfarm"):
                 raise
             raise click.ClickException(
-                f"`rigfarm {cmd_name}` needs more than this installation has ({error.name}): "
-                f"pip install 'rigfarm[{cmd_name}]'."
+                f"`rigfarm {cmd_name}` needs more than this installation has ({error.name}). A rig gets its Sentry "
+                "from its Commander's page (New rig); a Commander is installed with `make install`."
             ) from None
         assert isinstance(side, click.Command)
         return side

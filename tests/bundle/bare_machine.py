@@ -3,20 +3,27 @@ few tools that every Linux has."""
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rigfarm.sentry.install import DATA_DIR, UNIT
+import httpx
 
-__all__ = ["BareMachine"]
+from rigfarm.sentry.install import DATA_DIR, UNIT
+from rigfarm.simulate.commander import CommanderProcess
+
+__all__ = ["BareMachine", "line_of_a_new_rig", "rig", "until"]
 
 TOOLS = ("sh", "uname", "mktemp", "rm", "curl", "wget", "sha256sum", "id")
 NOWHERE = "/nonexistent"
+OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9") | {"no_proxy": "127.0.0.1"}
+"""Nothing but this machine can be reached: neither an index of packages nor anything else."""
 
 
 class BareMachine:
@@ -40,6 +47,7 @@ class BareMachine:
         """Run a line as a person's shell does."""
         environment = {
             "PATH": str(self._tools), "HOME": str(self.home), "TMPDIR": str(self.home), "RIGFARM_ROOT": str(self.root),
+            **OFFLINE,
         }  # fmt: skip
         done = subprocess.run(["/bin/sh", "-c", line], env=environment, capture_output=True, text=True, timeout=110)
         self.said = done.stdout + done.stderr
@@ -97,3 +105,33 @@ class BareMachine:
             for folder, _, names in os.walk(self.root)
             for name in names
         )
+
+
+def until(condition: Callable[[], object], what: str, machine: BareMachine) -> None:
+    """The deadline only keeps a failing test from hanging."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"never came: {what}\n{(machine.folder / 'log').read_text()[-3000:]}"
+        time.sleep(0.1)
+
+
+def rig(commander: CommanderProcess) -> dict[str, object]:
+    """The first rig of a farm, as the API gives it."""
+    rigs = commander.api("GET", "/api/rigs")
+    assert isinstance(rigs, dict | list)
+    one = (rigs["rigs"] if isinstance(rigs, dict) else rigs)[0]
+    answer = commander.api("GET", f"/api/rigs/{one['id']}")
+    assert isinstance(answer, dict)
+    return answer
+
+
+def line_of_a_new_rig(commander: CommanderProcess, name: str) -> str:
+    """Create it on the page, and copy what the dialog shows."""
+    with httpx.Client(base_url=commander.url, headers={"Origin": commander.url}, timeout=60) as browser:
+        browser.post("/login", data={"password": commander.password})
+        page = browser.get("/rigs/new").text
+        csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+        assert csrf
+        made = browser.post("/rigs", data={"name": name, "kind": "cpu-gpu", "csrf": csrf[1]})
+    [shown] = re.findall(r'<code id="step-[^>]*>([^<]*)</code>', made.text)
+    return html.unescape(shown)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import html
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from rigfarm.simulate.commander import CommanderProcess, free_port
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))  # as pytest does there: `farm` makes playbooks
 
-from bare_machine import BareMachine
+from bare_machine import BareMachine, line_of_a_new_rig
 
 BUILD = Path(__file__).parents[2] / "tools" / "bundle"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOSTILE = 'rig\'; touch $HOME/evil; `touch $HOME/evil` "$(touch $HOME/evil)" & <b>'
 
 
@@ -38,24 +36,22 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def bundles_with_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Sentry for rigs with this Python, as `make install` builds it: from this environment."""
+    if shutil.which(f"python{sys.version_info.major}.{sys.version_info.minor}", path=SYSTEM_PATH) is None:
+        pytest.skip("the Python that runs the tests is not one of the system's")
+    folder = tmp_path_factory.mktemp("bundles")
+    subprocess.run([sys.executable, str(BUILD), str(folder), "--python"], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def commander(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommanderProcess]:
     """A Commander that has it for new rigs."""
     port = free_port()
     settings = {"report_interval_s": "1", "bundle_dir": str(bundles), "public_url": f"http://127.0.0.1:{port}"}
     with CommanderProcess(tmp_path_factory.mktemp("commander"), port=port, settings=settings) as process:
         yield process
-
-
-def line_of_a_new_rig(commander: CommanderProcess, name: str) -> str:
-    """Create it on the page, and copy what the dialog shows."""
-    with httpx.Client(base_url=commander.url, headers={"Origin": commander.url}, timeout=60) as browser:
-        browser.post("/login", data={"password": commander.password})
-        page = browser.get("/rigs/new").text
-        csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
-        assert csrf
-        made = browser.post("/rigs", data={"name": name, "kind": "cpu-gpu", "csrf": csrf[1]})
-    [shown] = re.findall(r'<code id="step-[^>]*>([^<]*)</code>', made.text)
-    return html.unescape(shown)
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bare_machine import BareMachine
+from bare_machine import BareMachine, line_of_a_new_rig, rig, until
 
-from conftest import line_of_a_new_rig
 from farm import apply, make_playbook
 from rigfarm.sentry.playbooks.leftovers import folder_id, marked
 from rigfarm.simulate.commander import CommanderProcess
@@ -32,23 +30,6 @@ print(sorted(miners.adapters()), sorted(type(source).__name__ for source in disc
 """
 
 
-def until(condition: Callable[[], object], what: str, machine: BareMachine) -> None:
-    """The deadline only keeps a failing test from hanging."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}\n{(machine.folder / 'log').read_text()[-3000:]}"
-        time.sleep(0.1)
-
-
-def rig(commander: CommanderProcess) -> dict[str, object]:
-    rigs = commander.api("GET", "/api/rigs")
-    assert isinstance(rigs, dict | list)
-    one = (rigs["rigs"] if isinstance(rigs, dict) else rigs)[0]
-    answer = commander.api("GET", f"/api/rigs/{one['id']}")
-    assert isinstance(answer, dict)
-    return answer
-
-
 def test_the_line_of_the_dialog_makes_the_machine_a_rig(commander: CommanderProcess, machine: BareMachine) -> None:
     assert "OK" in machine.said, "the hash was checked"
     assert "rf_" not in machine.said
@@ -58,12 +39,13 @@ def test_the_line_of_the_dialog_makes_the_machine_a_rig(commander: CommanderProc
         assert rig(commander)["log"]
 
 
-def test_it_takes_nothing_from_the_machine(machine: BareMachine, commander: CommanderProcess) -> None:
+def test_it_takes_nothing_from_the_machine(machine: BareMachine) -> None:
     """Every file of code in its memory is its own, and so is the C library."""
     with machine.running() as process:
-        until(lambda: rig(commander)["state"] not in ("waiting", "offline"), "the rig online", machine)
-        maps = Path(f"/proc/{process.pid}/maps").read_text().splitlines()
-    mapped = {line.split(maxsplit=5)[5] for line in maps if "/" in line}
+        maps = Path(f"/proc/{process.pid}/maps")
+        until(lambda: "/_psutil_linux" in maps.read_text(), "its sensors loaded", machine)
+        lines = maps.read_text().splitlines()
+    mapped = {line.split(maxsplit=5)[5] for line in lines if "/" in line}
     code = {path.strip() for path in mapped if ".so" in path or "/bin/" in path or "/lib/rigfarm" in path}
     assert any(path.endswith("/libc.so.6") for path in code)
     assert [path for path in code if not path.startswith(f"{machine.program}/")] == []

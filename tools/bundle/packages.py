@@ -1,16 +1,17 @@
-"""The Sentry's own package and those that it needs, taken from this environment, as the lock names them."""
+"""The Sentry's own package and those that it needs, as the lock names them: from this environment, or fetched."""
 
 from __future__ import annotations
 
 import runpy
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from standard import library
 
 OUR_PARTS = ("wire", "sentry")
 
@@ -20,11 +21,30 @@ def version(source: Path) -> str:
     return str(runpy.run_path(str(source / "__init__.py"))["__version__"])
 
 
-def copy(lock: Path, source: Path, tree: Path) -> None:
-    """Beside its standard library, where every distribution's Python looks. Ends when one is not as the lock says."""
-    target = library(tree)
+def copy(lock: Path, source: Path, target: Path) -> None:
+    """Those of this environment, into a folder of packages. Ends when one is not as the lock says."""
     for name, wanted in _pinned(lock):
         _copy_distribution(_installed(name, wanted), target)
+    _copy_ours(source, target)
+
+
+def fetch(lock: Path, source: Path, target: Path, machine: str, versions: Sequence[str]) -> None:
+    """For another machine and several Pythons, from pip's index, each file checked against the lock's hashes.
+
+    One folder serves all of them: code that is compiled for one Python has that Python's name in its own.
+    """
+    platforms = [f"--platform=manylinux{glibc}_{machine}" for glibc in ("_2_28", "_2_17", "2014")]
+    options = ["--quiet", "--no-deps", "--no-compile", "--require-hashes", "--only-binary=:all:", *platforms]
+    for version in versions:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options]
+            subprocess.run([*command, f"--python-version={version}", f"--target={folder}", "-r", lock], check=True)
+            shutil.rmtree(Path(folder) / "bin", ignore_errors=True)
+            shutil.copytree(folder, target, dirs_exist_ok=True)
+    _copy_ours(source, target)
+
+
+def _copy_ours(source: Path, target: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     for module in source.glob("*.py"):
         shutil.copy(module, _made(target / "rigfarm") / module.name)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import platform
 import tarfile
 from pathlib import Path
 
 UNPACK = Path(__file__).with_name("unpack.sh")
 
 
-def pack(tree: Path, version: str, final: Path) -> Path:
+def pack(tree: Path, version: str, final: Path, machine: str) -> Path:
     """The same tree gives the same file, whenever it is packed."""
     archive = final.with_name("archive")
     with gzip.GzipFile(archive, "wb", 9, mtime=0) as compressed, tarfile.open(fileobj=compressed, mode="w|") as tar:
@@ -19,7 +18,7 @@ def pack(tree: Path, version: str, final: Path) -> Path:
             tar.add(path, arcname=str(path.relative_to(tree)), recursive=False, filter=_anybodys)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     script = UNPACK.read_text(encoding="utf-8")
-    words = {"VERSION": version, "MACHINE": platform.machine(), "ID": digest[:12], "LINES": str(script.count("\n") + 1)}
+    words = {"VERSION": version, "MACHINE": machine, "ID": digest[:12], "LINES": str(script.count("\n") + 1)}
     for word, value in words.items():
         script = script.replace(f"@{word}@", value)
     final.write_bytes(script.encode() + archive.read_bytes())

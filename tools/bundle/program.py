@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 from libraries import LOADER
@@ -25,10 +26,47 @@ exec "$here/lib/{loader}" --library-path "$here/lib" --argv0 "$here/bin/python" 
 """
 
 
+_START_WITH_PYTHON = """\
+#!/bin/sh
+case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
+exec "$here/python" -I -m rigfarm.cli "$@"
+"""
+_FIND_PYTHON = """\
+# Which Python of this machine runs it; the first argument is the folder that it was unpacked into.
+for name in python3 {names}; do
+    found=$(command -v "$name") || continue
+    version=$("$found" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+    [ -d "$1/lib/python$version" ] || continue
+    ln -s "$found" "$1/bin/python"
+    printf 'home = %s\\ninclude-system-site-packages = false\\n' "${{found%/*}}" >"$1/pyvenv.cfg"
+    exit 0
+done
+echo "This Sentry needs Python {versions}, and this machine has none of them. \
+A self-contained one needs no Python: \\`make bundle\\` where the Commander was installed from makes it." >&2
+exit 1
+"""
+
+
 def write(tree: Path) -> None:
     """`bin/rigfarm`, as after an ordinary installation, and `bin/python`, with which it starts what helps it."""
     for name, module in (("rigfarm", "-m rigfarm.cli "), ("python", "")):
-        script = tree / "bin" / name
-        script.write_text(_START.format(loader=LOADER, module=module))
-        script.chmod(0o755)
-    (tree / MARK).write_text(json.dumps({"machine": platform.machine()}) + "\n")
+        _script(tree / "bin" / name, _START.format(loader=LOADER, module=module))
+    _mark(tree, platform.machine())
+
+
+def write_with_python(tree: Path, machine: str, versions: Sequence[str]) -> None:
+    """`bin/rigfarm`, and the script that ties it to a Python of the rig as a virtual environment is."""
+    _script(tree / "bin" / "rigfarm", _START_WITH_PYTHON)
+    names = " ".join(f"python{version}" for version in reversed(versions))
+    (tree / "find-python.sh").write_text(_FIND_PYTHON.format(names=names, versions=" or ".join(versions)))
+    _mark(tree, machine)
+
+
+def _script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def _mark(tree: Path, machine: str) -> None:
+    (tree / MARK).write_text(json.dumps({"machine": machine}) + "\n")

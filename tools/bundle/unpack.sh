@@ -29,6 +29,7 @@ if [ ! -x "$program/bin/rigfarm" ]; then
         echo "The Sentry cannot be unpacked into $home: is the file whole, and is there room on the disk (100 MB)?" >&2
         exit 1
     fi
+    [ ! -f "$new/find-python.sh" ] || sh "$new/find-python.sh" "$new" || exit 1
     sync # before it counts as there: power cuts are a rig's daily life
     mv -T "$new" "$program" 2>/dev/null || [ -x "$program/bin/rigfarm" ]
     rm -rf "$new"

@@ -50,7 +50,9 @@ def create_app(settings: Settings) -> Litestar:
     templates = _templates()
     commander = Commander(settings, templates)
     templates.globals["shell"] = partial(_shell, commander)
-    templates.globals["join_steps"] = lambda: view.join_steps(commander.public_url(), commander.bundles.offered)
+    templates.globals["join_steps"] = lambda kind: view.join_steps(
+        kind, commander.public_url(), commander.bundles.offered
+    )
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:

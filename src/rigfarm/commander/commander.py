@@ -10,7 +10,7 @@ from jinja2 import Environment
 
 from rigfarm.commander import channels
 from rigfarm.commander.auth import Auth
-from rigfarm.commander.bundle import Bundles
+from rigfarm.commander.bundle import SHIPPED, Bundles
 from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.health import Health, calm_garbage_collector
 from rigfarm.commander.incidents import Incidents
@@ -60,7 +60,7 @@ class Commander:
             part=self.parts.add(LOG_STORAGE, restarts=False),
         )
         self.recent = RecentRows(self.journal)
-        self.bundles = Bundles(settings.bundles)
+        self.bundles = Bundles(settings.bundles, SHIPPED)
         self.storage: Storage
         self.book: RigBook
         self.rig_list: RigList

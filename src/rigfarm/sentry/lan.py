@@ -164,6 +164,7 @@ def _make(data_dir: Path, pace: Pace | None) -> AsicPart:
         from rigfarm.sentry.asic import AsicPart, AsicService
     except ImportError as error:
         raise NotInstalledError(
-            f"this installation lacks what it takes ({error.name}): pip install 'rigfarm[asic]', then try again."
+            f"this installation lacks what it takes ({error.name}). Install the Sentry from its Commander: New ASIC "
+            "on the Commander's page shows the line. Then try again."
         ) from None
     return AsicPart(AsicService(data_dir, pace=pace))

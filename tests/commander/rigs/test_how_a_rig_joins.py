@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from rigfarm.commander.bundle import Bundle
+from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.model import Rig
 
 BUNDLE = Bundle("x86_64", "1.0", "ab" * 32, 1, Path("rigfarm-sentry-x86_64"), (0, 0, 0, 0))
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("bundles", [(), (BUNDLE,)])
@@ -31,8 +34,25 @@ def test_a_token_that_was_shown_is_not_known_any_more(bundles: tuple[Bundle, ...
     assert join.steps[-1].command.startswith("echo rf_… | ")
 
 
-def test_with_a_self_contained_sentry_it_is_one_line_with_its_hash() -> None:
+def test_with_a_sentry_to_hand_out_it_is_one_line_with_its_hash() -> None:
     [step] = view.join_view(Rig(1, "a", "cpu-gpu", created_at=0), "http://c", "rf_secret", (BUNDLE,)).steps
     assert "\n" not in step.command
     assert f"x86_64) s={BUNDLE.sha256};;" in step.command
     assert step.command.index("sha256sum -c") < step.command.index('sh "$f" join')
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("bundles", [(), (BUNDLE,)])
+def test_no_step_fetches_a_name_from_an_index(kind: Kind, bundles: tuple[Bundle, ...]) -> None:
+    """Who registers that name there would be root on every rig that joins by it."""
+    said = [f"{step.text} {step.command}" for step in view.join_steps(kind, "http://c", bundles)]
+    assert not any("pip" in text for text in said)
+    assert any(BUNDLE.sha256 in text if bundles else "make bundle" in text for text in said)
+
+
+def test_no_page_message_or_document_tells_anyone_to_install_our_name_from_an_index() -> None:
+    texts = [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.html"), *(ROOT / "docs").glob("*.md")]
+    for path in [*texts, *ROOT.glob("*.md")]:
+        text = path.read_text()
+        assert "rigfarm[" not in text, path
+        assert "pip install rigfarm" not in text, path

@@ -94,7 +94,7 @@ async def test_what_is_not_installed_is_named(settings: Settings, not_installed:
     async with browsing(settings, None, FakePart(""), lan) as (_, client):
         answer = await post(client, "/asics/begin", **chosen())
         assert answer.status_code == 422
-        assert "pip install &#x27;rigfarm[asic]&#x27;" in answer.text
+        assert "Install the Sentry from its Commander" in answer.text
         assert "pyasic_rs" in answer.text
 
 
@@ -103,7 +103,7 @@ async def test_what_is_not_installed_stops_nothing_else(settings: Settings, not_
     async with browsing(settings, None, part, LanAsics(settings.data_dir, wanted=True)) as (agent, _):
         await until(lambda: agent.problems())
         ((_, problem),) = agent.problems()
-        assert "pip install 'rigfarm[asic]'" in problem
+        assert "Install the Sentry from its Commander" in problem
         assert part.reporter is not None, "this machine goes on"
 
 

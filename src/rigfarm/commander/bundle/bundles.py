@@ -1,4 +1,4 @@
-"""The bundles in the Commander's folder. To add one is to put the file there: it is offered within seconds."""
+"""The Sentries in the Commander's folder. To add one is to put the file there: it is offered within seconds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import structlog
 from rigfarm.commander.bundle.model import Bundle, BundleError, FileId, file_id, read_bundle
 from rigfarm.commander.supervised import Part
 
-__all__ = ["Bundles"]
+__all__ = ["SHIPPED", "Bundles"]
 
 LOOK_EVERY_S = 2.0
 MAX_BUNDLES = 8
 """Machines there are; more files are not looked at."""
+
+SHIPPED = Path(__file__).parent / "data"
+"""What `make install` built: a Sentry for rigs with this machine's Python."""
 
 log = structlog.get_logger()
 
@@ -23,8 +26,10 @@ log = structlog.get_logger()
 class Bundles:
     """What is offered is what was hashed: a file that changed since is not served before it was looked at again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shipped: Path | None = None) -> None:
+        """What is in `folder`, where the operator puts them, replaces what is `shipped` for the same machine."""
         self.folder = folder
+        self._folders = [folder] if shipped is None else [shipped, folder]
         self.offered: tuple[Bundle, ...] = ()
         """By machine."""
         self.began: list[float] = []
@@ -56,7 +61,8 @@ class Bundles:
         known = {bundle.path: bundle for bundle in self.offered}
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            paths = sorted(self.folder.glob("rigfarm-sentry-*"))[:MAX_BUNDLES]
+            named = {path.name: path for folder in self._folders for path in sorted(folder.glob("rigfarm-sentry-*"))}
+            paths = list(named.values())[:MAX_BUNDLES]
         except OSError as error:
             self._refuse(self.folder, None, error)
             return ()

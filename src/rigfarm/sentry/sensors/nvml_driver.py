@@ -83,7 +83,7 @@ class Driver:
 _NO_PACKAGE = Problem(
     "NVIDIA cards",
     "the Python package nvidia-ml-py is not installed",
-    "Install Rigfarm with its Sentry parts: `pip install 'rigfarm[sentry]'`.",
+    "Install the Sentry from its Commander: New rig on the Commander's page shows the line.",
 )
 
 

@@ -15,8 +15,6 @@ from rigfarm.commander.rigs.view.row import href
 __all__ = ["JoinStep", "JoinView", "join_steps", "join_view"]
 
 _NO_TOKEN = "rf_…"  # noqa: S105 - it stands for one
-_PYTHON = "/opt/rigfarm"
-"""An ordinary installation, in a folder of its own: systems of today let nobody install into their own Python."""
 
 
 class JoinStep(Struct, frozen=True):
@@ -24,6 +22,17 @@ class JoinStep(Struct, frozen=True):
 
     text: str
     command: str = ""
+
+
+_PASTE = (
+    "Paste this into a shell on the rig. It fetches the Sentry from this Commander, checks its SHA-256, joins, and "
+    "runs from then on at every start. It needs no Internet."
+)
+_NO_SENTRY = JoinStep(
+    "This Commander has no Sentry to hand to rigs. Make one in the checkout that Rigfarm was installed from, put it "
+    "into the Commander's folder of bundles, and reload this page",
+    "make bundle",
+)
 
 
 class JoinView(Struct, frozen=True):
@@ -41,42 +50,31 @@ class JoinView(Struct, frozen=True):
 
 
 def join_view(rig: Rig, commander_url: str, token: str = "", bundles: Sequence[Bundle] = ()) -> JoinView:
-    """`commander_url` is how the rig reaches this Commander; `bundles` the self-contained Sentries it has for rigs."""
+    """`commander_url` is how the rig reaches this Commander; `bundles` the Sentries it has for rigs."""
     shown = token or _NO_TOKEN
-    steps = _asic_steps(commander_url, bundles) if rig.kind == "asic" else join_steps(commander_url, bundles, shown)
+    steps = join_steps(rig.kind, commander_url, bundles, shown)
     again = _again(rig, commander_url, shown)
     reported = rig.first_seen_at is not None
     return JoinView(rig.id, rig.name, rig.kind, href(rig.kind, rig.id), token, steps, again, reported)
 
 
-def join_steps(url: str, bundles: Sequence[Bundle], token: str = _NO_TOKEN) -> tuple[JoinStep, ...]:
-    """What is done on a CPU/GPU rig; without a token as empty pages show it, with a place for one."""
-    return _bundle_steps(url, token, bundles) if bundles else _python_steps(url, token)
-
-
-def _bundle_steps(url: str, token: str, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
-    text = (
-        "Paste this into a shell on the rig. It fetches the Sentry from this Commander, checks its SHA-256, joins, and "
-        "runs from then on at every start; it needs neither Python nor Internet."
-    )
-    return (JoinStep(text, install_line(bundles, url, token)),)
-
-
-def _python_steps(url: str, token: str) -> tuple[JoinStep, ...]:
-    join = _join(f"{_PYTHON}/bin/rigfarm", url, token) + " --install"
-    return (
-        JoinStep("Install the Sentry on the rig (Python 3.11 or newer, Internet)", _pip("sentry")),
-        JoinStep("Join, and run from then on at every start; it says what is wrong if anything is", join),
-    )
+def join_steps(kind: Kind, url: str, bundles: Sequence[Bundle], token: str = _NO_TOKEN) -> tuple[JoinStep, ...]:
+    """From a machine without a Sentry to a rig that reports. Empty pages show the steps with a place for the token."""
+    if kind == "asic":
+        return _asic_steps(url, bundles)
+    if bundles:
+        return (JoinStep(_PASTE, install_line(bundles, url, token)),)
+    joins = f"{_join('rigfarm', url, token)} --install"
+    return (_NO_SENTRY, JoinStep("Or, on a rig that has a Sentry already, join", joins))
 
 
 def _asic_steps(url: str, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
-    install = install_line(bundles, url) or f"{_pip('asic')} && sudo {_PYTHON}/bin/rigfarm sentry install"
+    text = "No Sentry in the ASIC's network yet? Install one on any machine there"
     return (
-        JoinStep("There is no Sentry in the ASIC's network yet? Install one on any machine there", install),
+        JoinStep(text, install_line(bundles, url)) if bundles else _NO_SENTRY,
         JoinStep("On that machine, open its page", "http://127.0.0.1:7777"),
         JoinStep("There, its Commander is", url),
-        JoinStep("Add the ASIC with its IP address and the token above."),
+        JoinStep("Add the ASIC with its IP address and the token of its rig."),
     )
 
 
@@ -89,7 +87,3 @@ def _again(rig: Rig, url: str, token: str) -> JoinStep:
 def _join(program: str, url: str, token: str) -> str:
     """The token goes in where other users of the machine cannot see it."""
     return f"echo {token} | sudo {program} sentry join {shlex.quote(url)}"
-
-
-def _pip(extra: str) -> str:
-    return f"sudo python3 -m venv {_PYTHON} && sudo {_PYTHON}/bin/pip install 'rigfarm[{extra}]'"

@@ -53,7 +53,7 @@ class Gallery:
             version="0.1.0",
             search=f"{HERE}/rigs-12",
         )
-        self.environment.globals["join_steps"] = lambda: view.join_steps("http://10.0.0.5:7070", ())
+        self.environment.globals["join_steps"] = lambda kind: view.join_steps(kind, "http://10.0.0.5:7070", ())
         self.renderer = view.RowRenderer(self.environment)
         self.units = view.CoinUnits()
 
