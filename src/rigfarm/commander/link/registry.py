@@ -111,6 +111,7 @@ class Links:
             removed = self.book.removed_by_token(token)
             verdicts.append(Verdict("unknown") if removed is None else Verdict("removed", *removed))
         self.links.add(link)
+        self.journal.claim(hello.spool, link.slots)
         highest = self.journal.highest(hello.spool)
         return Welcome(time.time_ns() // 1_000_000, self.interval_s, verdicts, __version__, highest)
 
@@ -168,6 +169,7 @@ class Links:
     def _rig_removed(self, rig: Rig) -> None:
         self.stats.remove(rig.id)
         self.drops.forget(rig.id)
+        self.journal.holders.release(rig.id)
         link = self.by_rig.pop(rig.id, None)
         if link is not None:
             link.revoke(rig.id, Verdict("removed", rig.id, rig.name))

@@ -17,16 +17,18 @@ import asyncio
 import errno
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
 from rigfarm.commander.logs.batch import Batch, Receipt
+from rigfarm.commander.logs.holders import SpoolHolders
 from rigfarm.commander.logs.pruning import Pruning
 from rigfarm.commander.logs.rows import DamagedRowError, EncodedLog, Row, pack_body, pack_rigs, unpack_rigs
 from rigfarm.commander.logs.seen import Seen, TooManyRangesError
@@ -42,7 +44,8 @@ SNAPSHOT_EVERY_S = 60.0
 RETRY_S = 1.0
 MAX_PENDING_BYTES = 64 << 20
 MAX_SPOOLS = 100_000
-"""Whose numbers are remembered, 400 bytes each: every disk that a Sentry was ever installed on has one."""
+"""Whose numbers are remembered, 400 bytes each: every disk that a Sentry was ever installed on has one. Beyond, those
+that no rig's Sentry has come with since the start make room."""
 
 log = structlog.get_logger()
 
@@ -84,6 +87,7 @@ class Journal:
         self._storing: list[tuple[Batch, _Packed | None]] = []
         """Batches that are being stored, the next one last, with the snapshot that belongs to it."""
         self._seen: dict[bytes, Seen] = {}
+        self.holders = SpoolHolders()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -181,9 +185,21 @@ class Journal:
         seen = self._seen.get(spool)
         if seen is None:
             seen = self._seen[spool] = Seen()
-            while len(self._seen) > MAX_SPOOLS:
-                del self._seen[next(iter(self._seen))]
+            if len(self._seen) > MAX_SPOOLS:
+                self._forget_unheld()
         return seen.take(first, last)
+
+    def claim(self, spool: bytes, rigs: Iterable[int]) -> None:
+        """A Sentry with this spool greeted for these rigs. A rig that comes with ever new spools costs its own oldest
+        marks, not those of others."""
+        for left in self.holders.claim(spool, rigs):
+            self._seen.pop(left, None)
+
+    def _forget_unheld(self) -> None:
+        """Those that have not greeted for the longest time; some at once, for looking at all of them takes a while."""
+        unheld = (spool for spool in self._seen if not self.holders.held(spool))
+        for spool in list(islice(unheld, MAX_SPOOLS // 100 + 1)):
+            del self._seen[spool]
 
     def highest(self, spool: bytes) -> int | None:
         """The highest number ever taken of a spool: one that has not given it out yet must take a new identity.
