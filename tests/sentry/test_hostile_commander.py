@@ -14,8 +14,9 @@ from toy_commander import ToyCommander
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.clock import Clock
 from rigfarm.sentry.link import LinkState
-from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S, Pace
+from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S
 from rigfarm.sentry.link.session import MAX_CONTROL_BYTES, MAX_CONTROLS
+from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.part_host import MAX_CONSOLES
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.spool.file import SpoolFile

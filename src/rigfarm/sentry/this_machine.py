@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from rigfarm.sentry.clock import wall_ms
 from rigfarm.sentry.miners import MinerAdapter, adapters, read
 from rigfarm.sentry.parts import Reporter
 from rigfarm.sentry.playbooks import PlaybookRunner, RunnerError
@@ -37,6 +38,7 @@ class ThisMachine(RigPart):
             on_statuses=self.tell_statuses,
             on_console=self.tell_console,
             reboot=_reboot if settings.allow_power else None,
+            now_ms=self._now_ms,
         )
         self._playbooks_run = asyncio.Event()
         self._commander_url = settings.commander or ""
@@ -61,6 +63,11 @@ class ThisMachine(RigPart):
         """Mining software is fetched from there."""
         self._commander_url = url
         self._playbooks.use_commander(url, self.standing.token or "")
+
+    def _now_ms(self) -> int:
+        """By the Commander's clock, as far as it is known: a rig's own may be wrong by years."""
+        token = self.standing.token
+        return self._reporter.now_ms(token) if self._reporter and token else wall_ms()
 
     async def run(self, reporter: Reporter) -> None:
         """Report, and mine by the playbooks on disk; one does not wait for the other."""
@@ -89,10 +96,11 @@ class ThisMachine(RigPart):
             try:
                 await self._playbooks.start()
                 self._playbooks_run.set()
-            except (RunnerError, OSError) as error:
+            except Exception as error:
                 if str(error) != problem:
                     problem = str(error)
-                    log.error("playbooks cannot be run", reason=problem)
+                    expected = isinstance(error, RunnerError | OSError)
+                    log.error("playbooks cannot be run", reason=problem, exc_info=None if expected else error)
                 await asyncio.sleep(_RUNNER_AGAIN_S)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import Frame, Opcode
 
-__all__ = ["FLOOD", "GuardedConnection", "Pace"]
+from rigfarm.sentry.pace import Pace
+
+__all__ = ["FLOOD", "GuardedConnection"]
 
 FLOOD = 1008
 """The code this Sentry closes with when it is flooded ("policy violation")."""
@@ -26,29 +25,6 @@ FRAMES_PER_S = 500.0
 faster waits in the network, and so at the Commander."""
 BYTES_PER_FRAME = 4_096
 """A larger frame counts as several."""
-
-
-class Pace:
-    """So much at once, and so much a second for long."""
-
-    def __init__(self, most: float, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
-        self._per_s = per_s
-        self._clock = clock
-        self._left = most
-        self._at = clock()
-
-    def spend(self, cost: float) -> float:
-        """How long to wait before the next, s; 0 while there is some left."""
-        now = self._clock()
-        self._left = min(self._most, self._left + (now - self._at) * self._per_s) - cost
-        self._at = now
-        return max(0.0, -self._left / self._per_s)
-
-    async def wait(self, cost: float) -> None:
-        """Spend, and wait as long as is due."""
-        if delay := self.spend(cost):
-            await asyncio.sleep(delay)
 
 
 class GuardedConnection(ClientConnection):

@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from rigfarm import __version__
 from rigfarm.sentry.link.connect import Timings, connection_lost
 from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError, printable
-from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S, Pace
+from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S
 from rigfarm.sentry.link.lanes import Lanes
+from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.spool.record import token_key
 from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode, encode_up
 from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, UpFrame, Verdict, Verdicts, Welcome

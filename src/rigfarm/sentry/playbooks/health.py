@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Literal
@@ -92,6 +93,6 @@ class Health:
         normal = self._memory.normal
         normal.extend([] for _ in range(len(rates) - len(normal)))
         for samples, rate in zip(normal, rates, strict=False):
-            if rate:
+            if rate and math.isfinite(rate):
                 samples.append(rate)
                 del samples[:-SAMPLES]

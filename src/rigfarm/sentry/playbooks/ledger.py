@@ -22,7 +22,8 @@ __all__ = ["DAY_S", "HOUR_S", "Ledger", "Memory"]
 HOUR_S = 3_600.0
 DAY_S = 24 * HOUR_S
 SAVE_EVERY_S = 60.0
-_KEPT_STAMPS = 500
+_KEPT_STAMPS = 600
+_KEPT_PLAYBOOKS = 1_000
 _FORGET_PLAYBOOK_S = 30 * DAY_S
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +65,9 @@ class Ledger:
         """What is remembered of a playbook; change it, then `save`."""
         memory = self._kept.playbooks.setdefault(playbook, Memory())
         memory.used = self.now()
+        if len(self._kept.playbooks) > _KEPT_PLAYBOOKS:
+            playbooks = self._kept.playbooks
+            del playbooks[min(playbooks, key=lambda id: playbooks[id].used)]
         return memory
 
     def restarts_within(self, playbook: int, window_s: float) -> list[float]:
@@ -120,6 +124,6 @@ class Ledger:
             return msgspec.json.decode(self._path.read_bytes(), type=_Kept)
         except FileNotFoundError:
             return _Kept()
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             _log.error("restart budgets cannot be read; no reboot for a day", path=str(self._path), error=str(error))
             return _Kept(clock=DAY_S, reboots=[DAY_S] * _KEPT_STAMPS)

@@ -41,7 +41,7 @@ class OrdersFile:
             return msgspec.json.decode(self._path.read_bytes(), type=Orders)
         except FileNotFoundError:
             return Orders()
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             _log.error("the playbooks on disk cannot be read; waiting for the Commander", error=str(error))
             return Orders()
 

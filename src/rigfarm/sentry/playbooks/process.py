@@ -194,7 +194,10 @@ class Process:
             if packet.startswith(b"o"):
                 self._on_output(packet[1:])
             else:
-                self._hear(_events.decode(packet))
+                try:
+                    self._hear(_events.decode(packet))
+                except msgspec.DecodeError as error:
+                    _log.error("a program's supervisor said what nobody understands", error=str(error)[:200])
 
     def _hear(self, event: _Event) -> None:
         if event.event == "started":

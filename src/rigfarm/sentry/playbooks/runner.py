@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.playbooks import cgroup
 from rigfarm.sentry.playbooks.disk import make_folder, remove_tree
 from rigfarm.sentry.playbooks.ledger import Ledger
@@ -22,11 +23,18 @@ from rigfarm.sentry.playbooks.settings import Settings
 from rigfarm.sentry.playbooks.software import Software
 from rigfarm.sentry.playbooks.surroundings import Read, Reboot, Surroundings
 from rigfarm.sentry.readings import WorkloadSource
+from rigfarm.sentry.supervise import Supervised
 from rigfarm.wire.playbooks import Archive, PlaybookOrder, PlaybookStatus
 
 __all__ = ["PlaybookRunner", "RunnerError"]
 
 _log = structlog.get_logger(__name__)
+
+WRITES = 10.0
+WRITES_PER_S = 0.1
+"""Changes that are on the disk at once: so many in a row, then one in ten seconds. The rest follows within seconds."""
+FUTURE_MS = 86_400_000
+"""Revisions are a Commander's UTC ms: one that is further ahead came from a wrong clock, or from no Commander."""
 
 Statuses = Callable[[list[PlaybookStatus]], None]
 ConsoleLines = Callable[[int, int, list[str]], None]
@@ -75,6 +83,7 @@ class PlaybookRunner:
         self._changing = asyncio.Lock()
         self._telling: asyncio.Handle | None = None
         self._housekeeping: asyncio.Task[None] | None = None
+        self._writes = Pace(WRITES, WRITES_PER_S)
         self._pruned_for: list[Archive] = []
         self._lock = -1
         self._commander = ("", "")
@@ -89,6 +98,13 @@ class PlaybookRunner:
         """
         await asyncio.to_thread(make_folder, self.folder)
         await self._lock_folder()
+        try:
+            await self._begin()
+        except BaseException:
+            self._unlock_folder()  # or the next attempt would find the folder taken, by this very Sentry
+            raise
+
+    async def _begin(self) -> None:
         rig = self._rig = self._surroundings()
         left = await asyncio.to_thread(self._end_leftovers, rig.mark)
         if left:
@@ -98,9 +114,10 @@ class PlaybookRunner:
         self._revision = kept.revision if kept.owner == self._owner else 0
         if kept.removing:
             await self.remove_all()
-        for order in kept.playbooks:
+        # By id, so that no file makes two of one: the first would mine on unseen.
+        for order in {one.id: one for one in kept.playbooks}.values():
             self._add(order)
-        self._housekeeping = asyncio.create_task(self._keep_house())
+        self._housekeeping = asyncio.create_task(Supervised("playbooks", self._keep_house).run())
         self._changed()
 
     async def close(self) -> None:
@@ -115,9 +132,7 @@ class PlaybookRunner:
                 await self._rig.ledger.save()
                 await asyncio.to_thread(self._end_leftovers, self._rig.mark)
                 self._tell()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._unlock_folder()
 
     def use_commander(self, url: str, token: str) -> None:
         """Where archives come from, and the rig's token, which is sent nowhere else."""
@@ -137,6 +152,11 @@ class PlaybookRunner:
         async with self._changing:
             if self._rig is None:
                 raise RunnerError("the runner has not been started")
+            if self._revision > self._now_ms() + FUTURE_MS:
+                _log.warning(
+                    "the revision this rig was told lies in the future, and is no measure", known=self._revision
+                )
+                self._revision = 0
             if self._news.is_old(revision, self._revision):
                 _log.warning(
                     "the Commander says what it said earlier, as after a restored backup: mining goes on as it is",
@@ -146,7 +166,10 @@ class PlaybookRunner:
                 return
             if revision != self._revision or list(wanted.values()) != self._current_orders():
                 self._revision = revision
-                await self._keep(list(wanted.values()))
+                if self._writes.spend(1):
+                    self._kept = False  # with the housekeeping: a disk is not worn out by somebody who changes his mind
+                else:
+                    await self._keep(list(wanted.values()))
             gone = [playbook for id, playbook in self._playbooks.items() if id not in wanted]
             await self._end(gone)
             await self._clear(gone)
@@ -304,6 +327,11 @@ class PlaybookRunner:
             except OSError as error:
                 _log.warning("old mining software stays on disk", error=str(error))
 
+    def _unlock_folder(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
     @staticmethod
     def _end_leftovers(mark: str) -> list[int]:
         cgroup.end_all(f"{mark.rstrip(':')}-*")
@@ -318,8 +346,7 @@ class PlaybookRunner:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    os.close(self._lock)
-                    self._lock = -1
+                    self._unlock_folder()
                     raise RunnerError(f"another Sentry runs the playbooks in {self.folder}: stop it first") from None
                 await asyncio.sleep(0.05)
             else:

@@ -11,6 +11,8 @@ from rigfarm.wire.playbooks import Archive, PlaybookOrder, Supervision
 
 __all__ = ["archive_problem", "supervision"]
 
+MAX_RESTARTS_PER_HOUR = 600
+"""No more than the ledger remembers."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_ARCHIVE_BYTES = 2 << 30
 
@@ -24,7 +26,7 @@ def supervision(order: PlaybookOrder) -> Supervision:
         low_fraction=_within(given.low_fraction, 0, 1, default.low_fraction),
         backoff_first_s=_within(given.backoff_first_s, 0.05, 3_600, default.backoff_first_s),
         backoff_max_s=_within(given.backoff_max_s, 0.05, 86_400, default.backoff_max_s),
-        restarts_per_hour=int(_within(given.restarts_per_hour, 1, 10_000, default.restarts_per_hour)),
+        restarts_per_hour=int(_within(given.restarts_per_hour, 1, MAX_RESTARTS_PER_HOUR, default.restarts_per_hour)),
         reboot_after_failures=int(_within(given.reboot_after_failures, 0, 10_000, 0)),
         reboots_per_day=int(_within(given.reboots_per_day, 0, 100, 0)),
     )
