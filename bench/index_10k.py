@@ -18,6 +18,7 @@ from bench.report import Figure, cpu_seconds, percentile, report
 from bench.web import PageLoader, login
 from rigfarm.commander.app import _templates
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.events import Events
 from rigfarm.commander.health import calm_garbage_collector
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Journal, RecentRows
@@ -39,9 +40,9 @@ OVERVIEWS = 50
 
 
 def _farm(kind: Kind) -> tuple[Shown, RigList]:
-    hub = Hub()
-    stats = OperationalStats(hub, 10.0)
-    book = RigBook(None, hub)  # type: ignore[arg-type]
+    hub, events = Hub(), Events()
+    stats = OperationalStats(hub, events, 10.0)
+    book = RigBook(None, hub, events)  # type: ignore[arg-type]
     now = time.time_ns() // 1_000_000
     coins = ("KAS", "ETC", "RVN", "XMR", "ERG")
     log = an_asic_log if kind == "asic" else a_log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["TOTALS", "Kind", "index", "operation_stats", "operation_stats_index", "rig", "rig_commands"]
+__all__ = ["TOTALS", "Kind", "index", "operation_stats", "operation_stats_index", "rig"]
 
 Kind = Literal["cpu-gpu", "asic"]
 
@@ -30,9 +30,3 @@ def rig(kind: Kind, rig_id: int) -> str:
 def operation_stats(kind: Kind, rig_id: int) -> str:
     """One rig's operational changes."""
     return f"{kind}-mining-rig-operation-stats:{rig_id}"
-
-
-def rig_commands(rig_id: int) -> str:
-    """Inside the Commander only: something waits for this rig's Sentry. The stored state is the truth, this is the
-    nudge; a Sentry that is away asks for the truth when it returns."""
-    return f"rig-commands:{rig_id}"

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 from jinja2 import Environment
 
-from rigfarm.commander import channels
 from rigfarm.commander.auth import Auth
 from rigfarm.commander.bundle import SHIPPED, Bundles
 from rigfarm.commander.enrolment import EnrolmentKeys
+from rigfarm.commander.events import Events, RigRemoved
 from rigfarm.commander.health import Health, calm_garbage_collector
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.lan import lan_address
@@ -22,7 +22,6 @@ from rigfarm.commander.logs import Journal, RecentRows
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.live import register_live_pages
-from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.rigs.regions import Regions
 from rigfarm.commander.rigs.shown import Shown
@@ -49,10 +48,11 @@ class Commander:
         self.incidents = Incidents()
         self.auth = Auth(settings, incidents=self.incidents)
         self.hub = Hub()
+        self.events = Events()
         self.live = LiveSessions()
         self.pages = PageRoutes()
         self.health = Health()
-        self.stats = OperationalStats(self.hub, settings.report_interval_s)
+        self.stats = OperationalStats(self.hub, self.events, settings.report_interval_s)
         self.parts = Parts()
         self.journal = Journal(
             settings.data_dir / "journal.db",
@@ -78,18 +78,18 @@ class Commander:
             self.storage = await Storage.open(self.settings.database)
             stack.push_async_callback(self.storage.close)
             await stack.enter_async_context(self.auth.running(self.storage))
-            self.book = RigBook(self.storage, self.hub)
+            self.book = RigBook(self.storage, self.hub, self.events)
             self.rig_list = RigList(self.book, self.stats)
             self.links = Links(
                 self.book,
                 self.stats,
                 self.journal,
-                self.hub,
+                self.events,
                 interval_s=self.settings.report_interval_s,
                 incidents=self.incidents,
             )
             self.enrolment = EnrolmentKeys(self.auth.keys, self.book)
-            self.steering = Steering(self.storage, self.hub, self.book, self.stats, self.settings.data_dir)
+            self.steering = Steering(self.storage, self.hub, self.events, self.book, self.stats, self.settings.data_dir)
             self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.public_url)
             register_live_pages(self.pages, self.shown, Regions(self.templates))
             self.steering.show(self.pages, self.templates)
@@ -99,8 +99,7 @@ class Commander:
             self.shown.chips = ChipBook(self.hub, self.book.rigs)
             self.links.handlers.boards = self.shown.chips.receive
             self._listen_for_steering()
-            self.book.on_added.append(self._rig_added)
-            self.book.on_removed.append(self._rig_removed)
+            self.events.listen(RigRemoved, self._rig_removed)
             await self.book.load()
             await self.steering.load()
             stack.push_async_callback(self.steering.close)
@@ -170,11 +169,7 @@ class Commander:
     def _session_ended(self, id_hash: bytes) -> None:
         self.live.end(id_hash)
 
-    def _rig_added(self, rig: Rig) -> None:
-        self.stats.add(rig.id, rig.kind)
-
-    def _rig_removed(self, rig: Rig) -> None:
-        self.shown.forget(rig.id)
-        self.recent.forget(rig.id)
-        self.rig_list.forget(rig.id)
-        self.hub.publish(channels.operation_stats_index(rig.kind), "deleted", None, key=rig.id)
+    def _rig_removed(self, removed: RigRemoved) -> None:
+        self.shown.forget(removed.rig_id)
+        self.recent.forget(removed.rig_id)
+        self.rig_list.forget(removed.rig_id)

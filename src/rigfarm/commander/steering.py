@@ -12,6 +12,7 @@ from litestar.di import Provide
 from rigfarm.commander.addresses import AddressBook
 from rigfarm.commander.addresses import pages as addresses
 from rigfarm.commander.addresses.api import api_routes as address_api
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub, PageRoutes
 from rigfarm.commander.mining_software import SoftwareBook
 from rigfarm.commander.mining_software import pages as software
@@ -26,7 +27,6 @@ from rigfarm.commander.playbooks import PlaybookBook, pages, pages_apply, region
 from rigfarm.commander.playbooks.api import api_routes as playbook_api
 from rigfarm.commander.playbooks.api_rigs import api_rig_routes
 from rigfarm.commander.playbooks.consoles import Consoles
-from rigfarm.commander.playbooks.names import RenameListener
 from rigfarm.commander.playbooks.pages_rig import register_live_consoles, rig_routes
 from rigfarm.commander.playbooks.presence import Presence
 from rigfarm.commander.playbooks.rig_panel import RigPanels
@@ -37,6 +37,7 @@ from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import DATABASE_S, Work
+from rigfarm.commander.usage import Usage
 from rigfarm.commander.web.shell import NavItem
 from rigfarm.wire.frames import CommandResult, Console
 from rigfarm.wire.playbooks import PlaybookStatus
@@ -70,20 +71,22 @@ NAV = (
 class Steering:
     """Made in order, loaded before anything is served, closed before the database."""
 
-    def __init__(self, storage: Storage, hub: Hub, rigs: RigBook, stats: OperationalStats, data_dir: Path) -> None:
-        self.addresses = AddressBook(storage, hub)
-        self.software = SoftwareBook(storage, hub, ArchiveStore(data_dir / "archives"))
-        self.playbooks = PlaybookBook(storage, hub, rigs, self.addresses, self.software)
-        self.rollouts = Rollouts(storage, self.playbooks, stats)
-        self.orders = OrderBook(storage, hub, rigs)
-        self.consoles = Consoles(hub)
-        self.source = PlaybookSource(self.playbooks, self.consoles)
-        self._hub = hub
+    def __init__(
+        self, storage: Storage, hub: Hub, events: Events, rigs: RigBook, stats: OperationalStats, data_dir: Path
+    ) -> None:
+        usage = Usage()
+        self.addresses = AddressBook(storage, hub, events, usage)
+        self.software = SoftwareBook(storage, hub, events, usage, ArchiveStore(data_dir / "archives"))
+        self.playbooks = PlaybookBook(storage, hub, events, usage, rigs, self.addresses, self.software)
+        self.rollouts = Rollouts(storage, events, self.playbooks, stats)
+        self.orders = OrderBook(storage, hub, events, rigs)
+        self.consoles = Consoles(hub, events)
+        self.source = PlaybookSource(events, self.playbooks, self.consoles)
         self._rigs = rigs
         self.panels: RigPanels
         """`await panels.html(rig_id)`: the region `#rig-playbooks` of a rig's page."""
-        self._names: RenameListener | None = None
-        self._presence = Presence(hub, stats, self.playbooks)
+        presence = Presence(hub, events, stats, self.playbooks.assignments)
+        self.playbooks.statuses.away = presence.away
 
     async def load(self) -> None:
         """Read what is kept; after the rigs."""
@@ -92,7 +95,6 @@ class Steering:
         await self.playbooks.load()
         await self.rollouts.load()
         await self.orders.load()
-        self._names = RenameListener(self._hub, self._rigs, self.playbooks.running)
 
     async def close(self) -> None:
         """Stop downloads, write what waits."""

@@ -10,8 +10,10 @@ from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.addresses import AddressBook
 from rigfarm.commander.addresses.api import api_routes
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.usage import Usage
 from rigfarm.commander.web.problems import problem_handlers
 
 
@@ -28,8 +30,18 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-async def book(storage: Storage, hub: Hub) -> AddressBook:
-    book = AddressBook(storage, hub)
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def usage() -> Usage:
+    return Usage()
+
+
+@pytest.fixture
+async def book(storage: Storage, hub: Hub, events: Events, usage: Usage) -> AddressBook:
+    book = AddressBook(storage, hub, events, usage)
     await book.load()
     return book
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rigfarm.commander.addresses import AddressBook
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Usage, Use
 
 POOL = {"name": "Example", "kind": "pool", "coin": "xmr", "urls": ["pool.example:3333"]}
 
@@ -42,11 +41,11 @@ async def test_what_is_wrong_is_a_problem_with_its_fields(client: Any) -> None:
     assert (await client.post("/api/addresses", json={**POOL, "colour": "red"})).status_code == 400
 
 
-async def test_one_in_use_and_one_changed_meanwhile_are_conflicts(client: Any, book: AddressBook) -> None:
+async def test_one_in_use_and_one_changed_meanwhile_are_conflicts(client: Any, usage: Usage) -> None:
     pool = (await client.post("/api/addresses", json=POOL)).json()
     assert (await client.post("/api/addresses", json=POOL)).status_code == 409
     assert (await client.patch(f"/api/addresses/{pool['id']}", json={"coin": "A", "revision": 7})).status_code == 409
-    book.users.append(lambda _: [Use("playbook", "XMR", "/playbooks/1", 12)])
+    usage.register("address", lambda _: [Use("playbook", "XMR", "/playbooks/1", 12)])
     refused = await client.delete(f"/api/addresses/{pool['id']}")
     assert (refused.status_code, "playbook XMR" in refused.json()["detail"]) == (409, True)
     assert (await client.get(f"/api/addresses/{pool['id']}")).json()["used_by"][0]["rigs"] == 12

@@ -7,12 +7,13 @@ from collections.abc import Hashable
 import pytest
 from msgspec.structs import replace
 
-from rigfarm.commander.addresses import Address, AddressBook, AddressForm
+from rigfarm.commander.addresses import AddressBook, AddressForm
 from rigfarm.commander.addresses.broadcasts import CHANNEL
+from rigfarm.commander.events import AddressChanged, Events
 from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.storage import Storage
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Usage, Use
 
 POOL = AddressForm("Example pool", "pool", "XMR", urls=["stratum+ssl://pool.example:3333"])
 WALLET = AddressForm(
@@ -40,7 +41,7 @@ async def test_it_works(storage: Storage, hub: Hub, book: AddressBook) -> None:
     assert pool.value == "stratum+ssl://pool.example:3333"
     assert wallet.value == WALLET.wallet
 
-    again = AddressBook(storage, hub)
+    again = AddressBook(storage, hub, Events(), Usage())
     await again.load()
     assert again.addresses == {pool.id: pool, wallet.id: wallet}
 
@@ -99,24 +100,20 @@ async def test_who_saves_over_anothers_change_is_told(book: AddressBook) -> None
     assert book.get(pool.id).coin == "ZEPH"
 
 
-async def test_a_change_is_told_to_those_who_use_it_and_saving_the_same_is_no_change(book: AddressBook) -> None:
-    told: list[Address] = []
-
-    async def listener(address: Address) -> None:
-        told.append(address)
-
-    book.on_changed.append(listener)
+async def test_a_change_is_an_event_and_saving_the_same_is_none(book: AddressBook, events: Events) -> None:
+    told: list[AddressChanged] = []
+    events.listen(AddressChanged, told.append)
     pool = await book.create(POOL)
     assert await book.change(pool.id, POOL) == pool
     changed = await book.change(pool.id, replace(POOL, urls=["other.example:1"]))
-    assert told == [changed]
+    assert told == [AddressChanged(changed.id)]
     assert changed.revision == 2
     assert changed.updated_at > pool.updated_at
 
 
-async def test_one_in_use_is_removed_only_knowingly(book: AddressBook) -> None:
+async def test_one_in_use_is_removed_only_knowingly(book: AddressBook, usage: Usage) -> None:
     pool = await book.create(POOL)
-    book.users.append(lambda address_id: [Use("playbook", "XMR on CPUs", "/playbooks/1", 3)])
+    usage.register("address", lambda address_id: [Use("playbook", "XMR on CPUs", "/playbooks/1", 3)])
     with pytest.raises(Conflict, match="playbook XMR on CPUs"):
         await book.remove(pool.id)
     assert book.get(pool.id) == pool

@@ -10,6 +10,7 @@ import pytest
 
 from rigfarm.commander.auth import ApiKey, ApiKeys
 from rigfarm.commander.enrolment import EnrolmentKeys
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import MAX_NAME
 from rigfarm.commander.refusals import Invalid
@@ -20,7 +21,7 @@ from rigfarm.commander.storage import Storage
 @pytest.fixture
 async def enrolment(tmp_path: Path) -> AsyncIterator[tuple[EnrolmentKeys, ApiKey, RigBook]]:
     storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
-    book = RigBook(storage, Hub())
+    book = RigBook(storage, Hub(), Events())
     await book.load()
     api_keys = ApiKeys()
     await api_keys.load(storage)

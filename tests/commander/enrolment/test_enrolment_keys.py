@@ -11,6 +11,7 @@ from litestar.exceptions import NotAuthorizedException
 
 from rigfarm.commander.auth import ApiKeys
 from rigfarm.commander.enrolment import EnrolmentKeys, keys
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.permission import permitted_by
 from rigfarm.commander.refusals import Invalid
@@ -26,7 +27,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
 
 
 async def _enrolment(storage: Storage) -> tuple[EnrolmentKeys, RigBook]:
-    book, api_keys = RigBook(storage, Hub()), ApiKeys()
+    book, api_keys = RigBook(storage, Hub(), Events()), ApiKeys()
     await book.load()
     await api_keys.load(storage)
     return EnrolmentKeys(api_keys, book), book

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from rigfarm.commander.channels import operation_stats_index
+from rigfarm.commander.events import Events
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.rigs.book import RigBook
@@ -20,9 +21,9 @@ class Farm:
     """Two rigs that are up, and somebody who looks at their rows."""
 
     def __init__(self) -> None:
-        hub = Hub()
-        self.stats = OperationalStats(hub, 5.0)
-        self.book = RigBook(None, hub)  # type: ignore[arg-type]
+        hub, events = Hub(), Events()
+        self.stats = OperationalStats(hub, events, 5.0)
+        self.book = RigBook(None, hub, events)  # type: ignore[arg-type]
         self.arrivals = Arrivals(self.book, self.stats)
         self.told: list[object] = []
         for rig_id in (1, 2):

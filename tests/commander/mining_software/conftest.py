@@ -16,12 +16,14 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import SoftwareBook, SoftwareForm
 from rigfarm.commander.mining_software.api import api_routes
 from rigfarm.commander.mining_software.archives import ArchiveStore
 from rigfarm.commander.mining_software.reach import Reach
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.usage import Usage
 from rigfarm.commander.web.problems import problem_handlers
 
 TLS = Path(__file__).parent / "tls"
@@ -134,10 +136,22 @@ def hub() -> Hub:
 
 
 @pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def usage() -> Usage:
+    return Usage()
+
+
+@pytest.fixture
 async def book(
-    storage: Storage, hub: Hub, tmp_path: Path, reach: Reach, client_tls: ssl.SSLContext
+    storage: Storage, hub: Hub, events: Events, usage: Usage, tmp_path: Path, reach: Reach, client_tls: ssl.SSLContext
 ) -> AsyncIterator[SoftwareBook]:
-    book = SoftwareBook(storage, hub, ArchiveStore(tmp_path / "archives"), reach=reach, tls=client_tls, limit=8 << 20)
+    book = SoftwareBook(
+        storage, hub, events, usage, ArchiveStore(tmp_path / "archives"), reach=reach, tls=client_tls, limit=8 << 20
+    )
     await book.load()
     yield book
     await book.close()

@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import SoftwareBook, SoftwareForm
 from rigfarm.commander.mining_software.serving import PIECE, archive_routes
@@ -30,7 +31,7 @@ async def _body() -> AsyncIterator[bytes]:
 async def rigs_client(
     storage: Storage, book: SoftwareBook, form: SoftwareForm
 ) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    rigs = RigBook(storage, Hub())
+    rigs = RigBook(storage, Hub(), Events())
     await rigs.load()
     _, token = await rigs.create("rig-01", "cpu-gpu")
     software = await book.create(form)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from rigfarm.commander.events import Events, SoftwareChanged
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import Kept, Software, SoftwareBook, SoftwareForm
 from rigfarm.commander.mining_software.archives import ArchiveStore
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.storage import Storage
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Usage, Use
 
 
 async def _until(condition: Callable[[], object]) -> None:
@@ -71,7 +72,7 @@ async def test_it_is_all_there_after_a_restart(
     software = await book.pin(software.id, hashlib.sha256(archive).hexdigest())
     (tmp_path / "archives" / "left.part").write_bytes(b"half")
 
-    again = SoftwareBook(storage, Hub(), ArchiveStore(tmp_path / "archives"))
+    again = SoftwareBook(storage, Hub(), Events(), Usage(), ArchiveStore(tmp_path / "archives"))
     await again.load()
     assert again.software == {software.id: software}
     assert again.here(software)
@@ -184,14 +185,14 @@ async def test_pinning_means_the_file_that_was_seen(book: SoftwareBook, form: So
 
 
 async def test_another_expected_hash_lets_the_old_file_go_unless_rigs_still_run_it(
-    book: SoftwareBook, form: SoftwareForm, archive: bytes
+    book: SoftwareBook, form: SoftwareForm, archive: bytes, usage: Usage
 ) -> None:
     sha256 = hashlib.sha256(archive).hexdigest()
     software = await book.create(form)
     await book.upload(software.id, _chunks(archive), None)
     await book.pin(software.id, sha256)
     still_run = {sha256}
-    book.keepers.append(lambda: still_run)
+    usage.register_files(lambda: still_run)
     changed = await book.change(software.id, replace(form, expected_sha256="ab" * 32))
     assert changed.kept is None
     assert book.archives.has(sha256)
@@ -229,13 +230,13 @@ async def test_everything_wrong_is_said_at_once(book: SoftwareBook) -> None:
     }  # fmt: skip
 
 
-async def test_a_change_is_told_to_those_who_use_it(book: SoftwareBook, form: SoftwareForm, archive: bytes) -> None:
+async def test_a_change_is_an_event(book: SoftwareBook, form: SoftwareForm, archive: bytes, events: Events) -> None:
     told: list[Software] = []
 
-    async def listener(software: Software) -> None:
-        told.append(software)
+    async def follower(changed: SoftwareChanged) -> None:
+        told.append(book.get(changed.software_id))
 
-    book.on_changed.append(listener)
+    events.follow(SoftwareChanged, follower)
     software = await book.create(form)
     await book.upload(software.id, _chunks(archive), None)
     await book.pin(software.id, hashlib.sha256(archive).hexdigest())
@@ -243,11 +244,11 @@ async def test_a_change_is_told_to_those_who_use_it(book: SoftwareBook, form: So
 
 
 async def test_one_in_use_is_removed_only_knowingly_and_its_file_goes_with_it(
-    book: SoftwareBook, form: SoftwareForm, archive: bytes, tmp_path: Path
+    book: SoftwareBook, form: SoftwareForm, archive: bytes, tmp_path: Path, usage: Usage
 ) -> None:
     software = await book.create(form)
     await book.upload(software.id, _chunks(archive), None)
-    book.users.append(lambda software_id: [Use("playbook", "XMR on CPUs", "/playbooks/1")])
+    usage.register("software", lambda software_id: [Use("playbook", "XMR on CPUs", "/playbooks/1")])
     with pytest.raises(Conflict, match="playbook XMR on CPUs"):
         await book.remove(software.id)
     await book.remove(software.id, even_if_used=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.orders import OrderBook
 from rigfarm.commander.rigs.book import RigBook
@@ -24,15 +25,20 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-async def rigs(storage: Storage, hub: Hub) -> RigBook:
-    rigs = RigBook(storage, hub)
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+async def rigs(storage: Storage, hub: Hub, events: Events) -> RigBook:
+    rigs = RigBook(storage, hub, events)
     await rigs.load()
     return rigs
 
 
 @pytest.fixture
-async def orders(storage: Storage, hub: Hub, rigs: RigBook) -> AsyncIterator[OrderBook]:
-    orders = OrderBook(storage, hub, rigs)
+async def orders(storage: Storage, hub: Hub, events: Events, rigs: RigBook) -> AsyncIterator[OrderBook]:
+    orders = OrderBook(storage, hub, events, rigs)
     await orders.load()
     yield orders
     await orders.close()

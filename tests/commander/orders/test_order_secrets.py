@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.orders import OrderBook
 from rigfarm.commander.orders.api import order_answer
@@ -38,11 +39,13 @@ async def test_only_the_rig_is_told_it(orders: OrderBook, rigs: RigBook, tmp_pat
         assert SECRET.encode() not in path.read_bytes()
 
 
-async def test_a_restart_forgets_it_and_says_so(orders: OrderBook, rigs: RigBook, storage: Storage, hub: Hub) -> None:
+async def test_a_restart_forgets_it_and_says_so(
+    orders: OrderBook, rigs: RigBook, storage: Storage, hub: Hub, events: Events
+) -> None:
     rig = await _asic(rigs)
     await orders.give(ORDER, [rig])
     await orders.close()
-    again = OrderBook(storage, hub, rigs)
+    again = OrderBook(storage, hub, events, rigs)
     await again.load()
     assert await again.waiting(rig, 0, connected=True) == []
     [one] = await again.of_rig(rig)

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from rigfarm.commander import channels
+from rigfarm.commander.events import Events, WorkWaiting
 from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.orders import OrderBook
 from rigfarm.commander.orders.broadcasts import ON_RIG, batch_channel
@@ -50,13 +51,14 @@ async def _state(orders: OrderBook, rig_id: int) -> list[tuple[str, str]]:
     return [(one.state, one.detail) for one in await orders.of_rig(rig_id)]
 
 
-async def test_it_works(orders: OrderBook, rigs: RigBook, hub: Hub) -> None:
+async def test_it_works(orders: OrderBook, rigs: RigBook, hub: Hub, events: Events) -> None:
     rig, _ = await rigs.create("rig-01", "cpu-gpu")
-    viewer, link = Viewer(), Viewer()
+    viewer = Viewer()
     hub.subscribe(viewer, channels.rig("cpu-gpu", rig.id))
-    hub.subscribe(link, channels.rig_commands(rig.id))
+    waiting: list[WorkWaiting] = []
+    events.listen(WorkWaiting, waiting.append)
     (order,) = await orders.give(RestartMiner(), [rig.id])
-    assert len(link.heard) == 1
+    assert waiting == [WorkWaiting(rig.id)]
     assert await _state(orders, rig.id) == [("queued", "")]
 
     frames = await orders.waiting(rig.id, 4, connected=False)
@@ -70,14 +72,14 @@ async def test_it_works(orders: OrderBook, rigs: RigBook, hub: Hub) -> None:
 
 
 async def test_a_rig_is_told_once_even_when_it_drops_in_the_middle(
-    orders: OrderBook, rigs: RigBook, storage: Storage, hub: Hub
+    orders: OrderBook, rigs: RigBook, storage: Storage, hub: Hub, events: Events
 ) -> None:
     rig, _ = await rigs.create("rig-01", "cpu-gpu")
     await orders.give(Reboot(), [rig.id])
     first = await asyncio.gather(*(orders.waiting(rig.id, 0, connected=False) for _ in range(5)))
     assert sum(len(frames) for frames in first) == 1
     assert await orders.waiting(rig.id, 0, connected=True) == []
-    again = OrderBook(storage, hub, rigs)
+    again = OrderBook(storage, hub, events, rigs)
     await again.load()
     assert await again.waiting(rig.id, 0, connected=True) == [], "nor after a restart of the Commander"
     assert len(again.open_of(rig.id)) == 1

@@ -10,17 +10,17 @@ from typing import Any
 import asyncpg
 import pytest
 
-from rigfarm.commander import channels
 from rigfarm.commander.addresses import AddressBook, AddressForm
+from rigfarm.commander.events import Events, WorkWaiting
 from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.mining_software import Software, SoftwareBook, SoftwareForm
 from rigfarm.commander.mining_software.archives import ArchiveStore
 from rigfarm.commander.playbooks import PlaybookBook, PlaybookForm, WorkloadForm
 from rigfarm.commander.playbooks.consoles import Consoles
-from rigfarm.commander.playbooks.names import RenameListener
 from rigfarm.commander.playbooks.source import PlaybookSource
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.usage import Usage
 from rigfarm.wire.playbooks import PlaybookOrder, PlaybookState, PlaybookStatus
 
 POSTGRESQL = os.environ.get("RIGFARM_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
@@ -47,30 +47,33 @@ class Farm:
         self.storage = storage
         self.folder = folder
         self.hub = Hub()
-        self.rigs = RigBook(storage, self.hub)
-        self.addresses = AddressBook(storage, self.hub)
-        self.software = SoftwareBook(storage, self.hub, ArchiveStore(folder / "archives"))
-        self.playbooks = PlaybookBook(storage, self.hub, self.rigs, self.addresses, self.software)
-        self.consoles = Consoles(self.hub)
-        self.source = PlaybookSource(self.playbooks, self.consoles)
-        self.nudges = Listener()
+        self.events = Events()
+        self.usage = Usage()
+        self.rigs = RigBook(storage, self.hub, self.events)
+        self.addresses = AddressBook(storage, self.hub, self.events, self.usage)
+        self.software = SoftwareBook(storage, self.hub, self.events, self.usage, ArchiveStore(folder / "archives"))
+        self.playbooks = PlaybookBook(
+            storage, self.hub, self.events, self.usage, self.rigs, self.addresses, self.software
+        )
+        self.consoles = Consoles(self.hub, self.events)
+        self.source = PlaybookSource(self.events, self.playbooks, self.consoles)
+        self.viewer = Listener()
+        self.nudged: list[int] = []
+        """Rigs for which something was stored, in order."""
+        self.events.listen(WorkWaiting, lambda waiting: self.nudged.append(waiting.rig_id))
 
     async def load(self) -> Farm:
         await self.rigs.load()
         await self.addresses.load()
         await self.software.load()
         await self.playbooks.load()
-        self.names = RenameListener(self.hub, self.rigs, self.playbooks.running)
         return self
 
     async def restarted(self) -> Farm:
         return await Farm(self.storage, self.folder).load()
 
     async def new_rigs(self, *names: str) -> list[int]:
-        made = [rig.id for rig, _ in await self.rigs.create_many(list(names), "cpu-gpu")]
-        for rig_id in made:
-            self.hub.subscribe(self.nudges, channels.rig_commands(rig_id))
-        return made
+        return [rig.id for rig, _ in await self.rigs.create_many(list(names), "cpu-gpu")]
 
     async def new_software(self, name: str = "Fakeminer", *, pin: bool = True, **more: Any) -> Software:
         fields = {"executable": "fakeminer", "adapter": "xmrig", "devices": "both", "dual": True} | more

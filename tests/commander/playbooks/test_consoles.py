@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rigfarm.commander.events import Events, WorkWaiting
 from rigfarm.commander.live import Hub
 from rigfarm.commander.playbooks.broadcasts import console_channel
 from rigfarm.commander.playbooks.consoles import KEPT_LINES, MAX_WATCHED, Consoles, Screen
@@ -29,7 +30,7 @@ def _look(consoles: Consoles, hub: Hub) -> tuple[Viewer, Screen]:
 
 def test_it_works() -> None:
     hub = Hub()
-    consoles = Consoles(hub)
+    consoles = Consoles(hub, Events())
     assert consoles.frames(7, 0, connected=True) == []
     viewer, screen = _look(consoles, hub)
     assert consoles.frames(7, 2, connected=False) == [ConsoleWatch(2, 1, True)]
@@ -41,8 +42,8 @@ def test_it_works() -> None:
 
 
 def test_it_ends_with_its_last_viewer() -> None:
-    hub = Hub()
-    consoles = Consoles(hub)
+    hub, events = Hub(), Events()
+    consoles = Consoles(hub, events)
     first, screen = _look(consoles, hub)
     second, same = _look(consoles, hub)
     assert same is screen
@@ -50,11 +51,11 @@ def test_it_ends_with_its_last_viewer() -> None:
     hub.unsubscribe(first, console_channel(7, 1))
     consoles.tick()
     assert consoles.frames(7, 0, connected=False) == []
-    nudged = Viewer()
-    hub.subscribe(nudged, "rig-commands:7")
+    waiting: list[WorkWaiting] = []
+    events.listen(WorkWaiting, waiting.append)
     hub.unsubscribe(second, console_channel(7, 1))
     consoles.tick()
-    assert nudged.heard == 1
+    assert waiting == [WorkWaiting(7)]
     assert consoles.frames(7, 0, connected=False) == [ConsoleWatch(0, 1, False)]
     consoles.receive(7, Console(0, 1, 0, ["late"]))
     assert consoles.screens == {}
@@ -62,7 +63,7 @@ def test_it_ends_with_its_last_viewer() -> None:
 
 def test_a_sentry_that_returns_is_asked_again_and_no_line_is_there_twice() -> None:
     hub = Hub()
-    consoles = Consoles(hub)
+    consoles = Consoles(hub, Events())
     _, screen = _look(consoles, hub)
     consoles.frames(7, 0, connected=False)
     consoles.receive(7, Console(0, 1, 10, ["a", "b"]))
@@ -74,7 +75,7 @@ def test_a_sentry_that_returns_is_asked_again_and_no_line_is_there_twice() -> No
 
 def test_a_sentry_that_counts_anew_begins_a_new_screen() -> None:
     hub = Hub()
-    consoles = Consoles(hub)
+    consoles = Consoles(hub, Events())
     _, screen = _look(consoles, hub)
     consoles.receive(7, Console(0, 1, 0, ["old", "older"]))
     consoles.receive(7, Console(0, 1, 0, ["new"]))
@@ -88,7 +89,7 @@ def test_a_sentry_that_counts_anew_begins_a_new_screen() -> None:
 
 def test_it_is_bounded_and_its_lines_do_nothing() -> None:
     hub = Hub()
-    consoles = Consoles(hub)
+    consoles = Consoles(hub, Events())
     _, screen = _look(consoles, hub)
     for start in range(0, 3000, 100):
         consoles.receive(7, Console(0, 1, start, [f"line {start + n}" for n in range(100)]))
@@ -104,7 +105,7 @@ def test_it_is_bounded_and_its_lines_do_nothing() -> None:
 
 def test_there_are_only_so_many_at_once() -> None:
     hub = Hub()
-    consoles = Consoles(hub)
+    consoles = Consoles(hub, Events())
     for rig_id in range(MAX_WATCHED):
         consoles.look(rig_id, 1)
     assert "Too many" in consoles.look(9999, 1).lines[0]

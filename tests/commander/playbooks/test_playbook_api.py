@@ -23,9 +23,8 @@ from rigfarm.commander.web.problems import problem_handlers
 
 @pytest.fixture
 async def client(farm: Any) -> AsyncIterator[Any]:
-    stats = OperationalStats(farm.hub, 5.0)
-    farm.rigs.on_added.append(lambda rig: stats.add(rig.id, rig.kind) and None)
-    steering = Steering(farm.storage, farm.hub, farm.rigs, stats, farm.folder)
+    stats = OperationalStats(farm.hub, farm.events, 5.0)
+    steering = Steering(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder)
     await steering.load()
     farm.addresses, farm.software, farm.playbooks = steering.addresses, steering.software, steering.playbooks
     rig_list = RigList(farm.rigs, stats)

@@ -76,12 +76,12 @@ async def test_names_are_distinct(farm: Any) -> None:
 
 
 async def test_viewers_of_the_list_see_it_all(farm: Any) -> None:
-    farm.hub.subscribe(farm.nudges, INDEX)
+    farm.hub.subscribe(farm.viewer, INDEX)
     form = await farm.new_form()
     playbook = await farm.playbooks.create(form)
     await farm.playbooks.change(playbook.id, replace(form, name="Monero"))
     await farm.playbooks.remove(playbook.id)
-    assert [(key, event) for channel, key, event in farm.nudges.heard if channel == INDEX] == [
+    assert [(key, event) for channel, key, event in farm.viewer.heard if channel == INDEX] == [
         (playbook.id, "created"),
         (playbook.id, "updated"),
         (playbook.id, "deleted"),
@@ -122,7 +122,7 @@ async def test_an_address_that_only_changes_its_name_makes_none(farm: Any) -> No
 async def test_a_crash_between_an_address_and_its_playbooks_is_made_good_at_the_start(farm: Any) -> None:
     form = await farm.new_form()
     playbook = await farm.playbooks.create(form)
-    farm.addresses.on_changed.clear()
+    farm.events._followers.clear()
     wallet_id = form.workloads[0].wallet_id
     await farm.addresses.change(wallet_id, AddressForm("w", "wallet", "XMR", wallet="48another"))
     assert farm.playbooks.get(playbook.id).revision == 1
@@ -164,10 +164,10 @@ async def test_removing_one_that_rigs_have_is_confirmed_and_stops_them(farm: Any
     await farm.playbooks.running.apply(playbook.id, rigs)
     with pytest.raises(Conflict, match="2 rigs"):
         await farm.playbooks.remove(playbook.id)
-    farm.nudges.heard.clear()
+    farm.nudged.clear()
     stamps = dict(farm.playbooks.assignments.stamps)
     await farm.playbooks.remove(playbook.id, even_if_used=True)
-    assert len(farm.nudges.heard) == 2
+    assert sorted(farm.nudged) == rigs
     for farm_now in (farm, await farm.restarted()):
         for rig_id in rigs:
             stamp, orders = farm_now.playbooks.running.orders(rig_id)

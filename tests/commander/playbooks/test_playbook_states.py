@@ -8,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 
 from rigfarm.commander import channels
-from rigfarm.commander.live import ALL
 from rigfarm.commander.names import name_order
 from rigfarm.commander.playbooks.broadcasts import INDEX, ON_RIG, playbook_channel
 from rigfarm.commander.playbooks.form import form_of
@@ -50,19 +49,19 @@ async def test_words_about_an_older_revision_do_not_count(farm: Any) -> None:
 async def test_viewers_hear_of_changes_and_of_nothing_else(farm: Any) -> None:
     rig_id, playbook_id = await _running(farm)
     for channel in (channels.rig("cpu-gpu", rig_id), playbook_channel(playbook_id), INDEX):
-        farm.hub.subscribe(farm.nudges, channel)
-    farm.nudges.heard.clear()
+        farm.hub.subscribe(farm.viewer, channel)
+    farm.viewer.heard.clear()
     farm.say(rig_id, playbook_id, "downloading", progress=0.1)
-    assert [(channel, key) for channel, key, _ in farm.nudges.heard] == [
+    assert [(channel, key) for channel, key, _ in farm.viewer.heard] == [
         (channels.rig("cpu-gpu", rig_id), ON_RIG),
         (playbook_channel(playbook_id), rig_id),
         (INDEX, playbook_id),
     ]
-    farm.nudges.heard.clear()
+    farm.viewer.heard.clear()
     farm.say(rig_id, playbook_id, "downloading", progress=0.1)
-    assert farm.nudges.heard == []
+    assert farm.viewer.heard == []
     farm.say(rig_id, playbook_id, "downloading", progress=0.2)
-    assert INDEX not in [channel for channel, _, _ in farm.nudges.heard], "the list shows states, not percentages"
+    assert INDEX not in [channel for channel, _, _ in farm.viewer.heard], "the list shows states, not percentages"
 
 
 async def test_words_of_a_rig_are_cleaned_and_bounded(farm: Any) -> None:
@@ -87,12 +86,13 @@ async def test_a_rig_that_was_removed_says_nothing_any_more(farm: Any) -> None:
 
 async def test_viewers_of_a_rig_hear_that_there_is_a_newer_revision(farm: Any) -> None:
     rig_id, playbook_id = await _running(farm)
-    farm.hub.subscribe(farm.nudges, channels.rig("cpu-gpu", rig_id))
-    farm.nudges.heard.clear()
+    farm.hub.subscribe(farm.viewer, channels.rig("cpu-gpu", rig_id))
+    farm.viewer.heard.clear()
+    farm.nudged.clear()
     form = form_of(farm.playbooks.get(playbook_id).content)
     await farm.playbooks.change(playbook_id, replace(form, template=f"{form.template} --more"))
-    assert (channels.rig("cpu-gpu", rig_id), ON_RIG, "updated") in farm.nudges.heard
-    assert (channels.rig_commands(rig_id), ALL, "updated") not in farm.nudges.heard, "the rig hears when it is applied"
+    assert (channels.rig("cpu-gpu", rig_id), ON_RIG, "updated") in farm.viewer.heard
+    assert farm.nudged == [], "the rig hears when it is applied"
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,10 @@ async def test_rigs_are_nudged_after_it_is_stored_and_viewers_told(farm: Any) ->
     playbook = await farm.playbooks.create(await farm.new_form())
     one, other = await farm.new_rigs("rig-01", "rig-02")
     for rig_id in (one, other):
-        farm.hub.subscribe(farm.nudges, channels.rig("cpu-gpu", rig_id))
+        farm.hub.subscribe(farm.viewer, channels.rig("cpu-gpu", rig_id))
     await farm.playbooks.running.apply(playbook.id, [one])
-    assert farm.nudges.heard == [
-        (channels.rig_commands(one), farm.nudges.heard[0][1], "updated"),
-        (channels.rig("cpu-gpu", one), ON_RIG, "updated"),
-    ]
+    assert farm.nudged == [one]
+    assert farm.viewer.heard == [(channels.rig("cpu-gpu", one), ON_RIG, "updated")]
 
 
 async def test_a_rig_that_never_had_a_playbook_is_told_nothing(farm: Any) -> None:
@@ -192,9 +190,9 @@ async def test_a_rigs_own_variable_beats_the_playbooks(farm: Any) -> None:
     await farm.playbooks.running.apply(playbook.id, [one, other])
     assert (await farm.told(one))[0].variables["THREADS"] == "16"
     assert (await farm.told(other))[0].variables["THREADS"] == "4"
-    farm.nudges.heard.clear()
+    farm.nudged.clear()
     await farm.playbooks.running.set_variables(one, {"THREADS": "8"})
-    assert [channel for channel, _, _ in farm.nudges.heard] == [channels.rig_commands(one)]
+    assert farm.nudged == [one]
     assert (await (await farm.restarted()).told(one))[0].variables["THREADS"] == "8"
 
 

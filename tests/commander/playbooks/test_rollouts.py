@@ -21,8 +21,8 @@ class Stage:
 
     def __init__(self, farm: Any) -> None:
         self.farm = farm
-        self.stats = OperationalStats(farm.hub, 5.0)
-        self.rollouts = Rollouts(farm.storage, farm.playbooks, self.stats)
+        self.stats = OperationalStats(farm.hub, farm.events, 5.0)
+        self.rollouts = Rollouts(farm.storage, farm.events, farm.playbooks, self.stats)
         self.t = time.time_ns() // 1_000_000
 
     async def set(self) -> Stage:

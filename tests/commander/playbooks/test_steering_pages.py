@@ -67,10 +67,9 @@ class Web:
 
 @pytest.fixture
 async def web(farm: Any) -> AsyncIterator[Web]:
-    stats = OperationalStats(farm.hub, 5.0)
-    farm.rigs.on_added.append(lambda rig: stats.add(rig.id, rig.kind) and None)
+    stats = OperationalStats(farm.hub, farm.events, 5.0)
     rig_list = RigList(farm.rigs, stats)
-    steering = Steering(farm.storage, farm.hub, farm.rigs, stats, farm.folder)
+    steering = Steering(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder)
     await steering.load()
     farm.addresses, farm.software, farm.playbooks = steering.addresses, steering.software, steering.playbooks
     templates = _templates()

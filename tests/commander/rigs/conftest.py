@@ -18,13 +18,13 @@ from litestar.template import TemplateConfig
 from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.app import _templates
+from rigfarm.commander.events import Events, RigRemoved
 from rigfarm.commander.live import Hub, PageRoutes, PageSession
 from rigfarm.commander.logs import Journal, RecentRows
 from rigfarm.commander.rigs.api import api_routes
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.live import register_live_pages
-from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.pages import page_routes
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.rigs.regions import Regions
@@ -77,11 +77,12 @@ class Site:
 
     def __init__(self, storage: Storage, journal: Journal, folder: Path) -> None:
         self.hub = Hub()
-        self.stats = OperationalStats(self.hub, 5.0)
-        self.book = RigBook(storage, self.hub)
+        self.events = Events()
+        self.stats = OperationalStats(self.hub, self.events, 5.0)
+        self.book = RigBook(storage, self.hub, self.events)
         self.rig_list = RigList(self.book, self.stats)
         self.templates = templates()
-        self.steering = Steering(storage, self.hub, self.book, self.stats, folder)
+        self.steering = Steering(storage, self.hub, self.events, self.book, self.stats, folder)
         recent = RecentRows(journal)
         self.shown = Shown(
             self.templates, self.book, self.stats, self.rig_list, recent, lambda: "http://commander.lan:7070"
@@ -91,13 +92,11 @@ class Site:
         register_live_pages(self.routes, self.shown, Regions(self.templates))
         self.steering.show(self.routes, self.templates)
         self.steering.tell(self.shown)
-        self.book.on_added.append(lambda rig: self.stats.add(rig.id, rig.kind) and None)
-        self.book.on_removed.append(self._removed)
+        self.events.listen(RigRemoved, self._removed)
         self.client: Any = None
 
-    def _removed(self, rig: Rig) -> None:
-        self.stats.remove(rig.id)
-        self.shown.forget(rig.id)
+    def _removed(self, removed: RigRemoved) -> None:
+        self.shown.forget(removed.rig_id)
 
     # What tests do
 

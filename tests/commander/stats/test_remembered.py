@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs.rows import Row, pack_body, pack_rigs
 from rigfarm.commander.stats import OperationalStats, remembered
@@ -16,7 +17,7 @@ def a_log(t: int, hashrate: float) -> OperationalLog:
 
 
 def stats_of(*rigs: int) -> OperationalStats:
-    stats = OperationalStats(Hub(), interval_s=5.0)
+    stats = OperationalStats(Hub(), Events(), interval_s=5.0)
     for rig_id in rigs:
         stats.add(rig_id, "cpu-gpu")
     return stats

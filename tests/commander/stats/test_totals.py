@@ -8,6 +8,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.stats.contribution import contribution_of
@@ -33,7 +34,7 @@ def a_log(t: int, *parts: Workload, power_w: float | None = None) -> Operational
 
 
 def some_stats(rigs: int = 1) -> OperationalStats:
-    stats = OperationalStats(Hub(), interval_s=5.0)
+    stats = OperationalStats(Hub(), Events(), interval_s=5.0)
     for rig_id in range(1, rigs + 1):
         stats.add(rig_id, "cpu-gpu")
         stats.link_up(rig_id)

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from rigfarm.commander.addresses.book import AddressBook
 from rigfarm.commander.addresses.model import Address, AddressKind
 from rigfarm.commander.addresses.wallets import wallet_warning
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Use
 
 __all__ = ["AddressAnswer", "address_answer"]
 

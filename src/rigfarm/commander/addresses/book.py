@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 from rigfarm.commander.addresses import broadcasts, store
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, checked
+from rigfarm.commander.events import AddressChanged, Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import name_key, name_order
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.storage import Storage
-from rigfarm.commander.uses import AskWhoUses, Use, named
+from rigfarm.commander.usage import Usage, Use, named
 
 __all__ = ["AddressBook"]
 
 
 class AddressBook:
-    """All pools and wallets. Others say who uses an entry (`used_by`) and hear when one changes (`on_changed`)."""
+    """All pools and wallets."""
 
-    def __init__(self, storage: Storage, hub: Hub) -> None:
+    def __init__(self, storage: Storage, hub: Hub, events: Events, usage: Usage) -> None:
         self.addresses: dict[int, Address] = {}
-        self.users: list[AskWhoUses] = []
-        """Asked who uses the entry with this id."""
-        self.on_changed: list[Callable[[Address], Awaitable[None]]] = []
-        """Told, once it is stored, that an entry says something else now."""
         self._storage = storage
         self._hub = hub
+        self._events = events
+        self._usage = usage
         self._writing = asyncio.Lock()
 
     async def load(self) -> None:
@@ -58,7 +57,7 @@ class AddressBook:
 
     def used_by(self, address_id: int) -> list[Use]:
         """Who uses the entry."""
-        return [use for ask in self.users for use in ask(address_id)]
+        return self._usage.of("address", address_id)
 
     # What operators do
 
@@ -89,8 +88,7 @@ class AddressBook:
                 address = await store.save_address(tx, old, form, max(_now_ms(), old.updated_at + 1))
             self.addresses[address_id] = address
         broadcasts.updated(self._hub, address)
-        for listener in self.on_changed:
-            await listener(address)
+        await self._events.publish_and_wait(AddressChanged(address_id))
         return address
 
     async def remove(self, address_id: int, *, even_if_used: bool = False) -> Address:

@@ -19,7 +19,7 @@ from rigfarm.commander.addresses.wallets import wallet_warning
 from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.refusals import Absent, Refusal
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Use
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.region_page import RegionPage
 from rigfarm.commander.web.render import render

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from rigfarm.commander import channels
-from rigfarm.commander.live import Event
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import Acks, DownFrame, Verdict, Verdicts
 
@@ -107,7 +105,6 @@ class Link:
         """The registry no longer hears this link for the rig; the Sentry is told why."""
         self.heard -= 1
         slot = self.slots[rig_id]
-        self.links.hub.unsubscribe(self, channels.rig_commands(rig_id))
         last = self._waiting[-1] if self._waiting else None
         if isinstance(last, Verdicts):
             last.changes.append((slot, verdict))  # thousands that are removed at once leave in one frame
@@ -152,17 +149,6 @@ class Link:
             self.closed = True
         finally:
             self._sending = None
-
-    # The hub's end: something waits for one of this Sentry's rigs
-
-    def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
-        """A nudge on rig-commands: fetch what waits for the rig and send it."""
-        rig_id = int(channel.rsplit(":", 1)[1])
-        if self.may_speak_for(rig_id):
-            self.links.send_waiting(self, rig_id, self.slots[rig_id])
-
-    def channel_closed(self, channel: str) -> None:
-        """Nothing to do: the rig was removed, and `revoke` says so."""
 
 
 def _to_nobody(_first: int, _last: int) -> None:

@@ -10,13 +10,12 @@ from typing import Any, Protocol
 import structlog
 
 from rigfarm import __version__
-from rigfarm.commander import channels
+from rigfarm.commander.events import Events, RigRemoved, TokenRotated, WorkWaiting
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.drops import Drops
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.turns import Turns
-from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Journal
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
@@ -55,7 +54,7 @@ class Links:
         book: RigBook,
         stats: OperationalStats,
         journal: Journal,
-        hub: Hub,
+        events: Events,
         *,
         interval_s: float,
         incidents: Incidents,
@@ -63,7 +62,6 @@ class Links:
         self.book = book
         self.stats = stats
         self.journal = journal
-        self.hub = hub
         self.interval_s = interval_s
         self.incidents = incidents
         self.sources: list[Source] = []
@@ -76,8 +74,9 @@ class Links:
         self.received = 0
         """Logs received since the start."""
         self._tasks: set[asyncio.Task[Any]] = set()
-        book.on_removed.append(self._rig_removed)
-        book.on_token_changed.append(self._token_changed)
+        events.listen(RigRemoved, self._rig_removed)
+        events.listen(TokenRotated, self._token_rotated)
+        events.listen(WorkWaiting, self._work_waiting)
 
     def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the receive loop; an exception is logged, never lost."""
@@ -131,27 +130,25 @@ class Links:
         if other is not None:
             log.warning("another Sentry connected with the token of a rig; the newer one is heard", rig=rig.id)
             other.heard -= 1
-            self.hub.unsubscribe(other, channels.rig_commands(rig.id))
             if not other.heard:
                 other.hang_up(4409, "another Sentry connected with this token")
         self.by_rig[rig.id] = link
         link.heard += 1
-        self.hub.subscribe(link, channels.rig_commands(rig.id))
         self.stats.link_up(rig.id)
 
     def _unregister(self, link: Link) -> None:
         for rig_id in link.slots:
             if link.may_speak_for(rig_id):
-                self.hub.unsubscribe(link, channels.rig_commands(rig_id))
                 del self.by_rig[rig_id]
                 self.stats.link_lost(rig_id)
         link.heard = 0
 
     # What waits for rigs
 
-    def send_waiting(self, link: Link, rig_id: int, slot: int) -> None:
-        """A noun nudged: fetch and send what waits for the rig."""
-        self.background(self._send_rig(link, rig_id, slot, connected=False))
+    def _work_waiting(self, waiting: WorkWaiting) -> None:
+        link = self.by_rig.get(waiting.rig_id)
+        if link is not None:
+            self.background(self._send_rig(link, waiting.rig_id, link.slots[waiting.rig_id], connected=False))
 
     async def _send_all(self, link: Link) -> None:
         for rig_id, slot in link.slots.items():
@@ -166,16 +163,15 @@ class Links:
 
     # What happens to rigs
 
-    def _rig_removed(self, rig: Rig) -> None:
-        self.stats.remove(rig.id)
-        self.drops.forget(rig.id)
-        self.journal.holders.release(rig.id)
-        link = self.by_rig.pop(rig.id, None)
+    def _rig_removed(self, removed: RigRemoved) -> None:
+        self.drops.forget(removed.rig_id)
+        self.journal.holders.release(removed.rig_id)
+        link = self.by_rig.pop(removed.rig_id, None)
         if link is not None:
-            link.revoke(rig.id, Verdict("removed", rig.id, rig.name))
+            link.revoke(removed.rig_id, Verdict("removed", removed.rig_id, removed.name))
 
-    def _token_changed(self, rig: Rig) -> None:
-        link = self.by_rig.pop(rig.id, None)
+    def _token_rotated(self, rotated: TokenRotated) -> None:
+        link = self.by_rig.pop(rotated.rig_id, None)
         if link is not None:
-            link.revoke(rig.id, Verdict("unknown"))
-            self.stats.link_lost(rig.id)
+            link.revoke(rotated.rig_id, Verdict("unknown"))
+            self.stats.link_lost(rotated.rig_id)

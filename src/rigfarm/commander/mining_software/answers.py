@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from rigfarm.commander.mining_software.book import SoftwareBook
 from rigfarm.commander.mining_software.model import ArchiveFormat, Devices, Software
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Use
 
 __all__ = ["FileAnswer", "SoftwareAnswer", "software_answer", "state_of"]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 
 import structlog
 from msgspec.structs import replace
 
+from rigfarm.commander.events import Events, SoftwareChanged
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import broadcasts, store
 from rigfarm.commander.mining_software.archives import ArchiveStore, Received
@@ -26,7 +27,7 @@ from rigfarm.commander.names import name_key
 from rigfarm.commander.permission import check_permission
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid, Refusal
 from rigfarm.commander.storage import Storage
-from rigfarm.commander.uses import AskWhoUses, Use, named
+from rigfarm.commander.usage import Usage, Use, named
 
 __all__ = ["MAX_ARCHIVE", "SoftwareBook"]
 
@@ -37,12 +38,14 @@ log = structlog.get_logger()
 
 
 class SoftwareBook:
-    """All versions of all programs. Others say who uses one (`users`) and hear when one changes (`on_changed`)."""
+    """All versions of all programs."""
 
     def __init__(
         self,
         storage: Storage,
         hub: Hub,
+        events: Events,
+        usage: Usage,
         archives: ArchiveStore,
         *,
         reach: Reach | None = None,
@@ -53,16 +56,12 @@ class SoftwareBook:
         self.archives = archives
         self.fetches = Fetches()
         self.limit = limit
-        self.users: list[AskWhoUses] = []
-        """Asked who uses the software with this id."""
-        self.keepers: list[Callable[[], set[str]]] = []
-        """Asked which files must stay although no entry names them: rigs still run them."""
-        self.on_changed: list[Callable[[Software], Awaitable[None]]] = []
-        """Told, once it is stored, that a version says something else now."""
         self._reach = reach or Reach()
         self._tls = tls
         self._storage = storage
         self._hub = hub
+        self._events = events
+        self._usage = usage
         self._writing = asyncio.Lock()
 
     async def load(self) -> None:
@@ -92,7 +91,7 @@ class SoftwareBook:
 
     def used_by(self, software_id: int) -> list[Use]:
         """Who uses it."""
-        return [use for ask in self.users for use in ask(software_id)]
+        return self._usage.of("software", software_id)
 
     def here(self, software: Software) -> bool:
         """Whether its file is in the store: a database restored without its files has entries that lost theirs."""
@@ -194,9 +193,7 @@ class SoftwareBook:
     async def sweep(self) -> None:
         """Remove files that nobody refers to any more."""
         wanted = {software.kept.sha256 for software in self.software.values() if software.kept is not None}
-        for keeper in self.keepers:
-            wanted |= keeper()
-        for sha256 in await asyncio.to_thread(self.archives.sweep, wanted):
+        for sha256 in await asyncio.to_thread(self.archives.sweep, wanted | self._usage.files()):
             log.info("mining software's file removed: nobody uses it", sha256=sha256)
 
     # What others say
@@ -273,8 +270,7 @@ class SoftwareBook:
 
     async def _changed(self, software: Software) -> None:
         broadcasts.updated(self._hub, software)
-        for listener in self.on_changed:
-            await listener(software)
+        await self._events.publish_and_wait(SoftwareChanged(software.id))
 
     def _progressed(self, software_id: int) -> None:
         if (software := self.software.get(software_id)) is not None:

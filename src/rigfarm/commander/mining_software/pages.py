@@ -22,7 +22,7 @@ from rigfarm.commander.mining_software.fetches import Fetch
 from rigfarm.commander.mining_software.model import Devices, Software, SoftwareForm
 from rigfarm.commander.mining_software.uploading import content_length, form_file
 from rigfarm.commander.refusals import Absent, Refusal
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Use
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.region_page import RegionPage
 from rigfarm.commander.web.render import render

@@ -11,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from rigfarm.commander.events import Events, RigRemoved, WorkWaiting
 from rigfarm.commander.live import Hub
 from rigfarm.commander.orders import broadcasts, store
 from rigfarm.commander.orders.model import RigOrder, hides_secrets, word
@@ -47,16 +48,17 @@ log = structlog.get_logger()
 class OrderBook:
     """All orders without a final result, in memory; the others are in the database."""
 
-    def __init__(self, storage: Storage, hub: Hub, rigs: RigBook) -> None:
+    def __init__(self, storage: Storage, hub: Hub, events: Events, rigs: RigBook) -> None:
         self._storage = storage
         self._hub = hub
+        self._events = events
         self._rigs = rigs
         self._writer = OrderWriter(storage)
         self._open: dict[str, RigOrder] = {}
         self._of_rig: dict[int, dict[str, None]] = {}
         self._due: dict[str, float] = {}
         """By monotonic clock: when waiting for an order's next word is over."""
-        rigs.on_removed.append(self._rig_removed)
+        events.listen(RigRemoved, self._rig_removed)
 
     async def load(self) -> None:
         """Go on waiting for what had no result yet; once, before serving."""
@@ -119,7 +121,8 @@ class OrderBook:
         for rig, one in zip(rigs, given, strict=True):
             if not one.ended:
                 self._keep(one)
-            broadcasts.queued(self._hub, rig, one)
+            broadcasts.changed(self._hub, rig, one)
+            self._events.publish(WorkWaiting(rig.id))
         return given
 
     async def cancel(self, order_id: str) -> RigOrder:
@@ -243,6 +246,6 @@ class OrderBook:
         if rig is not None:
             broadcasts.changed(self._hub, rig, order)
 
-    def _rig_removed(self, rig: Rig) -> None:
-        for order in self.open_of(rig.id):
+    def _rig_removed(self, removed: RigRemoved) -> None:
+        for order in self.open_of(removed.rig_id):
             self._drop(order)

@@ -1,4 +1,4 @@
-"""All that is told about orders: to a rig's viewers, to whoever watches a click's results, and to the rig's link."""
+"""All that viewers are told about orders: on a rig's page, and on the page with the results of one click."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rigfarm.commander.live import Hub
 from rigfarm.commander.orders.model import RigOrder
 from rigfarm.commander.rigs.model import Rig
 
-__all__ = ["ON_RIG", "batch_channel", "changed", "queued"]
+__all__ = ["ON_RIG", "batch_channel", "changed"]
 
 ON_RIG = "orders"
 """The key under which a rig's own channel says that its orders changed."""
@@ -18,13 +18,7 @@ def batch_channel(batch: str) -> str:
     return f"order-batch:{batch}"
 
 
-def queued(hub: Hub, rig: Rig, order: RigOrder) -> None:
-    """It is stored: viewers see it, and the rig's Sentry may be told."""
-    changed(hub, rig, order)
-    hub.publish(channels.rig_commands(rig.id), "updated", None)
-
-
 def changed(hub: Hub, rig: Rig, order: RigOrder) -> None:
-    """It got a result, or went on its way."""
+    """It was given, went on its way, or got a result."""
     hub.publish(channels.rig(rig.kind, rig.id), "updated", order, key=ON_RIG)
     hub.publish(batch_channel(order.batch), "updated", order, key=rig.id)

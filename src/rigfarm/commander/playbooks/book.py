@@ -8,9 +8,17 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from rigfarm.commander.addresses import Address, AddressBook
+from rigfarm.commander.addresses import AddressBook
+from rigfarm.commander.events import (
+    AddressChanged,
+    Events,
+    PlaybookRemoved,
+    RigRemoved,
+    SoftwareChanged,
+    WorkWaiting,
+)
 from rigfarm.commander.live import Hub
-from rigfarm.commander.mining_software import Software, SoftwareBook
+from rigfarm.commander.mining_software import SoftwareBook
 from rigfarm.commander.names import name_key, name_order
 from rigfarm.commander.playbooks import broadcasts, store
 from rigfarm.commander.playbooks.assignments import Assignments
@@ -23,7 +31,7 @@ from rigfarm.commander.playbooks.statuses import Statuses
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.storage import Storage
-from rigfarm.commander.uses import Use
+from rigfarm.commander.usage import Usage, Use
 from rigfarm.wire.playbooks import PlaybookStatus
 
 __all__ = ["PlaybookBook"]
@@ -38,27 +46,34 @@ class PlaybookBook:
     """
 
     def __init__(
-        self, storage: Storage, hub: Hub, rigs: RigBook, addresses: AddressBook, software: SoftwareBook
+        self,
+        storage: Storage,
+        hub: Hub,
+        events: Events,
+        usage: Usage,
+        rigs: RigBook,
+        addresses: AddressBook,
+        software: SoftwareBook,
     ) -> None:
         self.playbooks: dict[int, Playbook] = {}
         self.assignments = Assignments(storage)
         self.statuses = Statuses()
         self.hub = hub
+        self.events = events
         self.rigs = rigs
         self.addresses = addresses
         self.software = software
         self.writing = asyncio.Lock()
         self.running = Running(self)
-        self.on_removed: list[Callable[[Playbook], None]] = []
         self._storage = storage
         self._contents: dict[tuple[int, int], PlaybookContent] = {}
         """What rigs have, and what is newest."""
-        addresses.users.append(self._users_of_address)
-        addresses.on_changed.append(self._address_changed)
-        software.users.append(self._users_of_software)
-        software.on_changed.append(self._software_changed)
-        software.keepers.append(self._files_in_use)
-        rigs.on_removed.append(lambda rig: self._rig_removed(rig.id))
+        usage.register("address", self._users_of_address)
+        usage.register("software", self._users_of_software)
+        usage.register_files(self._files_in_use)
+        events.follow(AddressChanged, self._entry_changed)
+        events.follow(SoftwareChanged, self._entry_changed)
+        events.listen(RigRemoved, self._rig_removed)
 
     async def load(self) -> None:
         """Read all of it; once, after rigs, addresses and mining software, and before serving."""
@@ -175,9 +190,8 @@ class PlaybookBook:
             rigs = self.assignments.forget_playbook(playbook_id)
             del self.playbooks[playbook_id]
             self.tidy()
-        for listener in self.on_removed:
-            listener(playbook)
-        broadcasts.nudge(self.hub, rigs)
+        self.events.publish(PlaybookRemoved(playbook_id))
+        self._announce_work(rigs)
         for rig_id in rigs:
             broadcasts.rig_changed(self.hub, rig_id, [])
         broadcasts.deleted(self.hub, playbook)
@@ -196,11 +210,7 @@ class PlaybookBook:
 
     # What others change
 
-    async def _address_changed(self, _: Address) -> None:
-        async with self.writing:
-            await self._follow_all()
-
-    async def _software_changed(self, _: Software) -> None:
+    async def _entry_changed(self, _: AddressChanged | SoftwareChanged) -> None:
         async with self.writing:
             await self._follow_all()
 
@@ -211,10 +221,10 @@ class PlaybookBook:
             if note:
                 await self._save(old, content, note)
 
-    def _rig_removed(self, rig_id: int) -> None:
-        self.statuses.forget(rig_id)
-        for playbook_id in self.assignments.forget_rig(rig_id):
-            broadcasts.rig_changed(self.hub, rig_id, [playbook_id])
+    def _rig_removed(self, removed: RigRemoved) -> None:
+        self.statuses.forget(removed.rig_id)
+        for playbook_id in self.assignments.forget_rig(removed.rig_id):
+            broadcasts.rig_changed(self.hub, removed.rig_id, [playbook_id])
         self.tidy()
 
     # Who uses what
@@ -260,13 +270,18 @@ class PlaybookBook:
     def told(self, rigs: Iterable[int], playbook_ids: Iterable[int]) -> None:
         """These rigs shall run something else now: their Sentries and all viewers hear it."""
         rigs, playbook_ids = list(rigs), list(playbook_ids)
-        broadcasts.nudge(self.hub, rigs)
+        self._announce_work(rigs)
         for rig_id in rigs:
             broadcasts.rig_changed(self.hub, rig_id, playbook_ids, counts=False)
         for playbook_id in playbook_ids:
             if (playbook := self.playbooks.get(playbook_id)) is not None:
                 broadcasts.changed(self.hub, playbook)
                 self._tell_used(playbook.content)
+
+    def _announce_work(self, rig_ids: Iterable[int]) -> None:
+        """What these rigs shall run is stored: their Sentries may be sent it."""
+        for rig_id in rig_ids:
+            self.events.publish(WorkWaiting(rig_id))
 
     async def _save(self, old: Playbook, content: PlaybookContent, note: str) -> Playbook:
         async with self._storage.begin() as tx:

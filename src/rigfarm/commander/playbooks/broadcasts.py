@@ -1,4 +1,4 @@
-"""All that is told about playbooks: to viewers, and (the nudge) to whoever holds the link of a rig."""
+"""All that viewers are told about playbooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ __all__ = [
     "console_channel",
     "created",
     "deleted",
-    "nudge",
     "playbook_channel",
     "rig_changed",
     "rollout_changed",
@@ -75,9 +74,3 @@ def rollout_changed(hub: Hub, playbook_id: int) -> None:
 def console_changed(hub: Hub, rig_id: int, playbook_id: int) -> None:
     """The mining program printed something."""
     hub.publish(console_channel(rig_id, playbook_id), "updated", None, key="lines")
-
-
-def nudge(hub: Hub, rig_ids: Iterable[int]) -> None:
-    """What these rigs shall run is stored: their Sentries may be told."""
-    for rig_id in rig_ids:
-        hub.publish(channels.rig_commands(rig_id), "updated", None)

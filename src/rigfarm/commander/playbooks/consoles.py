@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
+from rigfarm.commander.events import Events, WorkWaiting
 from rigfarm.commander.live import Hub
 from rigfarm.commander.playbooks import broadcasts
 from rigfarm.commander.supervised import Part
@@ -61,9 +62,10 @@ class Screen(Struct):
 class Consoles:
     """Those that are looked at. A page calls `look`; that its session ended is seen by its channel being empty."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, events: Events) -> None:
         self.screens: dict[_Key, Screen] = {}
         self._hub = hub
+        self._events = events
         self._told: set[_Key] = set()
         """Consoles that Sentries were asked for."""
 
@@ -78,7 +80,7 @@ class Consoles:
             screen.lines.append("Too many consoles are open in this farm: close some, then load this page again.")
             return screen
         self.screens[key] = screen
-        broadcasts.nudge(self._hub, [rig_id])
+        self._events.publish(WorkWaiting(rig_id))
         return screen
 
     def receive(self, rig_id: int, frame: Console) -> None:
@@ -114,7 +116,8 @@ class Consoles:
         """Let go of consoles whose last viewer left."""
         left = [key for key in self.screens if not self._hub.watched(broadcasts.console_channel(*key))]
         self._drop(left)
-        broadcasts.nudge(self._hub, {rig_id for rig_id, _ in left})
+        for rig_id in {rig_id for rig_id, _ in left}:
+            self._events.publish(WorkWaiting(rig_id))
 
     def _drop(self, keys: Iterable[_Key]) -> None:
         for key in list(keys):

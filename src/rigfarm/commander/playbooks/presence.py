@@ -1,47 +1,41 @@
-"""Hears when rigs go away and come back: what is shown of their playbooks follows."""
+"""What is shown of a rig's playbooks follows when the rig goes away and comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
-from rigfarm.commander import channels
-from rigfarm.commander.live import Event, Hub
+from rigfarm.commander.events import ConditionChanged, Events, RigRemoved
+from rigfarm.commander.live import Hub
 from rigfarm.commander.playbooks import broadcasts
-from rigfarm.commander.playbooks.book import PlaybookBook
+from rigfarm.commander.playbooks.assignments import Assignments
 from rigfarm.commander.stats import OperationalStats, RigStats
 
 __all__ = ["Presence"]
 
 
 class Presence:
-    """Listens where the index of rigs does. Most of what it hears is a log of a rig that is there as before."""
+    """Which rigs nothing is heard of at present."""
 
-    def __init__(self, hub: Hub, stats: OperationalStats, playbooks: PlaybookBook) -> None:
+    def __init__(self, hub: Hub, events: Events, stats: OperationalStats, assignments: Assignments) -> None:
+        self._hub = hub
         self._stats = stats
-        self._playbooks = playbooks
+        self._assignments = assignments
         self._away: set[int] = set()
-        playbooks.statuses.away = self.away
-        hub.subscribe(self, channels.operation_stats_index("cpu-gpu"))
+        events.listen(ConditionChanged, self._condition_changed)
+        events.listen(RigRemoved, lambda removed: self._away.discard(removed.rig_id))
 
     def away(self, rig_id: int) -> bool:
         """Whether the rig is not heard of at present, or never was."""
         rig = self._stats.rigs.get(rig_id)
         return rig is None or _is_away(rig)
 
-    def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
-        """A rig's stats changed."""
-        if not isinstance(payload, RigStats):
+    def _condition_changed(self, changed: ConditionChanged) -> None:
+        rig_id = changed.rig_id
+        away = self.away(rig_id)
+        if away == (rig_id in self._away):
             return
-        away = event != "deleted" and _is_away(payload)
-        if away == (payload.rig_id in self._away):
-            return
-        (self._away.add if away else self._away.discard)(payload.rig_id)
-        has = [one.playbook_id for one in self._playbooks.assignments.of_rig(payload.rig_id)]
+        (self._away.add if away else self._away.discard)(rig_id)
+        has = [one.playbook_id for one in self._assignments.of_rig(rig_id)]
         if has:
-            broadcasts.rig_changed(self._playbooks.hub, payload.rig_id, has)
-
-    def channel_closed(self, channel: str) -> None:
-        """The index is never closed."""
+            broadcasts.rig_changed(self._hub, rig_id, has)
 
 
 def _is_away(rig: RigStats) -> bool:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from rigfarm.commander.events import RigRenamed
 from rigfarm.commander.names import clean_line
 from rigfarm.commander.playbooks.model import Assignment, Playbook, PlaybookContent, Wanted
 from rigfarm.commander.playbooks.order import order_for, why_not
 from rigfarm.commander.playbooks.placeholders import known_placeholders
 from rigfarm.commander.playbooks.plan import Plan, Replaced, Step
+from rigfarm.commander.playbooks.worker_name import worker_name
 from rigfarm.commander.refusals import Conflict, Invalid
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.wire.playbooks import PlaybookOrder
@@ -36,6 +38,7 @@ class Running:
     def __init__(self, book: PlaybookBook) -> None:
         self._book = book
         self._assignments = book.assignments
+        book.events.follow(RigRenamed, self._rig_renamed)
 
     # Looking
 
@@ -142,8 +145,11 @@ class Running:
         self._book.told([rig_id], [])
         return kept
 
-    async def renamed(self, rig_id: int) -> None:
-        """The rig has another name, so its workers get another, too."""
+    async def _rig_renamed(self, renamed: RigRenamed) -> None:
+        """A rig has another name, so its workers may get another, too."""
+        rig_id = renamed.rig_id
+        if worker_name(renamed.before) == worker_name(renamed.name):
+            return
         async with self._book.writing:
             if rig_id not in self._assignments.by_rig or rig_id not in self._book.rigs.rigs:
                 return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rigfarm.commander.events import Events, RigRemoved
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.consoles import Consoles
-from rigfarm.commander.rigs.model import Rig
 from rigfarm.wire.frames import DownFrame, Playbooks
 
 __all__ = ["PlaybookSource"]
@@ -13,12 +13,12 @@ __all__ = ["PlaybookSource"]
 class PlaybookSource:
     """Says all that a rig shall run, whole, and only when it is not what the Sentry was told last."""
 
-    def __init__(self, book: PlaybookBook, consoles: Consoles) -> None:
+    def __init__(self, events: Events, book: PlaybookBook, consoles: Consoles) -> None:
         self._book = book
         self._consoles = consoles
         self._told: dict[int, int] = {}
         """Rig -> stamp of what its Sentry was told."""
-        book.rigs.on_removed.append(self._rig_removed)
+        events.listen(RigRemoved, self._rig_removed)
 
     async def waiting(self, rig_id: int, slot: int, *, connected: bool) -> list[DownFrame]:
         """Frames for the rig; a Sentry that has just connected is told everything."""
@@ -31,6 +31,6 @@ class PlaybookSource:
         frames += self._consoles.frames(rig_id, slot, connected=connected)
         return frames
 
-    def _rig_removed(self, rig: Rig) -> None:
-        self._told.pop(rig.id, None)
-        self._consoles.forget(rig.id)
+    def _rig_removed(self, removed: RigRemoved) -> None:
+        self._told.pop(removed.rig_id, None)
+        self._consoles.forget(removed.rig_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.events import Events, RigAdded, RigRemoved, RigRenamed, TokenRotated
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import clean_name, name_key
 from rigfarm.commander.refusals import Absent
@@ -37,15 +38,13 @@ def _now_ms() -> int:
 class RigBook:
     """All rigs, by id and by token."""
 
-    def __init__(self, storage: Storage, hub: Hub) -> None:
+    def __init__(self, storage: Storage, hub: Hub, events: Events) -> None:
         self.rigs: dict[int, Rig] = {}
         self.revision = 0
         """Grows whenever a rig comes, goes or is renamed."""
-        self.on_added: list[Callable[[Rig], None]] = []
-        self.on_removed: list[Callable[[Rig], None]] = []
-        self.on_token_changed: list[Callable[[Rig], None]] = []
         self._storage = storage
         self._hub = hub
+        self._events = events
         self._by_token: dict[bytes, int] = {}
         self._token_of: dict[int, bytes] = {}
         self._names: dict[str, int] = {}
@@ -119,7 +118,7 @@ class RigBook:
                 ]
             for rig, token in zip(rigs, tokens, strict=True):
                 self._put(rig, hash_token(token))
-                self._tell(self.on_added, rig)
+                self._events.publish(RigAdded(rig.id, rig.kind))
                 broadcasts.created(self._hub, rig)
         return list(zip(rigs, tokens, strict=True))
 
@@ -134,6 +133,7 @@ class RigBook:
                 raise store.name_taken(name)
             changed = await self._save(replace(rig, name=name))
         broadcasts.updated(self._hub, changed)
+        await self._events.publish_and_wait(RigRenamed(rig_id, rig.kind, rig.name, name))
         return changed
 
     async def rotate_token(self, rig_id: int) -> tuple[Rig, str]:
@@ -145,7 +145,7 @@ class RigBook:
                 await store.save_token(tx, rig_id, hash_token(token))
             self._by_token.pop(self._token_of[rig_id], None)
             self._put(rig, hash_token(token))
-            self._tell(self.on_token_changed, rig)
+            self._events.publish(TokenRotated(rig_id))
         return rig, token
 
     async def remove(self, rig_id: int) -> Rig:
@@ -165,7 +165,7 @@ class RigBook:
                     await store.delete_rig(tx, rig, self._token_of[rig.id], now_ms)
             for rig in rigs:
                 self._forget(rig)
-                self._tell(self.on_removed, rig)
+                self._events.publish(RigRemoved(rig.id, rig.kind, rig.name))
                 broadcasts.deleted(self._hub, rig)
         return rigs
 
@@ -254,7 +254,3 @@ class RigBook:
         self._by_token.pop(token_hash, None)
         self._said_specs.pop(rig.id, None)
         self._said_first.discard(rig.id)
-
-    def _tell(self, listeners: list[Callable[[Rig], None]], rig: Rig) -> None:
-        for listener in listeners:
-            listener(rig)

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.events import ConditionChanged, Events, RigAdded, RigRemoved
 from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.condition import Condition, condition
 from rigfarm.commander.stats import broadcasts
@@ -39,13 +40,16 @@ UP = frozenset({"online", "degraded", "idle"})
 class OperationalStats:
     """In memory, on the event loop. `clock` is monotonic seconds, `wall_ms` UTC milliseconds."""
 
-    def __init__(self, hub: Hub, interval_s: float) -> None:
+    def __init__(self, hub: Hub, events: Events, interval_s: float) -> None:
         self.rigs: dict[int, RigStats] = {}
         self.totals: dict[Kind, Totals] = {"cpu-gpu": Totals(), "asic": Totals()}
         self.days: dict[Kind, Day] = {"cpu-gpu": Day(), "asic": Day()}
         """The last 24 hours, for the sparklines."""
         self.interval_s = interval_s
         self._hub = hub
+        self._events = events
+        events.listen(RigAdded, self._rig_added)
+        events.listen(RigRemoved, self._rig_removed)
         self._leaving: dict[int, float] = {}
         """Rigs whose link is gone, and when that becomes true for everybody."""
         self._heard: OrderedDict[int, float] = OrderedDict()
@@ -73,7 +77,14 @@ class OperationalStats:
         self._heard.pop(rig_id, None)
         self._count(rig, False)
         self.totals[rig.kind].change_state(rig.condition.state, None)
+        broadcasts.rig_removed(self._hub, rig)
         broadcasts.totals_changed(self._hub, rig.kind)
+
+    def _rig_added(self, added: RigAdded) -> None:
+        self.add(added.rig_id, added.kind)
+
+    def _rig_removed(self, removed: RigRemoved) -> None:
+        self.remove(removed.rig_id)
 
     # What the link says
 
@@ -176,6 +187,8 @@ class OperationalStats:
             rig.version += 1
             broadcasts.rig_changed(self._hub, rig)
             self._stale.add(rig.kind)
+        if new is not old:
+            self._events.publish(ConditionChanged(rig.rig_id, rig.kind, old.state, new.state))
 
     def _condition(self, rig: RigStats) -> Condition:
         age = None if rig.heard is None else time.monotonic() - rig.heard

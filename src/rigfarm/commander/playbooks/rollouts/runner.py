@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from rigfarm.commander.events import Events, PlaybookRemoved
 from rigfarm.commander.playbooks import broadcasts
 from rigfarm.commander.playbooks.book import PlaybookBook
-from rigfarm.commander.playbooks.model import Playbook
 from rigfarm.commander.playbooks.rollouts import store
 from rigfarm.commander.playbooks.rollouts.model import Rollout, RolloutForm, RolloutState
 from rigfarm.commander.playbooks.rollouts.planning import check, make_plan
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 class Rollouts:
     """All roll-outs that have not ended, in memory."""
 
-    def __init__(self, storage: Storage, book: PlaybookBook, stats: OperationalStats) -> None:
+    def __init__(self, storage: Storage, events: Events, book: PlaybookBook, stats: OperationalStats) -> None:
         self.active: dict[int, Rollout] = {}
         self._storage = storage
         self._book = book
@@ -49,7 +49,7 @@ class Rollouts:
         self._working = asyncio.Lock()
         self._started: dict[int, float] = {}
         self._kept: dict[int, float] = {}
-        book.on_removed.append(self._playbook_removed)
+        events.listen(PlaybookRemoved, self._playbook_removed)
 
     async def load(self) -> None:
         """Go on with what was under way; once, before serving."""
@@ -228,8 +228,8 @@ class Rollouts:
         async with self._storage.begin() as tx:
             await store.save_rollout(tx, rollout)
 
-    def _playbook_removed(self, playbook: Playbook) -> None:
-        for rollout in [one for one in self.active.values() if one.playbook_id == playbook.id]:
+    def _playbook_removed(self, removed: PlaybookRemoved) -> None:
+        for rollout in [one for one in self.active.values() if one.playbook_id == removed.playbook_id]:
             self._forget(rollout)
 
     def _forget(self, rollout: Rollout) -> None:
