@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rigfarm.commander.playbooks.model import PlaybookContent, PoolRef, SoftwareRef, WalletRef, WorkloadPlan
 from rigfarm.commander.playbooks.order import argument_preview
 from rigfarm.commander.playbooks.placeholders import known_placeholders, slot_of, values_for
-from rigfarm.commander.playbooks.worker_name import worker_name
+from rigfarm.commander.rigs.worker_name import worker_name
 from rigfarm.wire.template import TemplateError
 
 

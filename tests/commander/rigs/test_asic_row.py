@@ -9,15 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from rigfarm.commander.rigs.asic import Alive, boards_of, chips_of
-from rigfarm.commander.rigs.condition import Condition
-from rigfarm.commander.rigs.marks import hottest
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.sorting import SORT_KEYS
 from rigfarm.commander.rigs.view import CoinUnits, detail_page, row
 from rigfarm.commander.rigs.view.asic_row import AsicCells, asic_cells, fan_speeds
 from rigfarm.commander.rigs.view.vitals import vitals
 from rigfarm.commander.stats import RigStats
+from rigfarm.commander.stats.condition import Condition
 from rigfarm.commander.stats.contribution import contribution_of
+from rigfarm.commander.stats.marks import hottest
 from rigfarm.simulate.asic_load import an_asic_log, asic_specs
 from rigfarm.units import THIN, UNKNOWN
 from rigfarm.wire.log import Device, Devices, OperationalLog, Pool, Workload

@@ -7,11 +7,11 @@ from math import nan
 
 import pytest
 
-from rigfarm.commander.rigs.condition import Condition
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view import CoinUnits, RigRow, row
 from rigfarm.commander.rigs.view.strip import strip
 from rigfarm.commander.stats import CoinTotals, RigStats
+from rigfarm.commander.stats.condition import Condition
 from rigfarm.units import THIN, UNKNOWN
 from rigfarm.wire.log import Device, Devices, OperationalLog, Workload
 

@@ -9,8 +9,8 @@ from gallery_helpers import Look, Served, live, until
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from rigfarm.commander.rigs.condition import Condition
 from rigfarm.commander.rigs.view import PATHS
+from rigfarm.commander.stats.condition import Condition
 from rigfarm.commander.web.fragments import append, event, morph, remove
 from rigfarm.commander.web.gallery.made_up import farm
 

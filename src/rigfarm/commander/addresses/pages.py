@@ -16,11 +16,11 @@ from rigfarm.commander.addresses.book import AddressBook
 from rigfarm.commander.addresses.broadcasts import CHANNEL
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind
 from rigfarm.commander.addresses.wallets import wallet_warning
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.usage import Use
 from rigfarm.commander.web.answers import done
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.region_page import RegionPage
 from rigfarm.commander.web.render import render
 

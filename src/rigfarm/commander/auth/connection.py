@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 from litestar.types import Scope
 
+from rigfarm.commander.web.headers import header
+
 __all__ = [
     "address_of",
     "browser_label",
     "cookie",
     "cookie_name",
-    "header",
     "host_of",
-    "is_htmx",
     "is_https",
     "safe_next",
 ]
@@ -29,14 +29,6 @@ _BROWSER_NAMES = {"Edg": "Edge", "OPR": "Opera", "SamsungBrowser": "Samsung Inte
                   "CriOS": "Chrome"}  # fmt: skip
 _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "CrOS", "Macintosh", "Linux")
 _SYSTEM_NAMES = {"Macintosh": "macOS", "CrOS": "ChromeOS"}
-
-
-def header(scope: Scope, name: bytes) -> str:
-    """The first header of this (lower-case) name; empty when there is none."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return value.decode("latin-1")
-    return ""
 
 
 def cookie(scope: Scope, name: str) -> str:
@@ -77,11 +69,6 @@ def is_https(scope: Scope, public_url: str | None) -> bool:
     if scope["scheme"] in ("https", "wss"):
         return True
     return public_url is not None and public_url == f"https://{host_of(scope)}"
-
-
-def is_htmx(scope: Scope) -> bool:
-    """Whether htmx asks, for a piece of a page."""
-    return header(scope, b"hx-request") == "true"
 
 
 def cookie_name(scope: Scope, *, https: bool) -> str:

@@ -22,12 +22,13 @@ from litestar.middleware import ASGIMiddleware
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, header, is_htmx, is_https, safe_next
+from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, is_https, safe_next
 from rigfarm.commander.auth.model import ApiKey, Viewer, csrf_matches
 from rigfarm.commander.auth.scopes import SAFE_METHODS, needed_scope
 from rigfarm.commander.auth.scopes import Scope as KeyScope
 from rigfarm.commander.connections import connection_of
 from rigfarm.commander.permission import permitted_by
+from rigfarm.commander.web.headers import header, is_htmx
 
 if TYPE_CHECKING:
     from rigfarm.commander.auth.auth import Auth

@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from rigfarm.commander.auth.answers import Page, WebRequest, go, own_session, session_cookie, signed_out
 from rigfarm.commander.auth.auth import Auth
-from rigfarm.commander.auth.connection import address_of, browser_label, header, safe_next
+from rigfarm.commander.auth.connection import address_of, browser_label, safe_next
 from rigfarm.commander.auth.hashing import BusyError
 from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.web.headers import header
 from rigfarm.commander.web.render import render
 
 __all__ = ["login_routes"]

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from litestar.types import Scope
 
-from rigfarm.commander.auth.connection import header, host_of, is_https
+from rigfarm.commander.auth.connection import host_of, is_https
+from rigfarm.commander.web.headers import header
 
 __all__ = ["Origins"]
 

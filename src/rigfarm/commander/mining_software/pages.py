@@ -12,7 +12,6 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.mining_software.answers import state_of
 from rigfarm.commander.mining_software.book import MAX_ARCHIVE, SoftwareBook
@@ -24,6 +23,7 @@ from rigfarm.commander.mining_software.uploading import content_length, form_fil
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.usage import Use
 from rigfarm.commander.web.answers import done
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.region_page import RegionPage
 from rigfarm.commander.web.render import render
 from rigfarm.units import size

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from rigfarm.commander.addresses import AddressBook
 from rigfarm.commander.orders.model import title, word
-from rigfarm.commander.playbooks.worker_name import worker_name
 from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.worker_name import worker_name
 from rigfarm.wire.orders import (
     Locate,
     Order,

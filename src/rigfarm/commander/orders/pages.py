@@ -16,7 +16,6 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander.addresses import AddressBook
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.names import name_key
@@ -32,6 +31,7 @@ from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.rigs.view import ACTIONS
 from rigfarm.commander.selection import chosen, numbers
 from rigfarm.commander.web.answers import done
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.region_page import GoneError, RegionPage
 from rigfarm.commander.web.render import render
 from rigfarm.units import duration

@@ -13,7 +13,6 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander.addresses import AddressBook
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.mining_software import SoftwareBook
 from rigfarm.commander.mining_software.catalogue import program
 from rigfarm.commander.names import name_order
@@ -29,6 +28,7 @@ from rigfarm.commander.playbooks.rollouts import Rollouts
 from rigfarm.commander.playbooks.typed import TypedPlaybook, typed_of
 from rigfarm.commander.playbooks.view import ago, counted, iso
 from rigfarm.commander.refusals import Absent, Refusal
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
 from rigfarm.wire.template import TemplateError
 

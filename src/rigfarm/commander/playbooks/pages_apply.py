@@ -13,7 +13,6 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.model import Assignment
 from rigfarm.commander.playbooks.plan import Plan
@@ -24,6 +23,7 @@ from rigfarm.commander.refusals import Absent, Invalid, Refusal
 from rigfarm.commander.rigs.query import STATES, RigList
 from rigfarm.commander.selection import RigFilter, numbers
 from rigfarm.commander.web.answers import done
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
 
 __all__ = ["apply_routes"]

@@ -14,7 +14,6 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander import channels
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.live import ALL, PageRoutes, PageSession
 from rigfarm.commander.live.session import Changes
 from rigfarm.commander.playbooks import broadcasts
@@ -25,6 +24,7 @@ from rigfarm.commander.playbooks.view import rig_row
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.fragments import append, event, morph
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
 
 __all__ = ["LiveConsole", "register_live_consoles", "rig_routes"]

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 
 from rigfarm.commander.addresses.pool_url import parse_pool_url
 from rigfarm.commander.playbooks.model import SLOTS, PlaybookContent, PoolRef, Slot, WalletRef, WorkloadPlan
-from rigfarm.commander.playbooks.worker_name import worker_name
+from rigfarm.commander.rigs.worker_name import worker_name
 from rigfarm.wire.template import API_PORT
 
 __all__ = ["DESCRIPTIONS", "WORKER_NAME", "known_placeholders", "slot_of", "values_for"]

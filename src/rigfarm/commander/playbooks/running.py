@@ -15,9 +15,9 @@ from rigfarm.commander.playbooks.model import Assignment, Playbook, PlaybookCont
 from rigfarm.commander.playbooks.order import order_for, why_not
 from rigfarm.commander.playbooks.placeholders import known_placeholders
 from rigfarm.commander.playbooks.plan import Plan, Replaced, Step
-from rigfarm.commander.playbooks.worker_name import worker_name
 from rigfarm.commander.refusals import Conflict, Invalid
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.worker_name import worker_name
 from rigfarm.wire.playbooks import PlaybookOrder
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.broadcasts import chips_changed
-from rigfarm.commander.rigs.marks import plausible
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.stats.marks import plausible
 from rigfarm.wire.specs import BoardDetail
 
 __all__ = ["ChipBook", "ChipReading"]

@@ -10,7 +10,6 @@ from litestar.params import FromPath, FromQuery, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.rigs import view
@@ -21,6 +20,7 @@ from rigfarm.commander.rigs.query import IndexQuery
 from rigfarm.commander.rigs.removal import consequences
 from rigfarm.commander.rigs.shown import Shown, now_ms
 from rigfarm.commander.web.answers import done
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
 
 __all__ = ["page_routes"]

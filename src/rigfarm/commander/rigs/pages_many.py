@@ -13,7 +13,6 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
-from rigfarm.commander.auth.connection import is_htmx
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Invalid, Refusal
@@ -25,6 +24,7 @@ from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.rigs.removal import consequences
 from rigfarm.commander.rigs.shown import Shown, now_ms
 from rigfarm.commander.selection import chosen, numbers
+from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
 
 __all__ = ["many_routes"]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rigfarm.commander.names import name_key
 from rigfarm.commander.rigs.asic import boards_of, chips_of
-from rigfarm.commander.rigs.marks import hottest
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import RigStats
+from rigfarm.commander.stats.marks import hottest
 
 __all__ = ["SORT_KEYS", "SortKey"]
 

@@ -13,8 +13,8 @@ from collections import OrderedDict
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.events import ConditionChanged, Events, RigAdded, RigRemoved
 from rigfarm.commander.live import Hub
-from rigfarm.commander.rigs.condition import Condition, condition
 from rigfarm.commander.stats import broadcasts
+from rigfarm.commander.stats.condition import Condition, condition
 from rigfarm.commander.stats.contribution import contribution_of
 from rigfarm.commander.stats.day import Day
 from rigfarm.commander.stats.normal import Normal

@@ -7,7 +7,7 @@ from collections import deque
 from msgspec import Struct, field
 
 from rigfarm.commander.channels import Kind
-from rigfarm.commander.rigs.condition import WAITING, Condition
+from rigfarm.commander.stats.condition import WAITING, Condition
 from rigfarm.commander.stats.contribution import NOTHING, Contribution
 from rigfarm.commander.stats.normal import Normal
 from rigfarm.wire.log import OperationalLog

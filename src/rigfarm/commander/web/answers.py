@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.response import Redirect
 
-from rigfarm.commander.auth.connection import is_htmx
+from rigfarm.commander.web.headers import is_htmx
 
 __all__ = ["done"]
 

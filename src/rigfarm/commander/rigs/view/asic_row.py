@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from rigfarm.commander.rigs.asic import Alive, active_pool, boards_of, chips_of
-from rigfarm.commander.rigs.marks import CHIP, CORE, WARN, Mark, hottest
 from rigfarm.commander.rigs.view.levels import LEVELS
+from rigfarm.commander.stats.marks import CHIP, CORE, WARN, Mark, hottest
 from rigfarm.units import UNKNOWN, Quantity, count, energy_per_hash
 from rigfarm.wire.log import DeviceKind, OperationalLog
 from rigfarm.wire.specs import Specs

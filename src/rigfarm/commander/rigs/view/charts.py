@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from rigfarm.commander.rigs.marks import plausible
+from rigfarm.commander.stats.marks import plausible
 from rigfarm.wire.log import DeviceKind, OperationalLog
 
 __all__ = ["Chart", "ChartData", "Series", "chart_data", "new_points"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
-from rigfarm.commander.rigs.marks import REJECTS, SHORTFALL
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view.actions import Action, actions_of
 from rigfarm.commander.rigs.view.charts import ChartData
@@ -18,6 +17,7 @@ from rigfarm.commander.rigs.view.row import PATHS, href, iso
 from rigfarm.commander.rigs.view.state import SHAPES, StateView, state_view
 from rigfarm.commander.rigs.view.vitals import Vital, vitals
 from rigfarm.commander.stats import RigStats
+from rigfarm.commander.stats.marks import REJECTS, SHORTFALL
 from rigfarm.units import UNKNOWN, Quantity, count, duration, hashrate, percent
 from rigfarm.wire.log import OperationalLog, Pool, Workload
 

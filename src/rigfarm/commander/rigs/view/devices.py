@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from rigfarm.commander.rigs.condition import device_label
-from rigfarm.commander.rigs.marks import CHIP, CORE, MEMORY, Mark, plausible
 from rigfarm.commander.rigs.view.levels import LEVELS
+from rigfarm.commander.stats.condition import device_label
+from rigfarm.commander.stats.marks import CHIP, CORE, MEMORY, Mark, plausible
 from rigfarm.units import UNKNOWN, count, format_in, hashrate_unit, watts
 from rigfarm.wire.log import Device, DeviceKind, OperationalLog
 

@@ -14,9 +14,9 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from rigfarm.commander.rigs.chips import ChipReading
-from rigfarm.commander.rigs.marks import BAD, CHIP, WARN
 from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.commander.rigs.view.row import iso
+from rigfarm.commander.stats.marks import BAD, CHIP, WARN
 from rigfarm.units import duration, hashrate
 from rigfarm.wire.specs import BoardDetail
 

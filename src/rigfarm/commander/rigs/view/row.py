@@ -9,8 +9,6 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
-from rigfarm.commander.rigs.condition import reject_ratio
-from rigfarm.commander.rigs.marks import REJECTS, SHORTFALL
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view.asic_row import AsicCells, asic_cells
 from rigfarm.commander.rigs.view.coin_units import CoinUnits
@@ -18,6 +16,8 @@ from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.commander.rigs.view.state import StateView, state_view
 from rigfarm.commander.rigs.view.strip import strip
 from rigfarm.commander.stats import RigStats
+from rigfarm.commander.stats.condition import reject_ratio
+from rigfarm.commander.stats.marks import REJECTS, SHORTFALL
 from rigfarm.units import UNKNOWN, count, duration, format_in, percent, watts
 from rigfarm.wire.log import OperationalLog
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rigfarm.commander.rigs.condition import Condition
+from rigfarm.commander.stats.condition import Condition
 
 __all__ = ["SHAPES", "StateView", "state_view", "word_of"]
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from markupsafe import Markup, escape
 
-from rigfarm.commander.rigs.condition import device_label
-from rigfarm.commander.rigs.marks import CHIP, COLDEST_C, CORE, HOTTEST_C, MEMORY
+from rigfarm.commander.stats.condition import device_label
+from rigfarm.commander.stats.marks import CHIP, COLDEST_C, CORE, HOTTEST_C, MEMORY
 from rigfarm.units import UNKNOWN
 from rigfarm.wire.log import DeviceKind, Devices, OperationalLog
 

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
-from rigfarm.commander.rigs.marks import REJECTS
 from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.commander.rigs.view.row import PATHS
 from rigfarm.commander.stats import CoinTotals, Totals
+from rigfarm.commander.stats.marks import REJECTS
 from rigfarm.commander.web.spark import Spark, spark
 from rigfarm.units import (
     Quantity,

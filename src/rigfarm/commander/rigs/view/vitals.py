@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rigfarm.commander.rigs.marks import SHORTFALL
 from rigfarm.commander.rigs.view.asic_row import AsicCells, asic_cells
 from rigfarm.commander.rigs.view.levels import LEVELS
+from rigfarm.commander.stats.marks import SHORTFALL
 from rigfarm.units import UNKNOWN, hashrate, watts
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.specs import Specs

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rigfarm.commander.channels import Kind
-from rigfarm.commander.rigs.condition import condition
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import RigStats, Totals
+from rigfarm.commander.stats.condition import condition
 from rigfarm.commander.stats.contribution import contribution_of
 from rigfarm.commander.stats.normal import Normal
 from rigfarm.commander.stats.rig_stats import Happening

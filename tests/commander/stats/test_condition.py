@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigfarm.commander.rigs.condition import WAITING, Condition, condition
+from rigfarm.commander.stats.condition import WAITING, Condition, condition
 from rigfarm.wire.log import Device, Devices, OperationalLog, Workload
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from rigfarm.commander.rigs.marks import CHIP, CORE, HOTTEST_C, MEMORY, REJECTS, SHORTFALL, Mark
+from rigfarm.commander.stats.marks import CHIP, CORE, HOTTEST_C, MEMORY, REJECTS, SHORTFALL, Mark
 from rigfarm.units import percent
 from rigfarm.wire.log import DeviceKind, Devices, OperationalLog, Workload
 
