@@ -65,6 +65,7 @@ def test_the_data_folder_is_absolute_and_may_be_in_the_home_folder() -> None:
         ("RIGFARM_PASSWORD_HASH", "farm", "password_hash.*hash-password"),
         ("RIGFARM_PASSWORD_HASH", "$argon2id$v=19$m=19456", "password_hash.*hash-password"),
         ("RIGFARM_PASSWORD", "x" * 1025, "password .*1024 bytes"),
+        ("RIGFARM_PASSWORD", "x", "password .*at least 8 characters"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_source(variable: str, value: str, words: str) -> None:
@@ -99,7 +100,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_two_passwords_are_one_too_many() -> None:
     with pytest.raises(SettingsError, match=r"RIGFARM_PASSWORD.*RIGFARM_PASSWORD_HASH.*both set"):
-        load_settings(None, {"RIGFARM_PASSWORD": "farm", "RIGFARM_PASSWORD_HASH": HASH})
+        load_settings(None, {"RIGFARM_PASSWORD": "farmland", "RIGFARM_PASSWORD_HASH": HASH})
 
 
 def test_settings_show_no_secrets() -> None:

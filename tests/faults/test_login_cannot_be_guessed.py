@@ -1,7 +1,8 @@
-"""Row 24: guessing is slow for everybody together, and locks nobody out who is in. Passwords, API keys and tokens.
+"""Row 24: guessing is slow for everybody together, and locks the owner out neither of the session he has nor of the
+next login of a browser that he has used before. Passwords, API keys and tokens.
 
 The guesses come from one address and from a thousand, 64 at a time, over HTTP and over the Sentries' WebSocket. The
-controls: without the limiter of logins, and with one that counts HTTP only.
+controls: without the limiter of logins, with one that counts HTTP only, and the owner without his device cookie.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import pytest
 from promise import record, scaled
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
-from whole import Whole, cookies_of, whole
+from whole import PASSWORD, Whole, cookies_of, whole
 
-from rigfarm.commander.auth.limits import LoginLimits, RateLimit
+from rigfarm.commander.auth.limits import Attempts, LoginLimits, RateLimit
 from rigfarm.wire.codec import decode_down, encode
 from rigfarm.wire.frames import PROTOCOL, Hello, Welcome
 from rigfarm.wire.tokens import new_token
@@ -125,6 +126,18 @@ async def owner_is_in(farm: Whole, owner: httpx.AsyncClient) -> bool:
         return answer.status_code == 200 and bool(await page.recv())
 
 
+async def owner_gets_in(farm: Whole, cookies: str) -> bool:
+    """A browser without a session logs in, from the very address of the guesses."""
+    async with farm.client() as browser:
+        headers = {"Cookie": cookies, "X-Forwarded-For": address(0)}
+        answer = await persist(lambda: browser.post("/login", data={"password": PASSWORD}, headers=headers))
+        return answer.status_code == 303
+
+
+def device_of(owner: httpx.AsyncClient) -> str:
+    return "; ".join(f"{name}={value}" for name, value in owner.cookies.items() if "-device" in name)
+
+
 LIMITS = {"passwords": (PER_ADDRESS, TOTAL), "keys": (PER_ADDRESS, 10**9), "tokens": (TOKENS, 10**9)}
 
 
@@ -141,8 +154,12 @@ async def siege(farm: Whole, guesses: dict[str, int], addresses: tuple[int, ...]
                 attack = Attack(farm, many_addresses)
                 task = asyncio.create_task(getattr(attack, kind)(count))
                 found["unserved"] += not await owner_is_in(farm, owner)
+                found["unserved"] += not await owner_gets_in(farm, device_of(owner))
                 await task
                 found["unserved"] += not await owner_is_in(farm, owner)
+                found["unserved"] += not await owner_gets_in(farm, device_of(owner))
+                if kind == "passwords":
+                    found["without a device cookie"] += not await owner_gets_in(farm, "")
                 found["made"] += count
                 found["beyond"] += max(0, attack.too_many(*LIMITS[kind]))
                 found["slowest"] = max(found["slowest"], round(attack.slowest * 1000))
@@ -155,7 +172,7 @@ async def test_guessing_is_slow_and_locks_nobody_out(tmp_path: Path, monkeypatch
         guesses = {"passwords": scaled(150, 50_000), "keys": scaled(30, 5_000), "tokens": scaled(30, 5_000)}
         found = await siege(farm, guesses)
         with monkeypatch.context() as patch:
-            patch.setattr(LoginLimits, "wait_s", lambda self, address: 0.0)
+            patch.setattr(Attempts, "wait_s", lambda self: 0.0)
             no_limiter = await siege(farm, {"passwords": 20}, (1,))
         with monkeypatch.context() as patch:
             patch.setattr(RateLimit, "blocked", lambda self, address: False)  # what the WebSocket asks
@@ -168,9 +185,11 @@ async def test_guessing_is_slow_and_locks_nobody_out(tmp_path: Path, monkeypatch
         n=found["made"],
         bad=bad,
         unit="guesses of passwords, API keys and tokens",
-        control="without the limiter; with one for HTTP only",
-        control_bad=f"{no_limiter['beyond']} of 20 and {http_only['beyond']} of 50 too many were looked at",
+        control="without the limiter; with one for HTTP only; the owner without his device cookie",
+        control_bad=f"{no_limiter['beyond']} of 20 and {http_only['beyond']} of 50 too many were looked at; "
+        f"{found['without a device cookie']} of 2 logins were refused",
     )
     assert bad == 0
     assert no_limiter["beyond"] > 0
     assert http_only["beyond"] > 0
+    assert found["without a device cookie"] == 2

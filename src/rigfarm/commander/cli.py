@@ -42,15 +42,23 @@ def commander(
 def hash_password() -> None:
     """Ask for a password (or read a line from standard input) and print its hash, for the setting password_hash."""
     from rigfarm.commander.auth import hashing
-    from rigfarm.commander.settings import MAX_PASSWORD
+    from rigfarm.commander.settings import wrong_with_password
 
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    if not 1 <= len(password.encode("utf-8", "surrogatepass")) <= MAX_PASSWORD:
-        raise click.ClickException(f"A password has 1 to {MAX_PASSWORD} bytes.")
-    click.echo(hashing.hash_password(password))
+    wrong = wrong_with_password(password)
+    if wrong:
+        raise click.ClickException(wrong)
+    hashed = hashing.hash_password(password)
+    click.echo(hashed)
+    click.echo(
+        'Put this hash into the configuration file as  password_hash = "$argon2id$…"\n'
+        "or into the environment as  RIGFARM_PASSWORD_HASH='$argon2id$…'  (single quotes: it contains $ signs),\n"
+        "then restart the Commander. Everybody has to log in again.",
+        err=True,
+    )
 
 
 @commander.group("api-key")

@@ -26,9 +26,12 @@ __all__ = [
     "load_settings",
     "make_private_folder",
     "unknown_variables",
+    "wrong_with_password",
 ]
 
 ENVIRONMENT_PREFIX = "RIGFARM_"
+MIN_PASSWORD = 8
+"""Characters of a new password in plain text; a hash says nothing of its length."""
 MAX_PASSWORD = 1024
 _SECRET = ("password", "password_hash", "database_url")
 _NOT_SETTINGS = {"RIGFARM_CONFIG"}
@@ -68,7 +71,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         list[str],
         Meta(description="Addresses or networks of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed."),
     ] = []
-    password: Annotated[str | None, Meta(description="The password, in plain text. Only its hash is stored.")] = None
+    password: Annotated[
+        str | None, Meta(description="The password, in plain text, at least 8 characters. Only its hash is stored.")
+    ] = None
     password_hash: Annotated[
         str | None, Meta(description="The password as `rigfarm commander hash-password` prints it (Argon2id).")
     ] = None
@@ -90,7 +95,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1000, description="Wrong passwords a minute from one address (IPv6: one /64 network).")
     ] = 10
     login_attempts: Annotated[
-        int, Meta(ge=1, le=10_000, description="Wrong passwords a minute from all addresses together.")
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="Wrong passwords a minute from all addresses together. Browsers that logged in before have "
+            "attempts of their own.",
+        ),
     ] = 100
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least important lines that are written.")
@@ -225,9 +236,19 @@ def _networks(value: object) -> list[str]:
 
 
 def _password(value: object) -> str:
-    if not 1 <= len(str(value).encode()) <= MAX_PASSWORD:
-        raise ValueError(f"Expected 1 to {MAX_PASSWORD} bytes")
+    wrong = wrong_with_password(str(value))
+    if wrong:
+        raise ValueError(wrong)
     return str(value)
+
+
+def wrong_with_password(password: str) -> str:
+    """Why a new password cannot be taken; empty when it can."""
+    if len(password) < MIN_PASSWORD:
+        return f"A password has at least {MIN_PASSWORD} characters, better four random words or more."
+    if len(password.encode("utf-8", "surrogatepass")) > MAX_PASSWORD:
+        return f"A password has at most {MAX_PASSWORD} bytes."
+    return ""
 
 
 def _hash(value: object) -> str:

@@ -146,8 +146,9 @@ def test_never_more_than_the_limit_in_any_window() -> None:
     admitted: list[tuple[float, str]] = []
     for step in range(30_000):
         address = f"10.0.{step % 7}.1"
-        if limit.wait_s(address) == 0:
-            limit.take(address)
+        attempts = limit.of(address)
+        if attempts.wait_s() == 0:
+            attempts.take()
             admitted.append((clock.now, address))
         clock.now += 0.01
     for at, _ in admitted:

@@ -195,7 +195,12 @@ def test_hash_password_prints_what_the_setting_takes(tmp_path: Path) -> None:
     assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19456, 2, 1)
     assert load_settings(None, {"RIGFARM_PASSWORD_HASH": hashed}).password_hash == hashed
     assert argon2.PasswordHasher().verify(hashed, PASSWORD)
-    assert "1 to 1024" in _command(tmp_path, "hash-password", stdin="\n").stderr
+    assert "RIGFARM_PASSWORD_HASH=" in made.stderr
+    assert "password_hash = " in made.stderr
+    for short in ("\n", "x\n", "1234567\n"):
+        refused = _command(tmp_path, "hash-password", stdin=short)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "at least 8 characters" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
 
 from rigfarm.commander.auth.auth import Auth
-from rigfarm.commander.auth.connection import cookie_name, is_https
+from rigfarm.commander.auth.connection import DEVICE, cookie_name, is_https
+from rigfarm.commander.auth.devices import MAX_AGE_S
 from rigfarm.commander.auth.model import Session, Viewer
 from rigfarm.units import duration
 
-__all__ = ["Page", "WebRequest", "ago", "go", "left", "own_session", "session_cookie", "signed_out"]
+__all__ = ["Page", "WebRequest", "ago", "device_cookie", "go", "left", "own_session", "session_cookie", "signed_out"]
 
 Page: TypeAlias = Response[Any]
 WebRequest: TypeAlias = Request[Viewer, Viewer, Any]
@@ -50,6 +51,22 @@ def signed_out(request: WebRequest, auth: Auth) -> Page:
 
 def session_cookie(request: Request[Any, Any, Any], auth: Auth, secret: str, max_age: int) -> Cookie:
     """The session's cookie: out of reach of scripts, sent to this host only."""
+    return _cookie(request, auth, "", secret, max_age, "lax")
+
+
+def device_cookie(request: Request[Any, Any, Any], auth: Auth) -> Cookie:
+    """For a browser that has just shown who it is: it keeps password attempts of its own, also after the session."""
+    return _cookie(request, auth, DEVICE, auth.devices.issue(), MAX_AGE_S, "strict")
+
+
+def _cookie(
+    request: Request[Any, Any, Any],
+    auth: Auth,
+    purpose: str,
+    value: str,
+    max_age: int,
+    samesite: Literal["lax", "strict"],
+) -> Cookie:
     https = is_https(request.scope, auth.public_url)
-    name = cookie_name(request.scope, https=https)
-    return Cookie(key=name, value=secret, path="/", max_age=max_age, secure=https, httponly=True, samesite="lax")
+    name = cookie_name(request.scope, https=https, purpose=purpose)
+    return Cookie(key=name, value=value, path="/", max_age=max_age, secure=https, httponly=True, samesite=samesite)

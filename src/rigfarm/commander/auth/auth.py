@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 
 import structlog
 from litestar.di import Provide
-from litestar.types import Dependencies
+from litestar.types import Dependencies, Scope
 from sqlalchemy.exc import SQLAlchemyError
 
+from rigfarm.commander.auth.connection import DEVICE, cookie, cookie_name, is_https
 from rigfarm.commander.auth.control import serve_control
+from rigfarm.commander.auth.devices import Devices
 from rigfarm.commander.auth.gate import Gate
 from rigfarm.commander.auth.keys import ApiKeys
 from rigfarm.commander.auth.limits import LoginLimits, RateLimit
@@ -52,6 +54,7 @@ class Auth:
         self.sessions = Sessions(settings.session_idle_days * DAY_S, settings.session_absolute_days * DAY_S)
         self.keys = ApiKeys()
         self.password = Password()
+        self.devices = Devices()
         self.login_limits = LoginLimits(settings.login_attempts_per_address, settings.login_attempts)
         self.bad_keys = RateLimit(BAD_KEYS)
         self.bad_tokens = RateLimit(BAD_TOKENS)
@@ -65,6 +68,7 @@ class Auth:
         made = await self.password.establish(storage, self._settings)
         if made is not None:
             self._announce(made)
+        await self.devices.load(storage)
         await self.sessions.load(storage)
         await self.keys.load(storage)
         try:
@@ -73,6 +77,17 @@ class Auth:
         finally:
             await self._flush()
             self.password.close()
+
+    def device_of(self, scope: Scope) -> str | None:
+        """The nonce of a connection's device cookie; None: a browser that has never logged in here."""
+        name = cookie_name(scope, https=is_https(scope, self.public_url), purpose=DEVICE)
+        return self.devices.find(cookie(scope, name))
+
+    async def sign_out_everywhere(self) -> int:
+        """End every session and device cookie, at once; returns how many sessions those were."""
+        ended = await self.sessions.end_all()
+        await self.devices.renew(self.sessions.storage)
+        return ended
 
     def dependencies(self) -> Dependencies:
         """What handlers may ask for: `auth`, `sessions`, `api_keys`, and `bad_tokens` for the link."""

@@ -12,6 +12,7 @@ from litestar.types import Scope
 from rigfarm.commander.web.headers import header
 
 __all__ = [
+    "DEVICE",
     "address_of",
     "browser_label",
     "cookie",
@@ -21,6 +22,7 @@ __all__ = [
     "safe_next",
 ]
 
+DEVICE = "-device"
 _PORT = re.compile(r":(\d{1,5})\Z")
 _HOST = re.compile(r"[a-z0-9._\-]+(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?")
 _PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -71,11 +73,12 @@ def is_https(scope: Scope, public_url: str | None) -> bool:
     return public_url is not None and public_url == f"https://{host_of(scope)}"
 
 
-def cookie_name(scope: Scope, *, https: bool) -> str:
-    """The session cookie's name. Cookies do not know ports, so the port is in the name: two Commanders on one host do
-    not log each other out. `__Host-` keeps other hosts of the domain from setting it."""
+def cookie_name(scope: Scope, *, https: bool, purpose: str = "") -> str:
+    """The session cookie's name; with DEVICE, that of the device cookie. Cookies do not know ports, so the port is in
+    the name: two Commanders on one host do not log each other out. `__Host-` keeps other hosts of the domain from
+    setting it."""
     port = _PORT.search(host_of(scope))
-    return f"{'__Host-' if https else ''}rigfarm{'-' + port[1] if port else ''}"
+    return f"{'__Host-' if https else ''}rigfarm{purpose}{'-' + port[1] if port else ''}"
 
 
 def safe_next(target: str) -> str:

@@ -7,7 +7,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-__all__ = ["LoginLimits", "RateLimit"]
+__all__ = ["Attempts", "LoginLimits", "RateLimit"]
+
+DEVICE_ATTEMPTS = 10
+DEVICE_PER_S = 600.0
+"""Wrong passwords that one device cookie has of its own, in so many s; beyond, its browser is a stranger."""
+_ALL = "all"
 
 
 class RateLimit:
@@ -70,30 +75,51 @@ class RateLimit:
             del self._hits[key]
 
 
-class LoginLimits:
-    """Wrong passwords: so many from one address, and so many from everybody, a minute.
+class Attempts:
+    """What a wrong password counts with: one limit, or several at once."""
 
-    The second keeps a thousand addresses from guessing a thousand times as fast. While it is used up nobody new gets
-    in; who is logged in does not notice.
+    def __init__(self, *counted: tuple[RateLimit, str], known: bool = False) -> None:
+        self._counted = counted
+        self.known = known
+        """Whether they belong to a browser that has logged in before."""
+
+    def wait_s(self) -> float:
+        """Seconds until the next password is looked at; 0: now."""
+        return max(limit.wait_s(key) for limit, key in self._counted)
+
+    def take(self) -> None:
+        """Count one before it is looked at, so that attempts at the same time all count."""
+        for limit, key in self._counted:
+            limit.hit(key)
+
+    def forgive(self) -> None:
+        """The attempt was right, or was not looked at."""
+        for limit, key in self._counted:
+            limit.forgive(key)
+
+
+class LoginLimits:
+    """Wrong passwords: so many from one address, and so many from all strangers together, a minute.
+
+    The second keeps a thousand addresses from guessing a thousand times as fast. A browser that has logged in before is
+    no stranger: while its device cookie has attempts left, it counts with neither.
     """
 
     def __init__(self, per_address: int, total: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._address = RateLimit(per_address, clock=clock)
         self._total = RateLimit(total, clock=clock)
+        self._device = RateLimit(DEVICE_ATTEMPTS, DEVICE_PER_S, clock=clock)
 
-    def wait_s(self, address: str) -> float:
-        """Seconds until a password from this address is looked at again; 0: now."""
-        return max(self._address.wait_s(address), self._total.wait_s(""))
+    def of(self, address: str, device: str | None = None) -> Attempts:
+        """The attempts of who asks from this address, with this device cookie's nonce."""
+        if device is not None and not self._device.blocked(device):
+            return Attempts((self._device, device), known=True)
+        return Attempts((self._address, address), (self._total, _ALL))
 
-    def take(self, address: str) -> None:
-        """Count an attempt before it is looked at, so that attempts at the same time all count."""
-        self._address.hit(address)
-        self._total.hit("")
-
-    def forgive(self, address: str) -> None:
-        """The attempt was right, or was not looked at."""
-        self._address.forgive(address)
-        self._total.forgive("")
+    @property
+    def all_blocked(self) -> bool:
+        """Whether strangers have used up what they have together."""
+        return self._total.blocked(_ALL)
 
 
 def _network(address: str) -> str:

@@ -10,11 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter, URLEncodedBody
 from msgspec import Struct
 
-from rigfarm.commander.auth.answers import Page, WebRequest, go, own_session, session_cookie, signed_out
+from rigfarm.commander.auth.answers import Page, WebRequest, device_cookie, go, own_session, session_cookie, signed_out
 from rigfarm.commander.auth.auth import Auth
 from rigfarm.commander.auth.connection import address_of, browser_label, safe_next
 from rigfarm.commander.auth.hashing import BusyError
 from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.refusals import Conflict
 from rigfarm.commander.web.headers import header
 from rigfarm.commander.web.render import render
 
@@ -49,32 +50,54 @@ async def login_page(
 async def login(request: Request[Any, Any, Any], auth: NamedDependency[Auth], data: URLEncodedBody[LoginForm]) -> Page:
     """Check the password, open a session, go where the person wanted to."""
     address = address_of(request.scope)
-    wait_s = auth.login_limits.wait_s(address)
+    attempts = auth.login_limits.of(address, auth.device_of(request.scope))
+    wait_s = attempts.wait_s()
     if wait_s > 0:
-        minutes = "a minute" if wait_s > 30 else f"{int(wait_s) + 1} seconds"
-        return _again(request, data, 429, f"Too many wrong passwords. Try again in {minutes}.", wait_s)
-    auth.login_limits.take(address)
+        return _again(request, data, 429, _too_many(auth, address, wait_s), wait_s)
+    generation = auth.sessions.generation
+    attempts.take()
     try:
-        right = await auth.password.matches(data.password)
+        right = await auth.password.matches(data.password, known=attempts.known)
     except BusyError:
-        auth.login_limits.forgive(address)
+        attempts.forgive()
         return _again(request, data, 429, "Many people are logging in at this moment. Try again in a second.", 1)
     if not right:
         log.warning("wrong password", address=address)
         return _again(request, data, 401, "This is not the password. It was set when this Commander was installed.")
-    auth.login_limits.forgive(address)
-    return await _welcome(request, auth, address, safe_next(data.next))
+    attempts.forgive()
+    try:
+        return await _welcome(request, auth, address, safe_next(data.next), generation)
+    except Conflict as conflict:
+        return _again(request, data, conflict.status, str(conflict))
 
 
-async def _welcome(request: Request[Any, Any, Any], auth: Auth, address: str, target: str) -> Page:
+def _too_many(auth: Auth, address: str, wait_s: float) -> str:
+    """Why a password is not looked at, for a person; the register learns of it."""
+    minutes = "a minute" if wait_s > 30 else f"{int(wait_s) + 1} seconds"
+    if not auth.login_limits.all_blocked:
+        auth.incidents.note(address, "sent too many wrong passwords", "its logins are refused for a minute")
+        return f"Too many wrong passwords. Try again in {minutes}."
+    auth.incidents.note(
+        "many addresses together",
+        "sent too many wrong passwords",
+        "logins of browsers that have never logged in here are refused for a minute",
+    )
+    return (
+        f"Too many wrong passwords from many addresses. Try again in {minutes}, or use a browser that has logged in "
+        "here before: it does not have to wait."
+    )
+
+
+async def _welcome(request: Request[Any, Any, Any], auth: Auth, address: str, target: str, generation: int) -> Page:
     before = auth.gate.viewer_of(request.scope)
     if before is not None and before.session is not None:
         await auth.sessions.end(before.session.id_hash)
     label = browser_label(header(request.scope, b"user-agent"))
-    secret = await auth.sessions.create(label, address)
+    secret = await auth.sessions.create(label, address, generation=generation)
     log.info("logged in", address=address, browser=label)
     answer = go(target)
     answer.set_cookie(session_cookie(request, auth, secret, int(auth.sessions.absolute_s)))
+    answer.set_cookie(device_cookie(request, auth))
     return answer
 
 

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from msgspec import UNSET, Struct, UnsetType
 
-from rigfarm.commander.auth.answers import Page, WebRequest, ago, go, left, own_session, signed_out
+from rigfarm.commander.auth.answers import Page, WebRequest, ago, device_cookie, go, left, own_session, signed_out
 from rigfarm.commander.auth.auth import Auth
 from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.auth.keys import ApiKeys
@@ -99,13 +99,13 @@ async def end_session(
 
 
 @post("/settings/sessions/end-all", status_code=200, include_in_schema=False)
-async def end_all_sessions(
-    request: WebRequest, auth: NamedDependency[Auth], sessions: NamedDependency[Sessions]
-) -> Page:
-    """Sign out everywhere, here included."""
-    ended = await sessions.end_all()
+async def end_all_sessions(request: WebRequest, auth: NamedDependency[Auth]) -> Page:
+    """Sign out everywhere, here included; only this browser keeps password attempts of its own."""
+    ended = await auth.sign_out_everywhere()
     log.info("signed out everywhere", sessions=ended, address=address_of(request.scope))
-    return signed_out(request, auth)
+    answer = signed_out(request, auth)
+    answer.set_cookie(device_cookie(request, auth))
+    return answer
 
 
 class WhoAnswer(Struct, omit_defaults=True):

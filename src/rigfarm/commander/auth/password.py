@@ -7,6 +7,7 @@ import secrets
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from rigfarm.commander.auth.devices import DEVICE_KEY, new_key
 from rigfarm.commander.auth.hashing import Hasher
 from rigfarm.commander.auth.tables import sessions
 from rigfarm.commander.settings import MAX_PASSWORD, Settings
@@ -20,10 +21,12 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Password:
-    """Knows the hash only. A change of the password ends every session that was opened with the old one."""
+    """Knows the hash only. A change of the password ends every session and device cookie of the old one."""
 
-    def __init__(self, hasher: Hasher | None = None) -> None:
-        self._hasher = hasher or Hasher()
+    def __init__(self) -> None:
+        self._hasher = Hasher()
+        self._known = Hasher(at_once=1)
+        """Of browsers that have logged in before: a flood of strangers does not hold them up."""
         self._hash = ""
 
     async def establish(self, storage: Storage, settings: Settings) -> str | None:
@@ -47,20 +50,23 @@ class Password:
         self._hash = wanted
         return made
 
-    async def matches(self, password: str) -> bool:
-        """Whether this is the password; BusyError when too many are being checked."""
+    async def matches(self, password: str, *, known: bool = False) -> bool:
+        """Whether this is the password; BusyError when too many are being checked. `known`: a browser asks that has
+        logged in before."""
         if not 1 <= len(password.encode("utf-8", "surrogatepass")) <= MAX_PASSWORD:
             return False
-        return await self._hasher.verify(self._hash, password)
+        return await (self._known if known else self._hasher).verify(self._hash, password)
 
     def close(self) -> None:
         """Let the threads end."""
         self._hasher.close()
+        self._known.close()
 
 
 async def _replace(tx: AsyncConnection, hashed: str) -> None:
     await set_meta(tx, _KEY, hashed)
     await tx.execute(delete(sessions))
+    await set_meta(tx, DEVICE_KEY, new_key())
 
 
 def _new_password() -> str:

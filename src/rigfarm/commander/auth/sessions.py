@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from rigfarm.commander.auth import store
 from rigfarm.commander.auth.model import Session
+from rigfarm.commander.refusals import Conflict
 from rigfarm.commander.storage import Storage
 from rigfarm.wire.tokens import hash_token, new_token
 
@@ -40,6 +41,8 @@ class Sessions:
         self._deadlines: list[tuple[float, bytes]] = []
         self._used: set[bytes] = set()
         self._ended: set[bytes] = set()
+        self.generation = 0
+        """Counts how often everybody was signed out."""
         self._listeners: list[Callable[[bytes], None]] = []
 
     def __len__(self) -> int:
@@ -61,13 +64,19 @@ class Sessions:
         """Call `listener` with the session's hash when one ends, whatever the reason: its live sockets must close."""
         self._listeners.append(listener)
 
-    async def create(self, label: str, address: str) -> str:
-        """Open one; returns the secret for the browser's cookie."""
+    async def create(self, label: str, address: str, *, generation: int | None = None) -> str:
+        """Open one; returns the secret for the browser's cookie. Conflict when everybody was signed out since
+        `generation`, at which the password began to be checked."""
+        generation = self.generation if generation is None else generation
         secret = new_token("")
         now, now_ms = self._clock(), self._now_ms()
         session = Session(hash_token(secret), label, address, now_ms, now_ms, now, now)
-        async with self._db.begin(ends_login=True) as tx:
+        async with self.storage.begin(ends_login=True) as tx:
             await store.insert_session(tx, session)
+        if generation != self.generation:
+            self._ended.add(session.id_hash)
+            await self._delete()
+            raise Conflict("Everybody was signed out while your password was being checked. Log in again.")
         if len(self._all) >= self._limit:
             self._drop(min(self._all.values(), key=lambda one: one.used).id_hash)
         self._put(session)
@@ -115,7 +124,8 @@ class Sessions:
         return known
 
     async def end_all(self) -> int:
-        """Sign everybody out, at once."""
+        """Sign everybody out, at once, and who is logging in at this moment."""
+        self.generation += 1
         ended = list(self._all)
         for id_hash in ended:
             self._drop(id_hash)
@@ -144,11 +154,12 @@ class Sessions:
         used, self._used = self._used, set()
         living = [self._all[one] for one in used if one in self._all]
         if living:
-            async with self._db.begin() as tx:
+            async with self.storage.begin() as tx:
                 await store.save_sessions_used(tx, living)
 
     @property
-    def _db(self) -> Storage:
+    def storage(self) -> Storage:
+        """The open database."""
         assert self._storage is not None, "load() first"
         return self._storage
 
@@ -172,6 +183,6 @@ class Sessions:
         if not self._ended:
             return
         ended = frozenset(self._ended)
-        async with self._db.begin(ends_login=True) as tx:
+        async with self.storage.begin(ends_login=True) as tx:
             await store.delete_sessions(tx, ended)
         self._ended -= ended
