@@ -26,6 +26,7 @@ from rigfarm.commander.commander import Commander
 from rigfarm.commander.enrolment.api import enrol
 from rigfarm.commander.enrolment.pages import enrolment_routes
 from rigfarm.commander.health import health_routes
+from rigfarm.commander.incidents.pages import incident_routes
 from rigfarm.commander.link.socket import link_socket
 from rigfarm.commander.live.socket import live_socket
 from rigfarm.commander.rigs import view
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> Litestar:
             *assets.static_routes,
             *enrolment_routes,
             *bundle_routes,
+            *incident_routes,
             *steering_routes,
             *api_docs_routes,
             enrol,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["TOTALS", "Kind", "index", "operation_stats", "operation_stats_index", "rig"]
+__all__ = ["INCIDENTS", "TOTALS", "Kind", "index", "operation_stats", "operation_stats_index", "rig"]
 
 Kind = Literal["cpu-gpu", "asic"]
 
+INCIDENTS = "incidents"
+"""Inside the Commander only: a limit acted. The page of limits and the overview follow it."""
 TOTALS = "totals"
 """The key under which an operation-stats index channel carries the totals; its other keys are rig ids."""
 

@@ -14,6 +14,7 @@ from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.events import Events, RigRemoved
 from rigfarm.commander.health import Health, calm_garbage_collector
 from rigfarm.commander.incidents import Incidents
+from rigfarm.commander.incidents.pages import show_incidents
 from rigfarm.commander.lan import lan_address
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.live import Hub, LiveSessions
@@ -92,6 +93,7 @@ class Commander:
             self.steering = Steering(self.storage, self.hub, self.events, self.book, self.stats, self.settings.data_dir)
             self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.public_url)
             register_live_pages(self.pages, self.shown, Regions(self.templates))
+            show_incidents(self.incidents, self.pages, self.templates, self.hub, self.book.rigs.get)
             self.steering.show(self.pages, self.templates)
             self.steering.tell(self.shown)
             await self.bundles.look()

@@ -225,6 +225,7 @@ class LiveOverview:
         for kind in KINDS:
             session.follow(channels.index(kind), {ALL})
             session.follow(channels.operation_stats_index(kind), {TOTALS})
+        session.follow(channels.INCIDENTS, {ALL})
 
     def urgent(self, channel: str) -> bool:
         """Rigs that come and go are shown at once."""

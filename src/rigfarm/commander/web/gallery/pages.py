@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jinja2
@@ -15,7 +15,10 @@ from rigfarm.commander.auth.model import ApiKey, Session
 from rigfarm.commander.auth.pages import KeyForm, settings_view
 from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.incidents import Incidents
+from rigfarm.commander.incidents.pages import acting_limits, rows_of
 from rigfarm.commander.rigs import view
+from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, Selection
 from rigfarm.commander.web import assets
 from rigfarm.commander.web.gallery.made_up import Farm, farm, hour
@@ -25,6 +28,12 @@ __all__ = ["Gallery"]
 
 HERE = "/gallery"
 BUNDLES = (Bundle("x86_64", "1.0", "0e" * 32, 24_000_000, Path("rigfarm-sentry-x86_64"), (0, 0, 0, 0)),)
+LIMITS = (
+    ("opened more than 64 connections without logging in", "the ones that waited longest are closed", None),
+    ("sent more than 5 pings a second", "its WebSocket was closed", None),
+    ("sent logs faster than a rig may", "its link is slowed down", 4),
+    ("\u202egnimocni txet tfel ot thgir\x1b[31m", "closed", None),
+)
 TOKEN = "rf_6pQxK2mVt0a8Zy1nC4dE7gH9jL3sW5uBqXfRkTvYw0Tq"  # noqa: S105 - made up
 
 
@@ -54,6 +63,7 @@ class Gallery:
             search=f"{HERE}/rigs-12",
         )
         self.environment.globals["join_steps"] = lambda kind: view.join_steps(kind, "http://10.0.0.5:7070", ())
+        self.environment.globals["acting_limits"] = lambda: (None, 0)
         self.renderer = view.RowRenderer(self.environment)
         self.units = view.CoinUnits()
 
@@ -201,6 +211,13 @@ class Gallery:
         """The everyday dashboard."""
         return self._overview(self._farm())
 
+    def page_overview_attacked(self) -> str:
+        """Limits acted within the last minutes."""
+        acting = acting_limits(self.incidents(3), _rig_of(self._farm()))
+        return self.template(
+            "overview.html", page=self.overview(self._farm()), active="overview", live="/", acting_limits=lambda: acting
+        )
+
     def page_overview_well(self) -> str:
         """Nothing to do."""
         return self._overview(self._farm(12, 0, 0, well=True))
@@ -265,11 +282,39 @@ class Gallery:
         shown = settings_view(keys, KeyForm(read="1"), made=keys[0], secret=TOKEN, active="")
         return self.template("settings.html", **shown)
 
+    def incidents(self, number: int) -> Incidents:
+        """Made-up ones: a few kinds, and many addresses."""
+        made = Incidents(now_ms=lambda: self.now_ms)
+        for n in range(number, 0, -1):
+            kind, action, rig = LIMITS[n % len(LIMITS)]
+            made.note(f"2001:db8:{n:x}:17::/64" if n % 3 else f"192.0.2.{n % 256}", kind, action, rig=rig, count=n**3)
+        return made
+
+    def _limits(self, number: int) -> str:
+        rows = rows_of(self.incidents(number).all(), _rig_of(self._farm()))
+        return self.template("limits.html", rows=rows[:200], more=max(number - 200, 0), active="", live="")
+
+    def page_limits_0(self) -> str:
+        """No limit has acted."""
+        return self._limits(0)
+
+    def page_limits_3(self) -> str:
+        """A few did."""
+        return self._limits(3)
+
+    def page_limits_500(self) -> str:
+        """A network under attack."""
+        return self._limits(500)
+
     def page_sessions(self) -> str:
         """Who is logged in."""
         own = Session(b"1", "Firefox on Linux", "192.168.1.7", self.now_ms - 10**8, self.now_ms, 0, 0)
         other = Session(b"2", "Safari on iPhone", "192.168.1.9", self.now_ms - 10**9, self.now_ms - 10**6, 0, 0)
         return self.template("sessions.html", sessions=[own, other], own=own, ago=ago, active="")
+
+
+def _rig_of(made: Farm) -> Callable[[int], Rig | None]:
+    return lambda rig_id: made.rigs[rig_id][0]
 
 
 def day(seed: int) -> list[float | None]:

@@ -6,6 +6,8 @@ bounded, and the log gets one line a minute for each of them, however often the 
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import time
 from collections.abc import Callable
 
@@ -20,6 +22,8 @@ MAX_INCIDENTS = 500
 """The one that was quiet for the longest time makes room for a new one."""
 LOG_EVERY_S = 60.0
 MAX_TEXT = 200
+SHOW_EVERY_S = 1.0
+ACTING_MS = 600_000
 
 
 class Incident(Struct):
@@ -51,6 +55,9 @@ class Incidents:
         self._monotonic = monotonic
         self._entries: dict[tuple[str, str], Incident] = {}
         self._logged: dict[tuple[str, str], float] = {}
+        self._changed: asyncio.TimerHandle | None = None
+        self.on_changed: Callable[[], None] | None = None
+        """Called soon after something was noted, once a second at most: pages follow it."""
 
     def note(self, source: str, kind: str, action: str, *, rig: int | None = None, count: int = 1) -> None:
         """A limit acted on `source`. Cheap enough to call for every refused frame."""
@@ -59,7 +66,7 @@ class Incidents:
         now_ms = self._now_ms()
         entry = self._entries.pop(key, None)
         if entry is None:
-            entry = Incident(source, kind, action[:MAX_TEXT], 0, now_ms, now_ms, rig)
+            entry = Incident(_plain(source), _plain(kind), _plain(action[:MAX_TEXT]), 0, now_ms, now_ms, rig)
             while len(self._entries) >= MAX_INCIDENTS:
                 oldest = next(iter(self._entries))
                 del self._entries[oldest]
@@ -70,8 +77,25 @@ class Incidents:
         now = self._monotonic()
         if now - self._logged.get(key, -LOG_EVERY_S) >= LOG_EVERY_S:
             self._logged[key] = now
-            log.warning("a limit acted", source=source, kind=kind, action=entry.action, times=entry.count)
+            log.warning("a limit acted", source=entry.source, kind=entry.kind, action=entry.action, times=entry.count)
+        if self._changed is None and self.on_changed is not None:
+            self._changed = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._show)
+
+    def acting(self) -> list[Incident]:
+        """What acted within the last ten minutes, the most recent first."""
+        since = self._now_ms() - ACTING_MS
+        return list(itertools.takewhile(lambda entry: entry.last_ms >= since, reversed(self._entries.values())))
+
+    def _show(self) -> None:
+        self._changed = None
+        if self.on_changed is not None:
+            self.on_changed()
 
     def all(self) -> list[Incident]:
         """Every entry, the most recent first."""
         return list(reversed(self._entries.values()))
+
+
+def _plain(text: str) -> str:
+    """What peers say of themselves, without control characters and marks that turn text around."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
