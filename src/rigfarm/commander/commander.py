@@ -100,6 +100,7 @@ class Commander:
             self.shown.bundles = lambda: self.bundles.offered
             self.shown.chips = ChipBook(self.hub, self.book.rigs)
             self.links.handlers.boards = self.shown.chips.receive
+            self.links.doubles.on_unchecked = self._doubles_unchecked
             self._listen_for_steering()
             self.events.listen(RigRemoved, self._rig_removed)
             await self.book.load()
@@ -109,6 +110,7 @@ class Commander:
             self.journal.start()
             stack.push_async_callback(self.journal.close)
             stack.callback(self.recent.close)
+            stack.callback(self.links.doubles.close)
             for work in self._work():
                 await stack.enter_async_context(self.parts.running(work))
             stack.enter_context(self.parts.watched())
@@ -152,6 +154,18 @@ class Commander:
             self.incidents.note(
                 "journal.db", "holds data that cannot be read", "it is ignored", count=len(journal.damage)
             )
+
+    def _doubles_unchecked(self, rigs: set[int]) -> None:
+        """There was too much to read: a rig's logs may be stored twice."""
+        for rig_id in rigs:
+            rig = self.book.rigs.get(rig_id)
+            if rig is not None:
+                self.incidents.note(
+                    rig.name,
+                    "sent old logs from a new or restored disk",
+                    "stored without checking whether they had come before",
+                    rig=rig_id,
+                )
 
     def _logs_set_aside(self, rigs: list[int], why: str) -> None:
         """A frame that cannot be stored: whoever sent it is named."""

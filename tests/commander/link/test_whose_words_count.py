@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,9 @@ from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.codec import decode_down, encode
 from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, Logs, Verdict, Verdicts, Welcome
 from rigfarm.wire.log import OperationalLog
+
+TIMES = itertools.count(1_700_000_000_000)
+"""No two logs of a rig are of the same millisecond."""
 
 MAC = {"mac": "aa:bb:cc:dd:ee:ff"}
 
@@ -50,7 +54,8 @@ class Speaker:
         """A log for each slot; returns once they are acknowledged."""
         first = self.next
         self.next += len(slots)
-        logs = [msgspec.Raw(encode(OperationalLog(t=(t or 1_700_000_000_000) + first + n))) for n in range(len(slots))]
+        times = [next(TIMES) if t is None else t + first + n for n in range(len(slots))]
+        logs = [msgspec.Raw(encode(OperationalLog(t=time))) for time in times]
         await self.socket.send(encode(Logs(first, list(slots), logs)))
         last = 0
         while last < self.next - 1:

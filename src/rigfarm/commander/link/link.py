@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from rigfarm.commander.logs import Newcomer
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import Acks, DownFrame, Verdict, Verdicts
 
@@ -37,6 +38,7 @@ class Link:
         "closed",
         "heard",
         "links",
+        "newcomer",
         "receipt",
         "rigs",
         "slots",
@@ -62,6 +64,8 @@ class Link:
         """Slot by rig id."""
         self.heard = 0
         """Rigs that may speak on this link."""
+        self.newcomer: Newcomer | None = None
+        """Set while logs of the spool may have come before, under another identity."""
         self.warned = False
         self.closed = False
         self._send = send

@@ -40,7 +40,8 @@ MAX_SPECS_BYTES = 64 << 10
 
 
 def receive(links: Links, link: Link, data: bytes) -> Hello | None:
-    """Take one frame. A later Hello is handed back, for it wants an answer. FrameError: close the link."""
+    """Take one frame. A later Hello is handed back, for it wants an answer. FrameError: close the link; UncheckedError:
+    nothing was taken, call again once `Doubles` has read what is stored."""
     try:
         frame = decode_up(data)
     except IgnoredFrameError as error:
@@ -68,6 +69,7 @@ def _logs(links: Links, link: Link, frame: Logs) -> None:
     # Parse everything before anything is claimed: a frame counts whole or not at all.
     parsed = [_parse(raw) for raw in frame.logs]
     rigs = [_rig(links, link, slot) for slot in frame.slots]
+    doubles = link.newcomer.doubles(rigs, parsed) if link.newcomer is not None else ()
     first, last = frame.first, frame.first + count - 1
     journal = links.journal
     taken = _take(links, link, first, last)
@@ -77,6 +79,9 @@ def _logs(links: Links, link: Link, frame: Logs) -> None:
         fresh = {seq - first for low, high in taken for seq in range(low, high + 1)}
         journal.duplicates += count - len(fresh)
         positions = [i for i in range(count) if i in fresh and rigs[i] is not None]
+    if doubles:
+        journal.duplicates += sum(i in doubles for i in positions)
+        positions = [i for i in positions if i not in doubles]
     owners: list[int] = []
     for i in positions:
         rig_id = rigs[i]

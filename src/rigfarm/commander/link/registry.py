@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -16,7 +17,7 @@ from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.drops import Drops
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.turns import Turns
-from rigfarm.commander.logs import Journal
+from rigfarm.commander.logs import Doubles, Journal
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
@@ -69,6 +70,7 @@ class Links:
         self.drops = Drops()
         self.turns = Turns()
         self.arrivals = Arrivals(book, stats)
+        self.doubles = Doubles(journal)
         self.links: set[Link] = set()
         self.by_rig: dict[int, Link] = {}
         self.received = 0
@@ -110,9 +112,16 @@ class Links:
             removed = self.book.removed_by_token(token)
             verdicts.append(Verdict("unknown") if removed is None else Verdict("removed", *removed))
         self.links.add(link)
+        link.newcomer = self.doubles.newcomer(hello.spool, partial(self._newest, link))
         self.journal.claim(hello.spool, link.slots)
         highest = self.journal.highest(hello.spool)
         return Welcome(time.time_ns() // 1_000_000, self.interval_s, verdicts, __version__, highest)
+
+    def _newest(self, link: Link) -> dict[int, int]:
+        """The time of the newest log of each of a link's rigs that has one."""
+        self.arrivals.hand_on()
+        rigs = [self.stats.rigs.get(rig_id) for rig_id in link.rigs if rig_id is not None]
+        return {rig.rig_id: rig.log.t for rig in rigs if rig is not None and rig.log is not None}
 
     def after_welcome(self, link: Link) -> None:
         """Send whatever waits for the rigs of a Sentry that has just been welcomed."""

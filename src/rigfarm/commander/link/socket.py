@@ -15,6 +15,7 @@ from rigfarm.commander.connections import connection_of
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import Links
+from rigfarm.commander.logs import UncheckedError
 from rigfarm.wire.codec import FrameError, decode_up, encode
 from rigfarm.wire.frames import PROTOCOL, Hello
 
@@ -110,13 +111,22 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
     return True
 
 
+async def _take(links: Links, link: Link, data: bytes) -> Hello | None:
+    try:
+        return receive(links, link, data)
+    except UncheckedError as unchecked:
+        assert link.newcomer is not None
+        await links.doubles.learn(link.newcomer, unchecked)
+        return receive(links, link, data)
+
+
 async def _receive(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> None:
     journal, turns = links.journal, links.turns
     while not link.closed:
         data = await socket.receive_data(mode="binary")
         if turns.over():
             await turns.next()
-        hello = receive(links, link, data)
+        hello = await _take(links, link, data)
         if hello is not None and not await _greet(socket, links, link, hello, bad_tokens):
             return
         if not journal.has_room:

@@ -1,7 +1,8 @@
 """Operational logs: the journal that makes them durable, and what is read back from it."""
 
+from rigfarm.commander.logs.doubles import Doubles, Newcomer, UncheckedError
 from rigfarm.commander.logs.journal import Journal, Snapshot
 from rigfarm.commander.logs.recent import RecentRows
 from rigfarm.commander.logs.seen import Seen
 
-__all__ = ["Journal", "RecentRows", "Seen", "Snapshot"]
+__all__ = ["Doubles", "Journal", "Newcomer", "RecentRows", "Seen", "Snapshot", "UncheckedError"]

@@ -29,6 +29,7 @@ import structlog
 
 from rigfarm.commander.logs.batch import Batch, Receipt
 from rigfarm.commander.logs.holders import SpoolHolders
+from rigfarm.commander.logs.newcomers import MAX_NEWCOMERS, read_newcomers, write_newcomer
 from rigfarm.commander.logs.pruning import Pruning
 from rigfarm.commander.logs.rows import DamagedRowError, EncodedLog, Row, pack_body, pack_rigs, unpack_rigs
 from rigfarm.commander.logs.seen import Seen, TooManyRangesError
@@ -81,7 +82,10 @@ class Journal:
         """Called with (row id, t_ms, rig ids) of every row once it is durable."""
         self.on_set_aside: Callable[[list[int], str], None] = lambda rigs, why: None
         """Called with the rig ids of a frame that cannot be stored, and why."""
-        self._pruning = Pruning(int(keep_hours * 3_600_000))
+        self.newcomers: dict[bytes, dict[int, int]] = {}
+        """Spools that began with logs of an earlier identity: the time of each rig's newest log before (`doubles`)."""
+        self._keep_ms = int(keep_hours * 3_600_000)
+        self._pruning = Pruning(self._keep_ms)
         self._synchronous = synchronous
         self._pending = Batch()
         self._storing: list[tuple[Batch, _Packed | None]] = []
@@ -105,6 +109,7 @@ class Journal:
         self._db, damage = open_writer(self.path, synchronous=self._synchronous)
         self.damage += damage
         self._pruning.opened(self._db)
+        self.newcomers = read_newcomers(self._db, self.damage.append)
         snapshot = None
         for found in read_snapshots(self._db):
             if isinstance(found, Snapshot):
@@ -233,6 +238,35 @@ class Journal:
         if len(batch) == 1:
             self.part.expect()
             self._wake.set()
+
+    def knows(self, spool: bytes) -> bool:
+        """Whether numbers of the spool were taken."""
+        return spool in self._seen
+
+    async def settled(self) -> None:
+        """Wait until all that was added so far is durable."""
+        done = asyncio.get_running_loop().create_future()
+
+        def receipt(_first: int, _last: int) -> None:
+            if not done.done():
+                done.set_result(None)
+
+        self.add(b"", [], [], [], (0, 0), receipt)
+        await done
+
+    async def remember_newcomer(self, spool: bytes, newest: dict[int, int]) -> None:
+        """Keep what tells a spool's doubles, so that a restart in the middle of its backlog stores none of them."""
+        if spool in self.newcomers:
+            return
+        self.newcomers[spool] = newest
+        while len(self.newcomers) > MAX_NEWCOMERS:
+            del self.newcomers[next(iter(self.newcomers))]
+
+        def work() -> None:
+            with self._transaction() as db:
+                write_newcomer(db, spool, newest, self._keep_ms)
+
+        await self._in_writer(work)
 
     # What readers do
 
