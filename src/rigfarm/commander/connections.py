@@ -126,6 +126,11 @@ class Connection:
         """A limit acted on it."""
         self._all.incidents.note(self.network, kind, action)
 
+    def cut(self) -> None:
+        """End it in the middle of what is under way: an answer that has begun cannot say that it failed."""
+        if self.peer is not None:
+            self.peer.abort()
+
     def large_hello(self) -> bool:
         """Whether a long first message may come on it now."""
         return self._all.take_large(self)

@@ -94,9 +94,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
         super().connection_lost(exc)
-        if self._running is not None and not self._running.response_complete:
-            self._running.disconnected = True
-            self._running.message_event.set()
+        self._forget_request()
         self._running = None
         self._connection.end()
 
@@ -104,8 +102,14 @@ class HttpProtocol(HttpToolsProtocol):
         """Nothing changes on this connection but what it may take."""
 
     def abort(self) -> None:
-        """End it at once; what was not sent is thrown away."""
+        """End it at once; what was not sent is thrown away, and what is sent from now on too."""
+        self._forget_request()
         self.transport.abort()
+
+    def _forget_request(self) -> None:
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def unread(self) -> int:
         """Bytes that wait because the peer does not read."""
@@ -296,9 +300,7 @@ class HttpProtocol(HttpToolsProtocol):
             text = f"This request was refused: it {kind}.\n".encode()
             head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head % len(text) + text)
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._forget_request()
         self.pipeline.clear()
         if status is None:
             self.transport.abort()

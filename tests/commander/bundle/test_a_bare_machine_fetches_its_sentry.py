@@ -22,7 +22,8 @@ from structlog.testing import capture_logs
 
 from rigfarm.commander.bundle import Bundle, Bundles, install_line
 from rigfarm.commander.bundle.model import BundleError, read_bundle
-from rigfarm.commander.bundle.serving import MAX_S, MAX_STREAMS, bundle_routes
+from rigfarm.commander.bundle.serving import bundle_routes
+from rigfarm.commander.downloads import Downloads
 from rigfarm.simulate.commander import CommanderProcess
 
 MACHINE = platform.machine()
@@ -225,9 +226,7 @@ def test_places_to_fetch_are_bounded_and_given_back(tmp_path: Path) -> None:
     asyncio.run(bundles.look())
     with TestClient(app) as client:
         assert client.get(f"/bundle/{NAME}").text == STAND_IN
-        assert bundles.began == []
-        bundles.began = [time.monotonic()] * MAX_STREAMS
+        assert len(bundles.downloads) == 0
+        bundles.downloads = Downloads(0, 1)
         full = client.get(f"/bundle/{NAME}")
         assert (full.status_code, full.headers["retry-after"]) == (503, "5")
-        bundles.began = [time.monotonic() - 2 * MAX_S] * MAX_STREAMS
-        assert client.get(f"/bundle/{NAME}").status_code == 200, "who stands still keeps no place"

@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
+from rigfarm.commander.downloads import Downloads
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import SoftwareBook, SoftwareForm
@@ -115,8 +116,8 @@ async def test_only_files_of_the_store_are_served(client: AsyncTestClient[Litest
 async def test_one_rig_too_many_is_asked_to_come_back(
     client: AsyncTestClient[Litestar], book: SoftwareBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rigfarm.commander.mining_software.serving.MAX_STREAMS", 0)
+    monkeypatch.setattr(book.archives, "downloads", Downloads(0, 1))
     answer: Any = await client.get(URL)
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
-    assert book.archives.readers == 0
+    assert len(book.archives.downloads) == 0

@@ -80,8 +80,12 @@ class Gate(ASGIMiddleware):
             return message
 
         async def send_if_alive(message: Message) -> None:
-            if message["type"] == "http.response.body" and message.get("more_body"):
-                check()
+            if message["type"] == "http.response.body" and message.get("more_body") and not self._alive(viewer):
+                connection = connection_of(scope)
+                if connection is None:
+                    check()
+                else:
+                    connection.cut()
             await send(message)
 
         check()  # a form's token may have taken a while to arrive

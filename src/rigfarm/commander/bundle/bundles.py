@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import structlog
 
 from rigfarm.commander.bundle.model import Bundle, BundleError, FileId, file_id, read_bundle
+from rigfarm.commander.downloads import Downloads
 from rigfarm.commander.supervised import Part
 
 __all__ = ["SHIPPED", "Bundles"]
@@ -19,6 +19,10 @@ MAX_BUNDLES = 8
 
 SHIPPED = Path(__file__).parent / "data"
 """What `make install` built: a Sentry for rigs with this machine's Python."""
+
+MAX_DOWNLOADS = 64
+"""Rigs that may fetch at once; one more is asked to come back, and `curl --retry` does."""
+MAX_DOWNLOADS_PER_ADDRESS = 16
 
 log = structlog.get_logger()
 
@@ -32,19 +36,13 @@ class Bundles:
         self._folders = [folder] if shipped is None else [shipped, folder]
         self.offered: tuple[Bundle, ...] = ()
         """By machine."""
-        self.began: list[float] = []
-        """When each rig that is fetching began (monotonic s)."""
+        self.downloads = Downloads(MAX_DOWNLOADS, MAX_DOWNLOADS_PER_ADDRESS)
         self._refused: dict[Path, tuple[FileId | None, str]] = {}
         """What is not offered, and why: said once."""
 
     def find(self, name: str) -> Bundle | None:
         """The one whose file has this name."""
         return next((bundle for bundle in self.offered if bundle.name == name), None)
-
-    def fetching(self, seconds: float) -> int:
-        """How many rigs began to fetch within the last `seconds` and have not ended."""
-        since = time.monotonic() - seconds
-        return sum(began >= since for began in self.began)
 
     async def look(self) -> None:
         """What is there now."""

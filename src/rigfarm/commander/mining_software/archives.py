@@ -14,10 +14,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rigfarm.commander.downloads import Downloads
 from rigfarm.commander.mining_software.download import FetchError
 from rigfarm.commander.mining_software.turns import Turns
 
 __all__ = ["ArchiveStore", "Received"]
+
+MAX_DOWNLOADS = 1_000
+"""Rigs that may fetch at once; one more is asked to come back."""
+MAX_DOWNLOADS_PER_RIG = 4
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _AT_ONCE = 1 << 20
@@ -39,8 +44,7 @@ class ArchiveStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.readers = 0
-        """Rigs that are fetching a file right now."""
+        self.downloads = Downloads(MAX_DOWNLOADS, MAX_DOWNLOADS_PER_RIG)
         self.turns = Turns(PIECES_A_TURN)
 
     def prepare(self) -> None:

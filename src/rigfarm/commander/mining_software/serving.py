@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,12 @@ from rigfarm.commander.mining_software.archives import ArchiveStore
 from rigfarm.commander.mining_software.book import SoftwareBook
 from rigfarm.commander.rigs.book import RigBook
 
-__all__ = ["MAX_STREAMS", "PIECE", "archive_routes"]
+__all__ = ["PIECE", "archive_routes"]
 
 PIECE = 32 << 10
 """Bytes of a file that are read at once for a rig."""
 _AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)
 """Linux can say that something is not in memory, instead of waiting for the disk."""
-MAX_STREAMS = 1_000
-"""Rigs that may fetch at once; one more is asked to come back."""
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -39,11 +37,16 @@ async def archive(
     software: NamedDependency[SoftwareBook],
 ) -> Response[Any]:
     """A file by its hash, for a rig that shows its token. A range is answered with 206, a wrong one with 416."""
-    _check_token(request, book)
+    token = _token(request)
+    rig = book.by_token(token)
+    if rig is None:
+        raise NotAuthorizedException(
+            "A rig's token is needed: Authorization: Bearer rf_…", headers={"WWW-Authenticate": "Bearer"}
+        )
     path = software.archives.path(sha256)
     if path is None:
         raise NotFoundException(f"The Commander has no file {sha256[:64]}: fetch the mining software again.")
-    if software.archives.readers >= MAX_STREAMS:
+    if software.archives.downloads.full(rig.id):
         raise HTTPException(
             "Too many rigs are fetching: try again soon.", status_code=503, headers={"Retry-After": "5"}
         )
@@ -58,20 +61,19 @@ async def archive(
     whole = (first, last) == (0, size - 1)
     if not whole:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    length = last - first + 1
+    pieces = _pieces(software.archives, path, first, length)
     return Stream(
-        _pieces(software.archives, path, first, last - first + 1),
+        software.archives.downloads.send(rig.id, request.scope, pieces, length, lambda: book.by_token(token) is rig),
         status_code=200 if whole else 206,
         headers=headers,
         media_type="application/octet-stream",
     )
 
 
-def _check_token(request: Request[Any, Any, Any], book: RigBook) -> None:
+def _token(request: Request[Any, Any, Any]) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or book.by_token(token.strip()) is None:
-        raise NotAuthorizedException(
-            "A rig's token is needed: Authorization: Bearer rf_…", headers={"WWW-Authenticate": "Bearer"}
-        )
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _span(headers: Any, size: int, sha256: str) -> tuple[int, int] | None:
@@ -91,8 +93,7 @@ def _span(headers: Any, size: int, sha256: str) -> tuple[int, int] | None:
     return span if span[0] <= span[1] else None
 
 
-async def _pieces(store: ArchiveStore, path: Path, start: int, length: int) -> AsyncIterator[bytes]:
-    store.readers += 1
+async def _pieces(store: ArchiveStore, path: Path, start: int, length: int) -> AsyncGenerator[bytes]:
     file = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while length > 0:
@@ -105,7 +106,6 @@ async def _pieces(store: ArchiveStore, path: Path, start: int, length: int) -> A
             length -= len(piece)
     finally:
         os.close(file)
-        store.readers -= 1
 
 
 async def _piece(file: int, length: int, start: int) -> bytes:
