@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import structlog
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection
 
 from rigfarm.sentry.clock import EARLIEST_MS, LATEST_MS, Clock
@@ -402,6 +403,8 @@ class Link:
             if token in self._statuses:
                 self.playbooks(token, self._statuses[token])
             self._send_results()
+        if verdict.name is not None:
+            verdict = replace(verdict, name=printable(verdict.name))
         self._events.on_verdict(token, verdict)
 
     def told(self, frame: DownFrame, token: str | None) -> None:
