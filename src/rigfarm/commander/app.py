@@ -149,6 +149,7 @@ def _shell(commander: Commander) -> Shell:
         search="/rigs",
         new="/rigs/new",
         url=commander.public_url(),
+        troubles=commander.troubles(),
     )
 
 

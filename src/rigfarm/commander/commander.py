@@ -31,6 +31,8 @@ from rigfarm.commander.stats import OperationalStats, remembered
 from rigfarm.commander.steering import Steering
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import DATABASE_S, Parts, Work
+from rigfarm.commander.web.fragments import morph
+from rigfarm.commander.web.shell import Trouble
 
 __all__ = ["LOG_STORAGE", "Commander"]
 
@@ -71,6 +73,8 @@ class Commander:
         self.steering: Steering
         self.auth.sessions.on_end(self._session_ended)
         self.live.still_good = self.auth.sessions.touch
+        self.live.frame = self._frame
+        self.parts.on_changed.append(lambda part: self.live.frame_changed())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -177,6 +181,16 @@ class Commander:
     def _stats_of_this_moment(self) -> Callable[[], bytes]:
         self.links.arrivals.hand_on()
         return remembered.remember(self.stats)
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What of the Commander itself does not work, for the top of every page."""
+        return tuple(
+            Trouble(part.name, part.since_ms, stores=part is self.journal.part, why=part.trouble or "")
+            for part in self.parts.troubled
+        )
+
+    def _frame(self) -> str:
+        return morph("trouble", self.templates.get_template("trouble.html").render(troubles=self.troubles()))
 
     def public_url(self) -> str:
         """How rigs and people reach this Commander."""

@@ -50,7 +50,15 @@ class Page(Protocol):
 class PageSession:
     """One WebSocket of one page. `send` is the socket's own, and waits while the browser does not read."""
 
-    def __init__(self, hub: Hub, page: Page, send: Callable[[str], Awaitable[None]], owner: bytes) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        page: Page,
+        send: Callable[[str], Awaitable[None]],
+        owner: bytes,
+        frame: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`frame` yields what every page shows around its content; nothing, if it is empty."""
         self.hub = hub
         self.page = page
         self.owner = owner
@@ -64,6 +72,8 @@ class PageSession:
         self._urgent = asyncio.Event()
         """Something waits that cannot wait for the next flush."""
         self._snapshot_due = True
+        self._frame = frame
+        self._frame_due = True
         self._not_before = 0.0
         self._flush_took = 0.0
         self._said: list[str] = []
@@ -80,6 +90,12 @@ class PageSession:
     def refresh(self) -> None:
         """Send a whole snapshot next, at once."""
         self._snapshot_due = True
+        self._urgent.set()
+        self._wake.set()
+
+    def frame_changed(self) -> None:
+        """What stands around the page's content is different now: send it at once."""
+        self._frame_due = True
         self._urgent.set()
         self._wake.set()
 
@@ -155,6 +171,9 @@ class PageSession:
             frames = await self.page.render(changes) if changes else []
         size = 0
         said, self._said = self._said, []
+        if self._frame_due:
+            self._frame_due = False
+            said = [frame, *said] if (frame := self._frame()) else said
         for frame in (*said, *frames):
             await self._send(frame)
             size += len(frame)
@@ -169,6 +188,8 @@ class LiveSessions:
         self.limit = limit
         self.still_good: Callable[[bytes], bool] = lambda owner: True
         """Whether a login has not ended yet."""
+        self.frame: Callable[[], str] = lambda: ""
+        """What every page shows around its content, as a frame for its socket."""
         self._closers: dict[PageSession, Callable[[], None]] = {}
 
     def __len__(self) -> int:
@@ -193,6 +214,11 @@ class LiveSessions:
         for session in ended:
             self._closers.pop(session)()
         return len(ended)
+
+    def frame_changed(self) -> None:
+        """Send `frame` to every open page."""
+        for session in self._closers:
+            session.frame_changed()
 
     def pages(self) -> list[Page]:
         """The pages that are open now."""

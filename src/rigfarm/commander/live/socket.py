@@ -58,7 +58,7 @@ async def live_socket(
     async def send(frame: str) -> None:
         await socket.send_data(frame, mode="text")
 
-    session = PageSession(hub, shown, send, owner)
+    session = PageSession(hub, shown, send, owner, live.frame)
     ended = asyncio.Event()
     live.add(session, ended.set)
     if not live.still_good(owner):

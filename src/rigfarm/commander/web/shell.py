@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
-__all__ = ["NavItem", "Shell"]
+from rigfarm.units import duration
+
+__all__ = ["NavItem", "Shell", "Trouble"]
 
 
 class NavItem(Struct, frozen=True):
@@ -17,6 +20,27 @@ class NavItem(Struct, frozen=True):
     href: str
     sick: int = 0
     go: str = ""
+
+
+class Trouble(Struct, frozen=True):
+    """A background part that does not do its work at the moment."""
+
+    part: str
+    """For people: `roll-outs`."""
+    since_ms: int
+    stores: bool = False
+    """Whether it is what stores logs."""
+    why: str = ""
+
+    @property
+    def since_iso(self) -> str:
+        """For `<time datetime>`."""
+        return datetime.fromtimestamp(self.since_ms / 1000, UTC).isoformat(timespec="seconds")
+
+    @property
+    def age(self) -> str:
+        """For how long by now."""
+        return duration(max(time.time() - self.since_ms / 1000, 0))
 
 
 class Shell(Struct, frozen=True):
@@ -30,6 +54,9 @@ class Shell(Struct, frozen=True):
     """What the key `n` opens where the page itself has nothing new; empty: nothing."""
     url: str = "http://commander.lan:7070"
     """How a rig reaches this Commander: in the commands that empty pages show."""
+
+    troubles: tuple[Trouble, ...] = ()
+    """What of the Commander itself does not work: shown above every page."""
 
     @property
     def sick(self) -> int:
