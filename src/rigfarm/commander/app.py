@@ -103,7 +103,7 @@ def create_app(settings: Settings) -> Litestar:
     )
     app.state.commander = commander
     document_scopes(app)
-    auth.harden(app, settings)
+    auth.harden(app, settings, commander.auth.change_log)
     return app
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from rigfarm.commander.addresses import broadcasts, store
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, checked
+from rigfarm.commander.changes import describe
 from rigfarm.commander.events import AddressChanged, Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import name_key, name_order
@@ -70,6 +71,7 @@ class AddressBook:
                 address = await store.insert_address(tx, form, _now_ms())
             self.addresses[address.id] = address
         broadcasts.created(self._hub, address)
+        describe(address_name=address.name)
         return address
 
     async def change(self, address_id: int, form: AddressForm, revision: int | None = None) -> Address:
@@ -88,6 +90,7 @@ class AddressBook:
                 address = await store.save_address(tx, old, form, max(_now_ms(), old.updated_at + 1))
             self.addresses[address_id] = address
         broadcasts.updated(self._hub, address)
+        describe(address_name=address.name)
         await self._events.publish_and_wait(AddressChanged(address_id))
         return address
 
@@ -105,6 +108,7 @@ class AddressBook:
                 await store.delete_address(tx, address_id)
             del self.addresses[address_id]
         broadcasts.deleted(self._hub, address)
+        describe(address_name=address.name)
         return address
 
     # What others say

@@ -12,6 +12,7 @@ from litestar.di import Provide
 from litestar.types import Dependencies, Scope
 from sqlalchemy.exc import SQLAlchemyError
 
+from rigfarm.commander.auth.changes import ChangeLog
 from rigfarm.commander.auth.connection import DEVICE, cookie, cookie_name, is_https
 from rigfarm.commander.auth.control import serve_control
 from rigfarm.commander.auth.devices import Devices
@@ -58,6 +59,7 @@ class Auth:
         self.login_limits = LoginLimits(settings.login_attempts_per_address, settings.login_attempts)
         self.bad_keys = RateLimit(BAD_KEYS)
         self.bad_tokens = RateLimit(BAD_TOKENS)
+        self.change_log = ChangeLog(self.incidents)
         self.gate = Gate(self)
         self._settings = settings
         self._announce = announce or _print_password
@@ -72,7 +74,7 @@ class Auth:
         await self.sessions.load(storage)
         await self.keys.load(storage)
         try:
-            async with serve_control(self._settings.data_dir, self.keys):
+            async with serve_control(self._settings.data_dir, self.keys, self.change_log):
                 yield
         finally:
             await self._flush()

@@ -6,16 +6,21 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
+import structlog
 from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
 
+from rigfarm.commander.auth.changes import ChangeLog
 from rigfarm.commander.auth.keys import ApiKeys
 from rigfarm.commander.auth.model import ApiKey
+from rigfarm.commander.changes import Change, describe
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage, StorageInUseError
@@ -32,6 +37,8 @@ __all__ = [
     "carry_out",
     "serve_control",
 ]
+
+log = structlog.get_logger()
 
 SOCKET = "commander.sock"
 _LINE = 64 << 10
@@ -81,9 +88,11 @@ async def carry_out(keys: ApiKeys, question: Question) -> Answer:
     try:
         match question:
             case CreateKey(name, scopes, expires_in_s):
+                describe(key=name, scopes=",".join(scopes))
                 key, secret = await keys.create(name, scopes, expires_in_s)
                 return Answer([key], secret)
             case RevokeKey(name):
+                describe(key=name)
                 return Answer([await keys.revoke(name)])
             case ListKeys():
                 return Answer(keys.all())
@@ -92,14 +101,26 @@ async def carry_out(keys: ApiKeys, question: Question) -> Answer:
 
 
 @asynccontextmanager
-async def serve_control(folder: Path, keys: ApiKeys) -> AsyncIterator[None]:
+async def serve_control(folder: Path, keys: ApiKeys, change_log: ChangeLog) -> AsyncIterator[None]:
     """Answer questions while the block runs."""
+
+    async def answer_to(question: Question, peer: str) -> Answer:
+        change = Change(str(type(question).__struct_config__.tag), peer, "command")
+        with change_log.of(change):
+            answer = await carry_out(keys, question)
+            looked = isinstance(question, ListKeys)
+            change.outcome = "" if looked else "changed" if answer.refusal is None else "refused"
+            change.result = answer.refusal or "done"
+        return answer
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            answer = await carry_out(keys, _questions.decode(await reader.readline()))
+            answer = await answer_to(_questions.decode(await reader.readline()), _peer(writer))
         except ValueError as error:
             answer = Answer(refusal=f"This Commander does not understand the question: {error}")
+        except (SQLAlchemyError, OSError) as error:
+            log.error("a command could not be carried out", error=str(error))
+            answer = Answer(refusal=f"The Commander's database does not work: {error}")
         writer.write(msgspec.json.encode(answer) + b"\n")
         await writer.drain()
         writer.close()
@@ -151,6 +172,13 @@ async def _do(database: str, question: Question) -> Answer:
         return await carry_out(keys, question)
     finally:
         await storage.close()
+
+
+def _peer(writer: asyncio.StreamWriter) -> str:
+    """Which user of this machine asks."""
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    process, user, _ = struct.unpack("3i", credentials)
+    return f"this machine, user {user}, process {process}"
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, i
 from rigfarm.commander.auth.model import ApiKey, Viewer, csrf_matches
 from rigfarm.commander.auth.scopes import SAFE_METHODS, needed_scope
 from rigfarm.commander.auth.scopes import Scope as KeyScope
+from rigfarm.commander.changes import describe
 from rigfarm.commander.connections import connection_of
 from rigfarm.commander.permission import permitted_by
 from rigfarm.commander.web.headers import header, is_htmx
@@ -118,6 +119,7 @@ class Gate(ASGIMiddleware):
         if viewer is None:
             await self._send_to_login(scope, receive, send)
             return False
+        describe(who=viewer.label)
         if changes and viewer.session is not None:
             _permit(self._auth.origins.refusal(scope))
             await _check_csrf(scope, receive, viewer)
@@ -132,8 +134,10 @@ class Gate(ASGIMiddleware):
         address = address_of(scope)
         key = self._auth.keys.find(secret.strip(), address)
         if key is not None:
+            viewer = Viewer(key=key)
+            describe(who=viewer.label)
             _permit(_beyond(key, scope))
-            return Viewer(key=key)
+            return viewer
         # Only wrong keys count, and only they wait: a good one works although wrong ones came from the same address.
         wait_s = self._auth.bad_keys.wait_s(address)
         if wait_s > 0:

@@ -9,6 +9,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from rigfarm.commander.auth.changes import ChangeLog, LoggedChanges
 from rigfarm.commander.auth.connection import host_of, is_https
 from rigfarm.commander.settings import Settings
 
@@ -77,10 +78,10 @@ class SecureHeaders:
         return [one for one in headers if one[0] not in there]
 
 
-def harden(app: Litestar, settings: Settings) -> None:
-    """Put secure headers, and belief in trusted proxies only, around the whole application: its own middlewares would
-    miss requests that match no route."""
-    handler: ASGIApp = SecureHeaders(app.asgi_handler, settings.public_url)
+def harden(app: Litestar, settings: Settings, change_log: ChangeLog) -> None:
+    """Put secure headers, the log of changes, and belief in trusted proxies only, around the whole application: its own
+    middlewares would miss requests that match no route."""
+    handler: ASGIApp = LoggedChanges(SecureHeaders(app.asgi_handler, settings.public_url), change_log)
     if settings.trusted_proxies:
         handler = ProxyHeadersMiddleware(handler, settings.trusted_proxies)  # type: ignore[arg-type,assignment]
     app.asgi_handler = handler

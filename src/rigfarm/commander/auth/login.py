@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import structlog
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter, URLEncodedBody
@@ -15,13 +14,13 @@ from rigfarm.commander.auth.auth import Auth
 from rigfarm.commander.auth.connection import address_of, browser_label, safe_next
 from rigfarm.commander.auth.hashing import BusyError
 from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.changes import describe
 from rigfarm.commander.refusals import Conflict
 from rigfarm.commander.web.headers import header
 from rigfarm.commander.web.render import render
+from rigfarm.wire.tokens import hash_token
 
 __all__ = ["login_routes"]
-
-log = structlog.get_logger()
 
 MAX_BODY = 16 << 10
 """Bytes: strangers send it."""
@@ -49,6 +48,7 @@ async def login_page(
 @post("/login", opt={"open": True}, status_code=200, include_in_schema=False, request_max_body_size=MAX_BODY)
 async def login(request: Request[Any, Any, Any], auth: NamedDependency[Auth], data: URLEncodedBody[LoginForm]) -> Page:
     """Check the password, open a session, go where the person wanted to."""
+    describe(who="a browser without a session")
     address = address_of(request.scope)
     attempts = auth.login_limits.of(address, auth.device_of(request.scope))
     wait_s = attempts.wait_s()
@@ -62,11 +62,10 @@ async def login(request: Request[Any, Any, Any], auth: NamedDependency[Auth], da
         attempts.forgive()
         return _again(request, data, 429, "Many people are logging in at this moment. Try again in a second.", 1)
     if not right:
-        log.warning("wrong password", address=address)
         return _again(request, data, 401, "This is not the password. It was set when this Commander was installed.")
     attempts.forgive()
     try:
-        return await _welcome(request, auth, address, safe_next(data.next), generation)
+        return await _welcome(request, auth, address, safe_next(data.next), generation, known=attempts.known)
     except Conflict as conflict:
         return _again(request, data, conflict.status, str(conflict))
 
@@ -88,13 +87,15 @@ def _too_many(auth: Auth, address: str, wait_s: float) -> str:
     )
 
 
-async def _welcome(request: Request[Any, Any, Any], auth: Auth, address: str, target: str, generation: int) -> Page:
+async def _welcome(
+    request: Request[Any, Any, Any], auth: Auth, address: str, target: str, generation: int, *, known: bool
+) -> Page:
     before = auth.gate.viewer_of(request.scope)
     if before is not None and before.session is not None:
         await auth.sessions.end(before.session.id_hash)
     label = browser_label(header(request.scope, b"user-agent"))
     secret = await auth.sessions.create(label, address, generation=generation)
-    log.info("logged in", address=address, browser=label)
+    describe(who=f"session {hash_token(secret).hex()[:8]} {label}", device="known" if known else "new")
     answer = go(target)
     answer.set_cookie(session_cookie(request, auth, secret, int(auth.sessions.absolute_s)))
     answer.set_cookie(device_cookie(request, auth))

@@ -98,9 +98,16 @@ class Viewer(Struct, frozen=True):
         """What forms of this session must send back (field `csrf`, or header X-CSRF-Token)."""
         return csrf_token(self.secret) if self.secret else ""
 
+    @property
+    def label(self) -> str:
+        """Who it is, in a line of the log."""
+        if self.key is not None:
+            return f"{'enrolment' if self.key.scopes == ('enrol',) else 'API'} key {self.key.name}"
+        return "" if self.session is None else f"session {self.session.name[:8]} {self.session.label}"
+
     def __repr__(self) -> str:
         """Without the secret."""
-        return f"Viewer({self.key.name if self.key else self.session and self.session.label!r})"
+        return f"Viewer({self.label!r})"
 
 
 def csrf_token(secret: str) -> str:

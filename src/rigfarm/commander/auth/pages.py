@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import structlog
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
@@ -12,18 +11,16 @@ from msgspec import UNSET, Struct, UnsetType
 
 from rigfarm.commander.auth.answers import Page, WebRequest, ago, device_cookie, go, left, own_session, signed_out
 from rigfarm.commander.auth.auth import Auth
-from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.auth.keys import ApiKeys
 from rigfarm.commander.auth.login import login_routes
 from rigfarm.commander.auth.model import ApiKey
 from rigfarm.commander.auth.scopes import ANY_KEY, MEANINGS, SCOPES, Scope
 from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.changes import describe
 from rigfarm.commander.refusals import Invalid, Refusal
 from rigfarm.commander.web.render import render
 
 __all__ = ["KeyForm", "routes", "settings_view"]
-
-log = structlog.get_logger()
 
 
 EXPIRIES = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "never": "never"}
@@ -67,7 +64,7 @@ async def create_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], da
         key, secret = await api_keys.create(data.name, data.scopes, data.expires_in_s)
     except Refusal as refusal:
         return _settings(request, api_keys, data, status=refusal.status, errors=refusal.fields)
-    log.info("API key made", name=key.name, address=address_of(request.scope))
+    describe(key=key.name, scopes=",".join(key.scopes), expires=key.expires or "never")
     return _settings(request, api_keys, KeyForm(read="1"), made=key, secret=secret)
 
 
@@ -75,7 +72,7 @@ async def create_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], da
 async def revoke_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], key_id: FromPath[int]) -> Page:
     """Refuse a key from now on."""
     key = await api_keys.revoke(key_id)
-    log.info("API key revoked", name=key.name, address=address_of(request.scope))
+    describe(key=key.name)
     return go("/settings")
 
 
@@ -102,7 +99,7 @@ async def end_session(
 async def end_all_sessions(request: WebRequest, auth: NamedDependency[Auth]) -> Page:
     """Sign out everywhere, here included; only this browser keeps password attempts of its own."""
     ended = await auth.sign_out_everywhere()
-    log.info("signed out everywhere", sessions=ended, address=address_of(request.scope))
+    describe(sessions=ended)
     answer = signed_out(request, auth)
     answer.set_cookie(device_cookie(request, auth))
     return answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import structlog
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
@@ -12,14 +11,12 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander.auth.answers import left
-from rigfarm.commander.auth.connection import address_of
+from rigfarm.commander.changes import describe
 from rigfarm.commander.enrolment.keys import EnrolmentKeys
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.web.render import render
 
 __all__ = ["enrolment_routes"]
-
-log = structlog.get_logger()
 
 WebRequest: TypeAlias = Request[Any, Any, Any]
 
@@ -57,7 +54,7 @@ async def create_key(
             hours=data.hours,
             errors={"name": "", "hours": ""} | refusal.fields,
         )
-    log.info("enrolment key made", name=key.name, address=address_of(request.scope))
+    describe(key=key.name, expires=key.expires)
     return _page(request, enrolment, made=key, secret=secret)
 
 
@@ -65,7 +62,7 @@ async def create_key(
 async def revoke_key(request: WebRequest, enrolment: NamedDependency[EnrolmentKeys], key_id: FromPath[int]) -> Redirect:
     """Refuse a key from now on."""
     key = await enrolment.revoke(key_id)
-    log.info("enrolment key revoked", name=key.name, address=address_of(request.scope))
+    describe(key=key.name)
     return Redirect("/settings/enrolment", status_code=303)
 
 

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
+from rigfarm.commander.changes import describe
 from rigfarm.commander.events import Events, SoftwareChanged
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import broadcasts, store
@@ -108,6 +109,7 @@ class SoftwareBook:
                 software = await store.insert_software(tx, form, _now_ms())
             self.software[software.id] = software
         broadcasts.created(self._hub, software)
+        describe(software=software.title)
         return software
 
     async def change(self, software_id: int, form: SoftwareForm, revision: int | None = None) -> Software:
@@ -124,6 +126,7 @@ class SoftwareBook:
             if kept is not None and form.expected_sha256 not in ("", kept.sha256):
                 kept = None
             software = await self._save(old, form, kept)
+        describe(software=software.title)
         await self._changed(software)
         return software
 
@@ -138,6 +141,7 @@ class SoftwareBook:
             if old.pinned:
                 return old
             software = await self._save(old, replace(old.form, expected_sha256=sha256), old.kept)
+        describe(software=software.title, sha256=sha256)
         await self._changed(software)
         return software
 
@@ -158,6 +162,7 @@ class SoftwareBook:
             self.fetches.forget(software_id)
             await self.sweep()
         broadcasts.deleted(self._hub, software)
+        describe(software=software.title)
         return software
 
     # Files

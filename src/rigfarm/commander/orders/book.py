@@ -11,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from rigfarm.commander.changes import describe
 from rigfarm.commander.events import Events, RigRemoved, WorkWaiting
 from rigfarm.commander.live import Hub
 from rigfarm.commander.orders import broadcasts, store
@@ -117,7 +118,7 @@ class OrderBook:
                 await store.insert_orders(tx, given)
         except IntegrityError:
             raise Conflict("One of these rigs was removed at this moment: choose again.") from None
-        log.info("order given", order=word(order), rigs=len(given), batch=batch)
+        describe(order=word(order), rigs=len(given), batch=batch)
         for rig, one in zip(rigs, given, strict=True):
             if not one.ended:
                 self._keep(one)

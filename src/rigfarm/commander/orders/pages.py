@@ -16,6 +16,7 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander.addresses import AddressBook
+from rigfarm.commander.auth import READ
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.names import name_key
@@ -59,7 +60,7 @@ class Row(Struct, frozen=True):
     words: str
 
 
-@post("/orders/choose", status_code=200, include_in_schema=False)
+@post("/orders/choose", opt=READ, status_code=200, include_in_schema=False)
 async def choose(request: WebRequest, book: NamedDependency[RigBook], rig_list: NamedDependency[RigList]) -> Template:
     """What a selection of an index can be told: only what at least one of them can do, and how many can."""
     form = await request.form()
@@ -88,7 +89,7 @@ async def ask(request: WebRequest, book: NamedDependency[RigBook], addresses: Na
     return _ask(request, book, addresses, numbers(params.getall("rigs", [])), dict(params))
 
 
-@post("/orders/new", status_code=200, include_in_schema=False)
+@post("/orders/new", opt=READ, status_code=200, include_in_schema=False)
 async def ask_many(
     request: WebRequest, book: NamedDependency[RigBook], addresses: NamedDependency[AddressBook]
 ) -> Template:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from rigfarm.commander.addresses import AddressBook
+from rigfarm.commander.changes import describe
 from rigfarm.commander.events import (
     AddressChanged,
     Events,
@@ -139,6 +140,7 @@ class PlaybookBook:
                 playbook = await store.insert_playbook(tx, content, "created", _now_ms())
             self._put(playbook)
         broadcasts.created(self.hub, playbook)
+        describe(playbook=content.name)
         self._tell_used(content)
         return playbook
 
@@ -164,6 +166,7 @@ class PlaybookBook:
             if content == old.content:
                 return old
             self._check_name(content.name, except_id=playbook_id)
+            describe(playbook=content.name)
             return await self._save(old, content, "changed")
 
     async def roll_back(self, playbook_id: int, number: int) -> Playbook:
@@ -174,6 +177,7 @@ class PlaybookBook:
             if number == old.revision:
                 raise Invalid(f"{old.name} is at revision {number} already.")
             self._check_name(earlier.content.name, except_id=playbook_id)
+            describe(playbook=earlier.content.name, revision=number)
             return await self._save(old, earlier.content, f"rolled back to revision {number}")
 
     async def remove(self, playbook_id: int, *, even_if_used: bool = False) -> Playbook:
@@ -195,6 +199,7 @@ class PlaybookBook:
         for rig_id in rigs:
             broadcasts.rig_changed(self.hub, rig_id, [])
         broadcasts.deleted(self.hub, playbook)
+        describe(playbook=playbook.content.name, rigs=len(rigs))
         self._tell_used(playbook.content)
         return playbook
 

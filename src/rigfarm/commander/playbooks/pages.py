@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander.addresses import AddressBook
+from rigfarm.commander.auth import READ
 from rigfarm.commander.mining_software import SoftwareBook
 from rigfarm.commander.mining_software.catalogue import program
 from rigfarm.commander.names import name_order
@@ -218,7 +219,7 @@ async def change_playbook(
     return Redirect(f"/playbooks/{playbook_id}{'/apply?those=have' if behind else ''}", status_code=303)
 
 
-@post("/playbooks/preview", status_code=200, include_in_schema=False)
+@post("/playbooks/preview", opt=READ, status_code=200, include_in_schema=False)
 async def preview_draft(
     request: WebRequest,
     playbooks: NamedDependency[PlaybookBook],

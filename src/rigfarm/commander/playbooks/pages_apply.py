@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
+from rigfarm.commander.auth import READ
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.model import Assignment
 from rigfarm.commander.playbooks.plan import Plan
@@ -142,7 +143,7 @@ async def apply_page(
     return _page(request, playbooks, rig_list, plan, who, {})
 
 
-@post("/playbooks/{playbook_id:int}/apply/foot", status_code=200, include_in_schema=False)
+@post("/playbooks/{playbook_id:int}/apply/foot", opt=READ, status_code=200, include_in_schema=False)
 async def apply_foot(
     request: WebRequest, playbook_id: FromPath[int], playbooks: NamedDependency[PlaybookBook]
 ) -> Template:
@@ -235,7 +236,7 @@ _MEANING = {
 }
 
 
-@post("/playbooks/{playbook_id:int}/rigs/ask", status_code=200, include_in_schema=False)
+@post("/playbooks/{playbook_id:int}/rigs/ask", opt=READ, status_code=200, include_in_schema=False)
 async def ask_rigs(
     request: WebRequest, playbook_id: FromPath[int], playbooks: NamedDependency[PlaybookBook]
 ) -> Template:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from rigfarm.commander.changes import describe
 from rigfarm.commander.events import RigRenamed
 from rigfarm.commander.names import clean_line
 from rigfarm.commander.playbooks.model import Assignment, Playbook, PlaybookContent, Wanted
@@ -81,6 +82,7 @@ class Running:
                 gone = [(step.rig_id, other.playbook_id) for step in steps for other in step.replaces]
                 rigs = await self._assignments.write(changed, gone)
             self._book.tidy()
+        describe(playbook=self._book.get(playbook_id).name, rigs=len(steps))
         if steps:
             self._book.told(rigs, {playbook_id} | {other for _, other in gone})
         return plan

@@ -11,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
+from rigfarm.commander.changes import describe
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.events import Events, RigAdded, RigRemoved, RigRenamed, TokenRotated
 from rigfarm.commander.live import Hub
@@ -120,6 +121,7 @@ class RigBook:
                 self._put(rig, hash_token(token))
                 self._events.publish(RigAdded(rig.id, rig.kind))
                 broadcasts.created(self._hub, rig)
+        describe(rigs=len(rigs), names=", ".join(rig.name for rig in rigs[:5]))
         return list(zip(rigs, tokens, strict=True))
 
     async def rename(self, rig_id: int, name: str) -> Rig:
@@ -132,6 +134,7 @@ class RigBook:
             if self.name_taken(name, except_id=rig_id):
                 raise store.name_taken(name)
             changed = await self._save(replace(rig, name=name))
+        describe(rig=rig.name, to=name)
         broadcasts.updated(self._hub, changed)
         await self._events.publish_and_wait(RigRenamed(rig_id, rig.kind, rig.name, name))
         return changed
@@ -146,6 +149,7 @@ class RigBook:
             self._by_token.pop(self._token_of[rig_id], None)
             self._put(rig, hash_token(token))
             self._events.publish(TokenRotated(rig_id))
+        describe(rig=rig.name)
         return rig, token
 
     async def remove(self, rig_id: int) -> Rig:
@@ -167,6 +171,7 @@ class RigBook:
                 self._forget(rig)
                 self._events.publish(RigRemoved(rig.id, rig.kind, rig.name))
                 broadcasts.deleted(self._hub, rig)
+        describe(rigs=len(rigs), names=", ".join(rig.name for rig in rigs[:5]))
         return rigs
 
     # What Sentries say

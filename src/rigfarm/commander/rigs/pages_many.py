@@ -13,6 +13,8 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
+from rigfarm.commander.auth import READ
+from rigfarm.commander.changes import nothing_changed
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Invalid, Refusal
@@ -83,7 +85,7 @@ async def new_asics(request: WebRequest, book: NamedDependency[RigBook]) -> Temp
     return _names_page(request, book, "asic", "")
 
 
-@post("/rigs/new/many/preview", status_code=200, include_in_schema=False)
+@post("/rigs/new/many/preview", opt=READ, status_code=200, include_in_schema=False)
 async def preview_names(request: WebRequest, book: NamedDependency[RigBook]) -> Template:
     """What would be made, while one types."""
     form = await Form.of(request)
@@ -178,6 +180,7 @@ async def remove_rigs(
         return _removed(request, path, len(gone))
     if not rigs:
         raise Invalid("Choose at least one rig.")
+    nothing_changed()
     nouns = "ASICs" if form.kind == "asic" else "rigs"
     return render(
         request,
