@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from rigfarm.commander.fields import checked
 from rigfarm.commander.mining_software.catalogue import Program, catalogue, program
-from rigfarm.commander.mining_software.model import SoftwareForm, checked
+from rigfarm.commander.mining_software.model import SoftwareForm
 from rigfarm.commander.playbooks.placeholders import known_placeholders
 from rigfarm.sentry.miners import adapters
 from rigfarm.wire.template import placeholders
 
 
 def _form(one: Program) -> SoftwareForm:
-    return SoftwareForm(
-        one.name,
-        "1.0",
-        executable=one.executable,
-        adapter=one.adapter,
-        api_arguments=one.api_arguments,
-        template=one.template,
-        devices=one.devices,
-        dual=one.dual,
-    )
+    return replace(one.form(), version="1.0")
 
 
 def test_it_works() -> None:

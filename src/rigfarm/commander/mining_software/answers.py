@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
 
 from rigfarm.commander.mining_software.book import SoftwareBook
-from rigfarm.commander.mining_software.model import ArchiveFormat, Devices, Software
+from rigfarm.commander.mining_software.model import ArchiveFormat, Software, SoftwareForm
 from rigfarm.commander.usage import Use
 
 __all__ = ["FileAnswer", "SoftwareAnswer", "software_answer", "state_of"]
@@ -27,21 +28,10 @@ class FileAnswer(Struct, omit_defaults=True):
     error: str | UnsetType = UNSET
 
 
-class SoftwareAnswer(Struct, omit_defaults=True):
-    """One version of a mining program."""
+class SoftwareAnswer(SoftwareForm, frozen=True, kw_only=True):
+    """One version of a mining program: what its form says, its file and who uses it."""
 
     id: int
-    name: str
-    version: str
-    url: str
-    lan: bool
-    expected_sha256: str
-    executable: str
-    adapter: str
-    api_arguments: str
-    template: str
-    devices: Devices
-    dual: bool
     file: FileAnswer
     used_by: list[Use]
     revision: int
@@ -63,20 +53,9 @@ def state_of(software: Software, book: SoftwareBook) -> str:
 
 def software_answer(software: Software, book: SoftwareBook) -> SoftwareAnswer:
     """With its file and who uses it."""
-    form = software.form
     return SoftwareAnswer(
+        **asdict(software.form),
         id=software.id,
-        name=form.name,
-        version=form.version,
-        url=form.url,
-        lan=form.lan,
-        expected_sha256=form.expected_sha256,
-        executable=form.executable,
-        adapter=form.adapter,
-        api_arguments=form.api_arguments,
-        template=form.template,
-        devices=form.devices,
-        dual=form.dual,
         file=_file(software, book),
         used_by=book.used_by(software.id),
         revision=software.revision,

@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
 
 from rigfarm.commander.auth import CONFIGURE
+from rigfarm.commander.fields import Changes, changes_of
 from rigfarm.commander.mining_software.answers import SoftwareAnswer, software_answer
 from rigfarm.commander.mining_software.book import MAX_ARCHIVE, SoftwareBook
 from rigfarm.commander.mining_software.catalogue import Program, catalogue, program
-from rigfarm.commander.mining_software.model import Devices, SoftwareForm
+from rigfarm.commander.mining_software.model import SoftwareForm
 from rigfarm.commander.mining_software.uploading import content_length, raw_body
 
 __all__ = ["api_routes"]
 
 
-class SoftwareFields(Struct, forbid_unknown_fields=True):
-    """What is left out stays; of a new entry, what the catalogue says of a program of that name is taken."""
+if TYPE_CHECKING:
 
-    name: str | UnsetType = UNSET
-    version: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-    """https; http only for addresses of the LAN, with `lan`."""
-    lan: bool | UnsetType = UNSET
-    expected_sha256: str | UnsetType = UNSET
-    executable: str | UnsetType = UNSET
-    adapter: str | UnsetType = UNSET
-    api_arguments: str | UnsetType = UNSET
-    template: str | UnsetType = UNSET
-    devices: Devices | UnsetType = UNSET
-    dual: bool | UnsetType = UNSET
+    class NewSoftware(Changes):
+        """See below: made of the fields of SoftwareForm."""
 
-    def over(self, form: SoftwareForm) -> SoftwareForm:
-        """The form with these fields."""
-        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
-        given.pop("revision", None)
-        return replace(form, **given)
+        name: str | UnsetType = UNSET
 
+    class SoftwareChange(Changes):
+        """See below: made of the fields of SoftwareForm."""
 
-class SoftwareChange(SoftwareFields, forbid_unknown_fields=True):
-    """`revision`: refuse when somebody else changed it since."""
+        revision: int | UnsetType = UNSET
 
-    revision: int | UnsetType = UNSET
+else:
+    NewSoftware = changes_of(
+        "NewSoftware", SoftwareForm, "What is left out is taken from the catalogue's program of that name."
+    )
+    SoftwareChange = changes_of(
+        "SoftwareChange",
+        SoftwareForm,
+        "What is left out stays. `revision`: refuse when somebody else changed it since.",
+        revision=int,
+    )
 
 
 class Pin(Struct, forbid_unknown_fields=True):
@@ -68,21 +63,10 @@ async def list_catalogue() -> list[Program]:
 
 
 @post("", opt=CONFIGURE, status_code=201, summary="Add a version of a mining program")
-async def create_software(data: JSONBody[SoftwareFields], software: NamedDependency[SoftwareBook]) -> SoftwareAnswer:
+async def create_software(data: JSONBody[NewSoftware], software: NamedDependency[SoftwareBook]) -> SoftwareAnswer:
     """A name of the catalogue and a version are enough; then fetch or upload its file."""
-    known = program(data.name) if data.name is not UNSET else None
-    start = SoftwareForm("", "")
-    if known is not None:
-        start = SoftwareForm(
-            known.name,
-            "",
-            executable=known.executable,
-            adapter=known.adapter,
-            api_arguments=known.api_arguments,
-            template=known.template,
-            devices=known.devices,
-            dual=known.dual,
-        )
+    known = program(data.name) if isinstance(data.name, str) else None
+    start = SoftwareForm() if known is None else known.form()
     return software_answer(await software.create(data.over(start)), software)
 
 

@@ -16,13 +16,14 @@ from msgspec.structs import replace
 
 from rigfarm.commander.changes import describe
 from rigfarm.commander.events import Events, SoftwareChanged
+from rigfarm.commander.fields import checked
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import broadcasts, store
 from rigfarm.commander.mining_software.archives import ArchiveStore, Received
 from rigfarm.commander.mining_software.contents import BadArchiveError, look_into
 from rigfarm.commander.mining_software.download import FetchError, open_download, trust
 from rigfarm.commander.mining_software.fetches import Fetch, Fetches
-from rigfarm.commander.mining_software.model import Kept, Software, SoftwareForm, checked
+from rigfarm.commander.mining_software.model import Kept, Software, SoftwareForm
 from rigfarm.commander.mining_software.reach import Reach
 from rigfarm.commander.names import name_key
 from rigfarm.commander.permission import check_permission

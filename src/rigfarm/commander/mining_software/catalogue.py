@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
+
+from rigfarm.commander.mining_software.model import Devices, SoftwareForm
 
 __all__ = ["Program", "catalogue", "program"]
 
@@ -19,7 +21,7 @@ class Program(Struct, frozen=True, forbid_unknown_fields=True):
     adapter: str
     """Of its stats API, as Sentries call it."""
     executable: str
-    devices: Literal["cpu", "gpu", "both"]
+    devices: Devices
     api_arguments: str
     template: str
     algorithms: list[str]
@@ -27,6 +29,11 @@ class Program(Struct, frozen=True, forbid_unknown_fields=True):
     releases: str = ""
     """Page where its authors publish versions."""
     dual: bool = False
+
+    def form(self) -> SoftwareForm:
+        """What an entry for it begins with."""
+        known = {field: value for field, value in asdict(self).items() if field in SoftwareForm.__struct_fields__}
+        return SoftwareForm(**known | {"template": self.template.strip()})
 
 
 class _File(Struct, forbid_unknown_fields=True):

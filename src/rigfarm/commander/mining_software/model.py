@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from msgspec import Struct
 
+from rigfarm.commander.fields import form_field
 from rigfarm.commander.mining_software.reach import BadUrlError, check_url
 from rigfarm.commander.names import clean_line, clean_name
 from rigfarm.commander.refusals import Invalid
 from rigfarm.wire.playbooks import Archive
 from rigfarm.wire.template import API_PORT, TemplateError, placeholders
 
-__all__ = ["ArchiveFormat", "Kept", "Software", "SoftwareForm", "archive_path", "checked"]
+__all__ = ["ArchiveFormat", "Devices", "Kept", "Software", "SoftwareForm", "archive_path"]
 
 ArchiveFormat = Literal["tar.gz", "tar.xz", "tar.bz2", "zip", "executable"]
 Devices = Literal["cpu", "gpu", "both"]
 
+MAX_URL = 2_000
+MAX_TEMPLATE = 32_768
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}")
 _EXECUTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 _ADAPTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -32,23 +35,137 @@ class Kept(Struct, frozen=True):
     format: ArchiveFormat
 
 
-class SoftwareForm(Struct, frozen=True):
-    """What an operator types; `checked` makes it fit to keep."""
+def _name(text: str, _: SoftwareForm) -> str:
+    return clean_name(text, "Mining software", "XMRig")
 
-    name: str
-    version: str
-    url: str = ""
-    """Where to fetch it; empty: it will be uploaded."""
-    lan: bool = False
-    """The URL may lead to an address of the LAN, and then may be plain http."""
-    expected_sha256: str = ""
-    """What the operator confirms; empty: not yet."""
-    executable: str = ""
-    adapter: str = ""
-    api_arguments: str = ""
-    template: str = ""
-    devices: Devices = "gpu"
-    dual: bool = False
+
+def _version(text: str, _: SoftwareForm) -> str:
+    return _matching(_VERSION, text, "Enter the version as its authors write it, for example 6.22.2.")
+
+
+def _url(text: str, form: SoftwareForm) -> str:
+    url = clean_line(text, "url", "A URL", MAX_URL)
+    if url:
+        try:
+            check_url(url, lan=form.lan)
+        except BadUrlError as error:
+            raise Invalid(str(error)) from None
+    return url
+
+
+def _sha256(text: str, _: SoftwareForm) -> str:
+    sha256 = text.strip().lower().removeprefix("sha256:")
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise Invalid("A SHA-256 has 64 hexadecimal digits; leave it empty to see it after fetching.")
+    return sha256
+
+
+def _executable(text: str, _: SoftwareForm) -> str:
+    what = "Enter the program's file name inside the archive, without folders, for example xmrig."
+    return _matching(_EXECUTABLE, text, what)
+
+
+def _adapter(text: str, _: SoftwareForm) -> str:
+    what = "Enter the stats adapter's name, for example xmrig: lower-case letters, digits, - and _."
+    return _matching(_ADAPTER, text, what)
+
+
+def _api_arguments(text: str, _: SoftwareForm) -> str:
+    arguments = _template(text, _)
+    unknown = [name for name in placeholders(arguments) if name != API_PORT]
+    if unknown:
+        raise Invalid(f"Only $API_PORT can stand here, not ${unknown[0]}.")
+    return arguments
+
+
+def _template(text: str, _: SoftwareForm) -> str:
+    template = "\n".join(line.strip() for line in text.strip().splitlines())
+    try:
+        placeholders(template)
+    except TemplateError as error:
+        raise Invalid(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+    return template
+
+
+def _matching(pattern: re.Pattern[str], text: str, what: str) -> str:
+    value = text.strip()
+    if not pattern.fullmatch(value):
+        raise Invalid(what)
+    return value
+
+
+class SoftwareForm(Struct, frozen=True):
+    """What an operator says of a version. `fields.checked` makes it fit to keep."""
+
+    name: Annotated[str, form_field("Program", group="program", check=_name, required=True, placeholder="XMRig")] = ""
+    version: Annotated[
+        str, form_field("Version", group="program", check=_version, required=True, placeholder="6.22.2")
+    ] = ""
+    url: Annotated[
+        str,
+        form_field(
+            "Download URL",
+            "https. Leave it empty to upload the file.",
+            group="file",
+            check=_url,
+            max_length=MAX_URL,
+            placeholder="https://…",
+        ),
+    ] = ""
+    lan: Annotated[
+        bool,
+        form_field("from the LAN: the URL leads to a machine of this network, and may be http", group="file"),
+    ] = False
+    expected_sha256: Annotated[
+        str,
+        form_field(
+            "SHA-256 that its authors publish",
+            "Empty: it is shown after fetching, for you to confirm.",
+            group="file",
+            check=_sha256,
+            max_length=80,
+        ),
+    ] = ""
+    executable: Annotated[
+        str,
+        form_field(
+            "Executable",
+            "File name inside the archive.",
+            group="options",
+            check=_executable,
+            required=True,
+            placeholder="xmrig",
+        ),
+    ] = ""
+    adapter: Annotated[
+        str,
+        form_field(
+            "Stats adapter",
+            "How its statistics are read: a name from the list of programs above.",
+            group="options",
+            check=_adapter,
+            required=True,
+            placeholder="xmrig",
+        ),
+    ] = ""
+    devices: Annotated[
+        Devices,
+        form_field("Mines with", group="options", choices={"cpu": "CPU", "gpu": "GPUs", "both": "CPU and GPUs"}),
+    ] = "gpu"
+    dual: Annotated[bool, form_field("can mine two coins at once (dual mining)", group="options")] = False
+    api_arguments: Annotated[
+        str,
+        form_field(
+            "Options that switch its stats API on",
+            "With $API_PORT; every rig chooses a free port.",
+            group="options",
+            check=_api_arguments,
+            max_length=500,
+        ),
+    ] = ""
+    template: Annotated[
+        str, form_field("Template for new playbooks", group="options", check=_template, max_length=MAX_TEMPLATE, rows=4)
+    ] = ""
 
 
 class Software(Struct, frozen=True):
@@ -89,96 +206,3 @@ class Software(Struct, frozen=True):
 def archive_path(sha256: str) -> str:
     """Where the Commander serves the file, relative to its URL."""
     return f"/software/archives/{sha256}"
-
-
-def checked(form: SoftwareForm) -> SoftwareForm:
-    """The form as it is kept, or Invalid with a text for each field that cannot be right."""
-    wrong: dict[str, str] = {}
-    values: dict[str, str] = {}
-    for field, check in _CHECKS.items():
-        try:
-            values[field] = check(form)
-        except Invalid as error:
-            wrong |= error.fields
-    if wrong:
-        raise Invalid.of(wrong)
-    return SoftwareForm(**values, lan=form.lan, devices=form.devices, dual=form.dual)
-
-
-def _name(form: SoftwareForm) -> str:
-    return clean_name(form.name, "Mining software", "XMRig")
-
-
-def _version(form: SoftwareForm) -> str:
-    return _matching(
-        _VERSION, form.version, "version", "Enter the version as its authors write it, for example 6.22.2."
-    )
-
-
-def _url(form: SoftwareForm) -> str:
-    url = clean_line(form.url, "url", "A URL", 2000)
-    if url:
-        try:
-            check_url(url, lan=form.lan)
-        except BadUrlError as error:
-            raise Invalid(str(error), field="url") from None
-    return url
-
-
-def _sha256(form: SoftwareForm) -> str:
-    text = form.expected_sha256.strip().lower().removeprefix("sha256:")
-    if text and not _SHA256.fullmatch(text):
-        raise Invalid(
-            "A SHA-256 has 64 hexadecimal digits; leave it empty to see it after fetching.", field="expected_sha256"
-        )
-    return text
-
-
-def _executable(form: SoftwareForm) -> str:
-    what = "Enter the program's file name inside the archive, without folders, for example xmrig."
-    return _matching(_EXECUTABLE, form.executable, "executable", what)
-
-
-def _adapter(form: SoftwareForm) -> str:
-    what = "Enter the stats adapter's name, for example xmrig: lower-case letters, digits, - and _."
-    return _matching(_ADAPTER, form.adapter, "adapter", what)
-
-
-def _api_arguments(form: SoftwareForm) -> str:
-    text = _template(form.api_arguments, "api_arguments")
-    unknown = [name for name in placeholders(text) if name != API_PORT]
-    if unknown:
-        raise Invalid(f"Only $API_PORT can stand here, not ${unknown[0]}.", field="api_arguments")
-    return text
-
-
-def _default_template(form: SoftwareForm) -> str:
-    return _template(form.template, "template")
-
-
-_CHECKS = {
-    "name": _name,
-    "version": _version,
-    "url": _url,
-    "expected_sha256": _sha256,
-    "executable": _executable,
-    "adapter": _adapter,
-    "api_arguments": _api_arguments,
-    "template": _default_template,
-}
-
-
-def _matching(pattern: re.Pattern[str], text: str, field: str, what: str) -> str:
-    value = text.strip()
-    if not pattern.fullmatch(value):
-        raise Invalid(what, field=field)
-    return value
-
-
-def _template(text: str, field: str) -> str:
-    template = "\n".join(line.strip() for line in text.strip().splitlines())
-    try:
-        placeholders(template)
-    except TemplateError as error:
-        raise Invalid(f"{str(error)[0].upper()}{str(error)[1:]}.", field=field) from None
-    return template

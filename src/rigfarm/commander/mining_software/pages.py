@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from jinja2 import Environment
@@ -11,14 +12,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
+from msgspec.structs import replace
 
+from rigfarm.commander.fields import columns_in, from_form, revision_in
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.mining_software.answers import state_of
 from rigfarm.commander.mining_software.book import MAX_ARCHIVE, SoftwareBook
 from rigfarm.commander.mining_software.broadcasts import CHANNEL
-from rigfarm.commander.mining_software.catalogue import Program, catalogue, program
+from rigfarm.commander.mining_software.catalogue import catalogue, program
 from rigfarm.commander.mining_software.fetches import Fetch
-from rigfarm.commander.mining_software.model import Devices, Software, SoftwareForm
+from rigfarm.commander.mining_software.model import Software, SoftwareForm
 from rigfarm.commander.mining_software.uploading import content_length, form_file
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.usage import Use
@@ -56,39 +59,6 @@ class Row(Struct, frozen=True):
             return ""
         received = size(self.fetch.received)
         return f"{received} of {size(self.fetch.total)}" if self.fetch.total else str(received)
-
-
-class FormData(Struct):
-    """What the dialog sends."""
-
-    name: str = ""
-    version: str = ""
-    url: str = ""
-    lan: str = ""
-    expected_sha256: str = ""
-    executable: str = ""
-    adapter: str = ""
-    api_arguments: str = ""
-    template: str = ""
-    devices: Devices = "gpu"
-    dual: str = ""
-    revision: int = 0
-
-    def form(self) -> SoftwareForm:
-        """As the book takes it."""
-        return SoftwareForm(
-            name=self.name,
-            version=self.version,
-            url=self.url,
-            lan=bool(self.lan),
-            expected_sha256=self.expected_sha256,
-            executable=self.executable,
-            adapter=self.adapter,
-            api_arguments=self.api_arguments,
-            template=self.template,
-            devices=self.devices,
-            dual=bool(self.dual),
-        )
 
 
 class PinData(Struct):
@@ -131,35 +101,23 @@ async def software_page(request: WebRequest, software: NamedDependency[SoftwareB
 async def new_software(request: WebRequest, software: NamedDependency[SoftwareBook]) -> Template:
     """A form that begins with what the catalogue, or another version, says of a program."""
     known = program(request.query_params.get("program", ""))
+    form = SoftwareForm() if known is None else known.form()
     like = request.query_params.get("like", "")
-    data = FormData()
     if like.isdigit() and int(like) in software.software:
-        form = software.software[int(like)].form
-        data = _data(form)
-        data.version = data.url = data.expected_sha256 = ""
-        known = program(form.name)
-    elif known is not None:
-        data = FormData(
-            name=known.name,
-            executable=known.executable,
-            adapter=known.adapter,
-            api_arguments=known.api_arguments,
-            template=known.template.strip(),
-            devices=known.devices,
-            dual="1" if known.dual else "",
-        )
-    return _form(request, data, None, known=known)
+        form = replace(software.software[int(like)].form, version="", url="", expected_sha256="")
+    return _form(request, form)
 
 
 @post("/software", status_code=200, include_in_schema=False)
 async def create_software(
-    request: WebRequest, data: URLEncodedBody[FormData], software: NamedDependency[SoftwareBook]
+    request: WebRequest, data: URLEncodedBody[dict[str, object]], software: NamedDependency[SoftwareBook]
 ) -> Answer:
     """Add it, and begin to fetch its file where there is a URL."""
+    form = from_form(SoftwareForm, data)
     try:
-        made = await software.create(data.form())
+        made = await software.create(form)
     except Refusal as refusal:
-        return _form(request, data, None, refusal, known=program(data.name))
+        return _form(request, form, refusal=refusal)
     if made.form.url:
         software.fetch(made.id)
     return done(request, "/software")
@@ -171,26 +129,25 @@ async def edit_software(
 ) -> Template:
     """The form with what it says now."""
     one = software.get(software_id)
-    data = _data(one.form)
-    data.revision = one.revision
-    return _form(request, data, one, known=program(one.form.name))
+    return _form(request, one.form, one)
 
 
 @post("/software/{software_id:int}", status_code=200, include_in_schema=False)
 async def change_software(
     request: WebRequest,
     software_id: FromPath[int],
-    data: URLEncodedBody[FormData],
+    data: URLEncodedBody[dict[str, object]],
     software: NamedDependency[SoftwareBook],
 ) -> Answer:
     """Save it."""
     before = software.get(software_id)
+    form, revision = from_form(SoftwareForm, data), revision_in(data)
     try:
-        await software.change(software_id, data.form(), data.revision or None)
+        await software.change(software_id, form, revision)
     except Absent:
         raise
     except Refusal as refusal:
-        return _form(request, data, before, refusal, known=program(data.name))
+        return _form(request, form, before, revision=revision, refusal=refusal)
     return done(request, "/software")
 
 
@@ -301,28 +258,13 @@ page_routes = [
 ]
 
 
-def _data(form: SoftwareForm) -> FormData:
-    return FormData(
-        name=form.name,
-        version=form.version,
-        url=form.url,
-        lan="1" if form.lan else "",
-        expected_sha256=form.expected_sha256,
-        executable=form.executable,
-        adapter=form.adapter,
-        api_arguments=form.api_arguments,
-        template=form.template,
-        devices=form.devices,
-        dual="1" if form.dual else "",
-    )
-
-
 def _form(
     request: WebRequest,
-    data: FormData,
-    software: Software | None,
+    form: SoftwareForm,
+    software: Software | None = None,
+    *,
+    revision: int | None = None,
     refusal: Refusal | None = None,
-    known: Program | None = None,
 ) -> Template:
     return render(
         request,
@@ -330,9 +272,11 @@ def _form(
         status=200 if refusal is None else refusal.status,
         active="software",
         hx=is_htmx(request.scope),
-        data=data,
+        form=form,
+        revision=revision or (0 if software is None else software.revision),
+        group=partial(columns_in, SoftwareForm),
         software=software,
-        known=known,
+        known=program(form.name),
         catalogue=catalogue(),
         errors={} if refusal is None else refusal.fields,
         error="" if refusal is None or refusal.fields else str(refusal),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +13,9 @@ from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Conflict
 
 __all__ = ["delete_software", "insert_software", "load_software", "save_software", "taken"]
+
+_form = msgspec.json.Decoder(SoftwareForm)
+_kept = msgspec.json.Decoder(Kept)
 
 
 async def load_software(tx: AsyncConnection) -> list[Software]:
@@ -54,42 +58,18 @@ def taken(form: SoftwareForm) -> Conflict:
 
 def _columns(form: SoftwareForm, kept: Kept | None) -> dict[str, object]:
     return {
-        "name": form.name,
         "name_key": name_key(form.name),
-        "version": form.version,
         "version_key": name_key(form.version),
-        "url": form.url,
-        "lan": form.lan,
-        "expected_sha256": form.expected_sha256 or None,
-        "sha256": None if kept is None else kept.sha256,
-        "size": None if kept is None else kept.size,
-        "format": None if kept is None else kept.format,
-        "executable": form.executable,
-        "adapter": form.adapter,
-        "api_arguments": form.api_arguments,
-        "template": form.template,
-        "devices": form.devices,
-        "dual": form.dual,
+        "form": msgspec.json.encode(form).decode(),
+        "kept": None if kept is None else msgspec.json.encode(kept).decode(),
     }
 
 
 def _software(row: Row[tuple[object, ...]]) -> Software:
     return Software(
         id=row.id,
-        form=SoftwareForm(
-            name=row.name,
-            version=row.version,
-            url=row.url,
-            lan=row.lan,
-            expected_sha256=row.expected_sha256 or "",
-            executable=row.executable,
-            adapter=row.adapter,
-            api_arguments=row.api_arguments,
-            template=row.template,
-            devices=row.devices,
-            dual=row.dual,
-        ),
-        kept=None if row.sha256 is None else Kept(row.sha256, row.size, row.format),
+        form=_form.decode(row.form),
+        kept=None if row.kept is None else _kept.decode(row.kept),
         revision=row.revision,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -1,8 +1,9 @@
-"""Mining programs, one row per version."""
+"""Mining programs, one row per version. `form` and `kept` are the structs of `model`, as JSON: all are in memory, and
+nothing is searched by their fields."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Integer, Table, Text, UniqueConstraint
 
 from rigfarm.commander.storage import identity, metadata, milliseconds
 
@@ -12,22 +13,10 @@ mining_software = Table(
     "mining_software",
     metadata,
     identity(),
-    Column("name", String(64), nullable=False),
     Column("name_key", Text, nullable=False),
-    Column("version", String(64), nullable=False),
     Column("version_key", Text, nullable=False),
-    Column("url", Text, nullable=False),
-    Column("lan", Boolean, nullable=False),
-    Column("expected_sha256", String(64), nullable=True),
-    Column("sha256", String(64), nullable=True),
-    Column("size", BigInteger, nullable=True),
-    Column("format", String(16), nullable=True),
-    Column("executable", Text, nullable=False),
-    Column("adapter", String(64), nullable=False),
-    Column("api_arguments", Text, nullable=False),
-    Column("template", Text, nullable=False),
-    Column("devices", String(8), nullable=False),
-    Column("dual", Boolean, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("kept", Text, nullable=True),
     Column("revision", Integer, nullable=False),
     milliseconds("created_at"),
     milliseconds("updated_at"),
