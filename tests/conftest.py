@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,13 @@ import pytest
 from rigfarm.simulate.commander import CommanderProcess
 
 CHROMIUM = shutil.which("chromium")
+
+if os.geteuid() == 0 and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+    # Programs of Sentries that are root run as another user, and pass through here. The usual place is closed to
+    # others, by each pytest that starts meanwhile.
+    _ours = tempfile.mkdtemp(prefix="rf-")
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = _ours
+    atexit.register(shutil.rmtree, _ours, ignore_errors=True)
 
 
 @pytest.fixture

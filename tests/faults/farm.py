@@ -19,6 +19,7 @@ from rigfarm.sentry.this_machine import ThisMachine
 from rigfarm.sentry.tokens import TokenStore
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.program.pack import pack
+from rigfarm.simulate.program.reach import let_programs_in
 from rigfarm.simulate.program.rig import IMPATIENT
 
 __all__ = ["QUICK", "MiningRig", "apply", "make_playbook", "mining_rig", "until"]
@@ -94,6 +95,7 @@ class MiningRig:
 
     def __init__(self, folder: Path, url: str, token: str, timings: Timings = QUICK) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        let_programs_in(folder)
         TokenStore(folder).save(token)
         settings = Settings(data_dir=folder, commander=url, ui="off")
         self.part = ThisMachine(settings)

@@ -139,8 +139,10 @@ def run(data_dir: Path | None) -> None:
     """Run until told to end: report, mine what the Commander says, show the Sentry's own page."""
     from rigfarm.sentry import logging
     from rigfarm.sentry.folder import FolderError, locked
+    from rigfarm.sentry.private import close_to_others
     from rigfarm.sentry.settings import SettingsError
 
+    close_to_others()
     folder = _prepared(data_dir)
     settings = _settings(folder)
     logging.configure(settings.log_level)
@@ -209,10 +211,12 @@ def doctor(data_dir: Path | None) -> None:
     """Say what it can read on this machine, what not and why, and what to do about it."""
     from rigfarm.sentry.doctor import diagnose, exit_code, render
     from rigfarm.sentry.folder import data_folder
+    from rigfarm.sentry.settings import Settings
 
     folder = data_folder(data_dir)
-    sources = _settings(folder).sources if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK) else []
-    findings = asyncio.run(diagnose(folder, sources))
+    readable = folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+    settings = _settings(folder) if readable else Settings()
+    findings = asyncio.run(diagnose(folder, settings.sources, policy=settings.policy, allow_power=settings.allow_power))
     click.echo(render(findings))
     sys.exit(exit_code(findings))
 

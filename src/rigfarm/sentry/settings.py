@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from rigfarm.sentry.commander_url import commander_url
 from rigfarm.sentry.folder import write_private
 from rigfarm.sentry.passwords import MIN_PASSWORD, hash_password, is_hash
+from rigfarm.sentry.playbooks.access import PROGRAMS_USER, Policy
 from rigfarm.sentry.readings import WorkloadSource
 
 __all__ = [
@@ -39,6 +40,7 @@ _ENVIRONMENT = {
     "RIGFARM_LOG_LEVEL": "log_level",
 }
 _SECRET = {"ui_password"}
+USER_PATTERN = r"^[a-z_][a-z0-9_.-]{0,31}$"
 
 
 class SettingsError(ValueError):
@@ -96,6 +98,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_power: Annotated[
         bool, Meta(description="Whether the Commander may reboot this machine and switch it off.")
     ] = False
+    programs_user: Annotated[
+        str,
+        Meta(
+            pattern=USER_PATTERN,
+            description="User that mining programs run as when the Sentry is root. `rigfarm sentry install` makes the "
+            "default one; `root` gives every playbook this machine.",
+        ),
+    ] = PROGRAMS_USER
+    allow_users: Annotated[
+        list[Annotated[str, Meta(pattern=USER_PATTERN)]],
+        Meta(description='Other users that a playbook may ask for in "Runs as user", for example `["root"]`.'),
+    ] = []
+    allow_tuning: Annotated[
+        bool, Meta(description="Whether a playbook may raise its program's priority above the system's (nice below 0).")
+    ] = False
     asics: Annotated[bool, Meta(description="Whether this Sentry reads the ASICs of its LAN.")] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least important lines that are written.")
@@ -108,6 +125,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Without secrets."""
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in _SECRET)
         return f"Settings({', '.join(shown)})"
+
+    @property
+    def policy(self) -> Policy:
+        """What mining programs may do on this machine."""
+        return Policy(self.programs_user, self.allow_users, self.allow_tuning)
 
     @property
     def sources(self) -> list[WorkloadSource]:

@@ -11,6 +11,7 @@ from rigfarm.sentry.clock import wall_ms
 from rigfarm.sentry.miners import MinerAdapter, adapters, read
 from rigfarm.sentry.parts import Reporter
 from rigfarm.sentry.playbooks import PlaybookRunner, RunnerError
+from rigfarm.sentry.playbooks import Settings as RunnerSettings
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
 from rigfarm.sentry.rig.commands import run_command
 from rigfarm.sentry.rig.part import RigPart
@@ -39,6 +40,7 @@ class ThisMachine(RigPart):
             on_console=self.tell_console,
             reboot=_reboot if settings.allow_power else None,
             now_ms=self._now_ms,
+            settings=RunnerSettings(policy=settings.policy),
         )
         self._playbooks_run = asyncio.Event()
         self._commander_url = settings.commander or ""

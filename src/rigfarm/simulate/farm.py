@@ -22,6 +22,7 @@ from rigfarm.sentry.tokens import TokenStore
 from rigfarm.simulate.miners.model import Model
 from rigfarm.simulate.miners.program import programs
 from rigfarm.simulate.miners.server import FakeMiner
+from rigfarm.simulate.program.reach import let_programs_in
 from rigfarm.simulate.rigs import SimRig, SimulatedMachine, SimulatedSensors, demo_rigs
 
 __all__ = ["SimulatedFarm", "SimulatedRig"]
@@ -182,6 +183,7 @@ async def this_machine(commander: str, token: str, folder: Path) -> AsyncIterato
     from rigfarm.sentry.this_machine import ThisMachine
 
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(let_programs_in, folder, beside=False)
     TokenStore(folder).save(token)
     settings = Settings(data_dir=folder, commander=commander, ui="off")
     agent = Agent(settings, [ThisMachine(settings)])

@@ -92,7 +92,7 @@ class PlaybookOrder(Struct, frozen=True):
     nice: Annotated[int, Meta(ge=-20, le=19)] | None = None
     affinity: Annotated[list[Position], Meta(max_length=4_096)] = []
     run_as: Word | None = None
-    """Unprivileged user to run as; absent: the Sentry's own."""
+    """User that the program shall run as; absent: the one that the rig's sentry.toml names. It decides on both."""
     supervision: Supervision = Supervision()
 
 

@@ -117,7 +117,7 @@ async def test_the_old_program_mines_while_the_new_one_downloads(
         ({"template": "-u $NOBODY_KNOWS"}, r"$NOBODY_KNOWS has no value"),
         ({"variables": {"WORKER_NAME": "--evil"}, "template": "-u $WORKER_NAME"}, "would take it for an option"),
         ({"devices": ["0000:99:00.0"]}, "none of its graphics cards is in this rig: 0000:99:00.0"),
-        ({"run_as": "no-such-user"}, "no user 'no-such-user'"),
+        ({"run_as": "root"}, "'root'"),
         ({"archive": "executable"}, "no file named 'not-there'; it has: LICENSE, fakeminer"),
         ({"archive": "sha"}, "SHA-256 is not 64 lower-case hexadecimal digits"),
         ({"archive": "size"}, "size of 0 bytes is not between 1 and"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import msgspec
 import pytest
 
 from rigfarm.sentry.playbooks import RunnerError
+from rigfarm.sentry.playbooks.access import Policy
 from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.simulate.program.depot import Depot
+from rigfarm.simulate.program.pack import archive_for, pack
 from rigfarm.simulate.program.rig import IMPATIENT, Rig, ask_program, order_for
 from rigfarm.wire.playbooks import Archive, Supervision
 
@@ -155,9 +158,12 @@ async def test_two_sentries_on_one_folder_do_not_both_mine(rig: MakeRig, archive
 
 
 @pytest.mark.parametrize("adapter", ["trex", "teamredminer"])
-async def test_programs_with_other_stats_apis_are_read_too(rig: MakeRig, archive: Archive, adapter: str) -> None:
+async def test_programs_with_other_stats_apis_are_read_too(rig: MakeRig, depot: Depot, adapter: str) -> None:
+    content = pack("tar.gz", python=sys.executable)  # the one that has the other programs' fakes
+    archive = archive_for(content, "tar.gz")
+    depot.put(content, archive.path)
     order = order_for(archive, adapter=adapter, api_arguments=f"--api {adapter} --api-port $API_PORT")
-    async with rig() as one:
+    async with rig(settings=msgspec.structs.replace(IMPATIENT, policy=Policy(user="root"))) as one:
         await one.runner.apply(1, [order])
         await one.until("mining")
         (source,) = one.runner.sources()

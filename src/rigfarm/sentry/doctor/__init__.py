@@ -15,9 +15,11 @@ from rigfarm.sentry.doctor.access import check_access
 from rigfarm.sentry.doctor.finding import Finding, exit_code, render
 from rigfarm.sentry.doctor.folder import check_folder
 from rigfarm.sentry.doctor.machine import check_machine
+from rigfarm.sentry.doctor.privileges import check_privileges
 from rigfarm.sentry.doctor.programs import check_programs
 from rigfarm.sentry.doctor.sources import check_sources
 from rigfarm.sentry.miners import MinerAdapter
+from rigfarm.sentry.playbooks.access import Policy
 from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.sentry.sensors import Sensors
 
@@ -31,11 +33,13 @@ async def diagnose(
     sysfs_root: Path = Path("/sys"),
     sensors: Sensors | None = None,
     adapters: Mapping[str, MinerAdapter] | None = None,
+    policy: Policy | None = None,
+    allow_power: bool = False,
 ) -> list[Finding]:
     """Look at everything once; changes nothing, and does not need the Sentry to be stopped.
 
     `data_dir` is the Sentry's, or None; `sources` the programs that should answer. `sensors` and `adapters` replace
-    this machine's and those that ship with Rigfarm.
+    this machine's and those that ship with Rigfarm. `policy` and `allow_power` are what its sentry.toml allows.
     """
     own = sensors or Sensors(sysfs_root)
     try:
@@ -48,6 +52,7 @@ async def diagnose(
         *await asyncio.to_thread(check_machine, sysfs_root),
         *sensed,
         *await asyncio.to_thread(check_access, sysfs_root),
+        *await asyncio.to_thread(check_privileges, policy or Policy(), allow_power),
         *programs,
         *folder,
     ]

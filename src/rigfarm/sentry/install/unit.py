@@ -7,27 +7,32 @@ from pathlib import Path
 
 from rigfarm.sentry.install.command import homes
 from rigfarm.sentry.install.errors import InstallError
+from rigfarm.sentry.playbooks.access import PROGRAMS_USER
 
-__all__ = ["DATA_DIR", "unit_text"]
+__all__ = ["DATA_DIR", "USER_NAME", "unit_text"]
+
+USER_NAME = "Rigfarm mining programs"
 
 DATA_DIR = Path("/var/lib/rigfarm-sentry")
 
 _TEMPLATE = """\
-# Written by `rigfarm sentry install`; `rigfarm sentry uninstall` removes it. Changes of your own belong into
+# Written by `rigfarm sentry install`; `rigfarm sentry uninstall` removes it. Put your own changes in
 # `systemctl edit rigfarm-sentry`.
 [Unit]
 Description=Rigfarm Sentry
 # Not After=network-online.target: a rig without a network mines on by the playbooks it has kept.
 After=network.target
 # Device files of modules that are loaded later would not be among those allowed below.
-Wants=modprobe@nvidia_uvm.service modprobe@amdgpu.service modprobe@msr.service
-After=modprobe@nvidia_uvm.service modprobe@amdgpu.service modprobe@msr.service
+Wants=modprobe@nvidia_uvm.service modprobe@amdgpu.service
+After=modprobe@nvidia_uvm.service modprobe@amdgpu.service
 StartLimitIntervalSec=0
 
 [Service]
 Type=exec
+# The user of mining programs: no home, no shell, no group. Where it cannot be made they run as a free number instead.
+ExecStartPre=-+systemd-sysusers --inline 'u {user} - "{user_name}" - -'
 # Makes /dev/nvidia-uvm, without which CUDA does not start; only NVIDIA's own tool can.
-ExecStartPre=-/usr/bin/nvidia-modprobe -c 0 -u
+ExecStartPre=-+nvidia-modprobe -c 0 -u
 ExecStart={command}
 Environment={environment}
 Restart=always
@@ -43,43 +48,49 @@ LimitNOFILE=65536
 # RandomX and CUDA lock memory.
 LimitMEMLOCK=infinity
 
-# It runs as root: power counters, limits of cards and playbooks with a user of their own need it. So what root may do
-# is cut down to that: administration of cards (SYS_ADMIN: NVIDIA's driver asks for it), model-specific registers and
-# huge pages for RandomX (SYS_RAWIO, IPC_LOCK), device files of CUDA (MKNOD), to start programs as another user, find
-# them again and end them (SETUID, SETGID, SYS_PTRACE, KILL), files, and the reboot that an operator allowed (SYS_BOOT).
-CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SYS_RAWIO CAP_IPC_LOCK CAP_MKNOD CAP_SYS_NICE CAP_SYS_RESOURCE CAP_SETUID \\
-    CAP_SETGID CAP_SYS_PTRACE CAP_KILL CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_SYS_BOOT
+# It is root, to start mining programs as another user, and to read the CPU's power counters, which are root's. Of what
+# root may do it keeps only this: become that user (SETUID, SETGID), give it its folder and remove that again (CHOWN,
+# DAC_OVERRIDE, FOWNER), end its processes (KILL) and find those that an earlier Sentry left (SYS_PTRACE). The programs
+# themselves get none of it.
+# Should programs be allowed more, say so here as well as in sentry.toml (`systemctl edit rigfarm-sentry`):
+#   allow_tuning = true             CapabilityBoundingSet=CAP_SYS_NICE
+#   registers of the CPU for XMRig  CapabilityBoundingSet=CAP_SYS_RAWIO, DeviceAllow=char-cpu/msr rw, and `modprobe msr`
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SYS_PTRACE
 NoNewPrivileges=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 RestrictRealtime=yes
+# UNIX: `rigfarm sentry status`, the cards' drivers, and systemctl for a reboot; NETLINK: which address is the LAN's.
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 RestrictNamespaces=yes
 SystemCallArchitectures=native
-SystemCallFilter=~@clock @cpu-emulation @module @mount @obsolete @reboot @swap
+# Left in: @privileged (setuid, chown: see above) and @resources (priority and processors of programs).
+SystemCallFilter=~@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap
 SystemCallErrorNumber=EPERM
+KeyringMode=private
 UMask=0077
 
-# Of the file system only its own folder can be written.
+# Of the file system only its own folder can be written. Programs see no processes but their own.
 ProtectSystem=strict
 ProtectHome={protect_home}
+ProtectProc=invisible
 PrivateTmp=yes
+PrivateMounts=yes
 {writable}
-# Cards, the registers of the CPU, and no other device.
+# Cards, and no other device.
 DevicePolicy=closed
-DeviceAllow=char-nvidia* rwm
+DeviceAllow=char-nvidia* rw
 DeviceAllow=char-drm rw
 DeviceAllow=char-kfd rw
-DeviceAllow=char-cpu/msr rw
 
 ProtectClock=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
-# Left out on purpose, mining programs need it: ProtectKernelTunables (huge pages and limits of AMD cards are set below
-# /proc/sys and /sys), ProtectControlGroups (see Delegate), MemoryDenyWriteExecute (RandomX, CUDA and OpenCL compile at
-# run time), PrivateDevices, and a list of the system calls that are allowed (the cards' drivers are closed, theirs are
-# not known; those above are none of them).
+ProtectKernelTunables=yes
+# Left out on purpose, mining programs need it: ProtectControlGroups (see Delegate), MemoryDenyWriteExecute (RandomX,
+# CUDA and OpenCL compile at run time), PrivateDevices, ProcSubset (programs read /proc/cpuinfo and meminfo),
+# PrivateNetwork and IPAddressDeny (pools, ASICs and the Commander may be anywhere), PrivateUsers (a user of their own).
 
 [Install]
 WantedBy=multi-user.target
@@ -98,6 +109,8 @@ def unit_text(command: Sequence[str], data_dir: Path = DATA_DIR) -> str:
     return _TEMPLATE.format(
         command=" ".join(_word(word) for word in command),
         environment=_word(f"RIGFARM_DATA_DIR={data_dir}"),
+        user=PROGRAMS_USER,
+        user_name=USER_NAME,
         protect_home="read-only" if homes(program) or homes(str(data_dir)) else "yes",
         writable=_writable(data_dir),
     )

@@ -1,43 +1,119 @@
-"""A way for a playbook's own user to its program, through folders that are closed to everybody else."""
+"""Whom a program runs as, and its way to its files through folders that are closed to everybody else.
+
+A Sentry that is root runs programs as a user of their own, unless this machine's sentry.toml says otherwise. What the
+Commander asks for decides nothing here.
+"""
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import stat
 from pathlib import Path
 
-__all__ = ["AccessError", "check_user", "open_way"]
+from msgspec import Struct
+
+from rigfarm.sentry.playbooks.disk import remove_tree
+
+__all__ = ["PROGRAMS_USER", "AccessError", "Account", "Policy", "account_for", "open_way", "own_home"]
+
+PROGRAMS_USER = "rigfarm-miner"
+"""`rigfarm sentry install` makes this user. Where it has not been made, its programs get a free number instead."""
+FREE_NUMBERS = range(60_777, 60_877)
+"""Of users and groups: above those that systems give out, below systemd's own."""
+_GRAPHICS_GROUPS = ("video", "render")
 
 
 class AccessError(Exception):
-    """The user cannot run the program; the text says what to do."""
+    """The program cannot be run so; the text says what to do."""
 
 
-def check_user(user: str) -> pwd.struct_passwd:
-    """Whether programs can be started as `user`. Raises AccessError."""
+class Policy(Struct, frozen=True):
+    """What this machine's sentry.toml lets programs do."""
+
+    user: str = PROGRAMS_USER
+    """Whom they run as when the Sentry is root."""
+    also: list[str] = []
+    """Other users that a playbook may ask for."""
+    tuning: bool = False
+    """Whether a playbook may raise its program's priority above that of the system."""
+
+
+class Account(Struct, frozen=True):
+    """A user by numbers: name services are not asked again between a check and a start."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: list[int]
+    """Besides `gid`: those that open the graphics devices, and no others that the user may be in."""
+
+
+def account_for(wanted: str | None, policy: Policy) -> Account | None:
+    """The account for a playbook that asks for this user; None: the Sentry's own user. AccessError."""
+    if os.geteuid() != 0:
+        if wanted is not None and _entry(wanted).pw_uid != os.geteuid():
+            raise AccessError(f"only a Sentry that runs as root can start programs as {wanted!r}")
+        return None
+    name = wanted or policy.user
+    if name not in (policy.user, *policy.also):
+        raise AccessError(
+            f"this rig's sentry.toml does not allow programs to run as {name!r}: add it to allow_users there and "
+            "restart the Sentry, or clear the playbook's user"
+        )
     try:
-        entry = pwd.getpwnam(user)
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        if name != PROGRAMS_USER:
+            raise AccessError(f"this rig has no user {name!r}: create it, or change the playbook's user") from None
+        number = _free_number()
+        return Account(name, number, number, _graphics_groups())
+    return None if entry.pw_uid == 0 else Account(name, entry.pw_uid, entry.pw_gid, _graphics_groups())
+
+
+def _entry(user: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(user)
     except KeyError:
         raise AccessError(f"this rig has no user {user!r}: create it, or change the playbook's user") from None
-    if entry.pw_uid != os.geteuid() != 0:
-        raise AccessError(f"only a Sentry that runs as root can start programs as {user!r}")
-    return entry
 
 
-def open_way(user: str, program: Path, ours: Path, home: Path) -> None:
-    """Let `user` reach `program`: the folders from `ours` (the Sentry's own) on are opened to its group for passing
-    through, not for looking. `home` becomes its own. Raises AccessError, OSError."""
-    entry = check_user(user)
-    if entry.pw_uid == os.geteuid():
-        return
-    groups = set(os.getgrouplist(user, entry.pw_gid))
+def _free_number() -> int:
+    taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
+    number = next((number for number in FREE_NUMBERS if number not in taken), None)
+    if number is None:
+        raise AccessError(f"this rig has no user {PROGRAMS_USER!r}: create it, for example by rigfarm sentry install")
+    return number
+
+
+def _graphics_groups() -> list[int]:
+    found = []
+    for name in _GRAPHICS_GROUPS:
+        try:
+            found.append(grp.getgrnam(name).gr_gid)
+        except KeyError:
+            continue
+    return found
+
+
+def open_way(account: Account, program: Path, ours: Path) -> None:
+    """Let the account reach `program`: the folders from `ours` (the Sentry's own) on are opened to its group for
+    passing through, not for looking. AccessError, OSError."""
+    groups = {account.gid, *account.groups}
     for folder in reversed(program.parents):
-        if not _passable(folder, entry.pw_uid, groups):
+        if not _passable(folder, account.uid, groups):
             if folder != ours and ours not in folder.parents:
-                raise AccessError(f"{user!r} cannot reach the program: chmod o+x {folder}")
-            _open(folder, entry.pw_gid)
-    os.chown(home, entry.pw_uid, entry.pw_gid)
+                raise AccessError(f"{account.name!r} cannot reach the program: chmod o+x {folder}")
+            _open(folder, account.gid)
+
+
+def own_home(account: Account, home: Path) -> None:
+    """Make `home`, empty if it was another user's before, and give it to the account alone. OSError."""
+    if home.exists() and home.lstat().st_uid != account.uid:
+        remove_tree(home)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chown(home, account.uid, account.gid, follow_symlinks=False)
 
 
 def _passable(folder: Path, uid: int, groups: set[int]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from rigfarm.sentry.playbooks.access import AccessError, check_user, open_way
+from rigfarm.sentry.playbooks.access import AccessError, account_for, open_way, own_home
 from rigfarm.sentry.playbooks.devices import select
 from rigfarm.sentry.playbooks.disk import make_folder
 from rigfarm.sentry.playbooks.process import Program
@@ -54,36 +54,43 @@ def make_plan(order: PlaybookOrder, executable: Path, port: int, rig: Surroundin
     try:
         argv = arguments(order, port)
         portless = arguments(order, 0)
-        if order.run_as is not None:
-            check_user(order.run_as)
+        account = account_for(order.run_as, rig.settings.policy)
     except (TemplateError, AccessError) as error:
         raise PlanError(str(error)) from None
     selection = select(order.devices, rig.settings.sysfs)
     if order.devices and not selection.found:
         raise PlanError(f"none of its graphics cards is in this rig: {', '.join(selection.missing)}")
+    nice, notes = order.nice, []
+    if nice is not None and nice < 0 and not rig.settings.policy.tuning:
+        notes.append(f"runs with priority 0, not {nice}: this rig's sentry.toml does not have allow_tuning = true")
+        nice = 0
+    if selection.missing:
+        notes.append(f"runs without {', '.join(selection.missing)}, not in this rig")
     program = Program(
         path=str(executable),
         arguments=argv,
-        cwd=str(executable.parent),
+        cwd=str(rig.work_folder(order.id)),
         env=environment(rig.work_folder(order.id), selection.env),
         mark=f"{rig.mark}{order.id}",
-        user=order.run_as,
-        nice=order.nice,
+        account=account,
+        nice=nice,
         affinity=order.affinity,
     )
     same = msgspec.structs.replace(program, arguments=portless, env=selection.env)
-    note = f"runs without {', '.join(selection.missing)}, not in this rig" if selection.missing else ""
-    return Plan(order, program, port, msgspec.msgpack.encode(same), note)
+    return Plan(order, program, port, msgspec.msgpack.encode(same), "; ".join(notes))
 
 
 def prepare(plan: Plan, rig: Surroundings) -> None:
     """In a thread, right before a start: the folders it needs, and its user's way there. Raises PlanError, OSError."""
-    home = rig.work_folder(plan.order.id)
-    make_folder(home)
+    home, account = rig.work_folder(plan.order.id), plan.program.account
+    make_folder(home.parent)
     make_folder(rig.log_path(plan.order.id).parent)
-    if plan.order.run_as is not None:
-        try:
-            for place in (Path(plan.program.path), home):
-                open_way(plan.order.run_as, place, rig.data_dir, home)
-        except AccessError as error:
-            raise PlanError(str(error)) from None
+    if account is None:
+        make_folder(home)
+        return
+    try:
+        own_home(account, home)
+        for place in (Path(plan.program.path), home):
+            open_way(account, place, rig.data_dir)
+    except AccessError as error:
+        raise PlanError(str(error)) from None

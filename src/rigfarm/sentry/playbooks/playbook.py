@@ -97,6 +97,7 @@ class Playbook:
     async def remove(self) -> None:
         """After `end`: what its program wrote goes too. Raises OSError."""
         await asyncio.to_thread(LogFile(self._rig.log_path(self.order.id)).remove)
+        await asyncio.to_thread(self._rig.supervisor_log(self.order.id).unlink, missing_ok=True)
         await asyncio.to_thread(remove_tree, self._rig.work_folder(self.order.id))
 
     # What it says
@@ -222,7 +223,7 @@ class Playbook:
         self._process, self._plan = process, plan
         self._began = asyncio.get_running_loop().time()
         self.console.begin()
-        errors = self._rig.work_folder(order.id) / ".supervisor.log"
+        errors = self._rig.supervisor_log(order.id)
         await process.start(use_cgroup=self._rig.settings.cgroups, errors=errors)
         self.console.say(f"{order.archive.software} {order.archive.version} started, pid {process.pid}")
         notes = [note for note in (plan.note, *process.notes) if note]

@@ -18,6 +18,7 @@ import structlog
 from msgspec import Struct
 
 from rigfarm.sentry.playbooks import cgroup, shim
+from rigfarm.sentry.playbooks.access import Account
 from rigfarm.sentry.playbooks.leftovers import MARK, end_marked
 
 __all__ = ["Ending", "Process", "Program", "StartError", "shim_command"]
@@ -41,7 +42,8 @@ class Program(Struct, frozen=True):
     env: dict[str, str]
     mark: str
     """`<folder>:<playbook>`, see leftovers."""
-    user: str | None = None
+    account: Account | None = None
+    """None: the Sentry's own user."""
     nice: int | None = None
     affinity: list[int] = []
 
@@ -173,7 +175,7 @@ class Process:
             "argv": [program.path, *program.arguments],
             "cwd": program.cwd,
             "env": {**program.env, MARK: program.mark},
-            "user": program.user,
+            "account": program.account,
             "nice": program.nice,
             "affinity": program.affinity,
             "cgroup": self._cgroup,

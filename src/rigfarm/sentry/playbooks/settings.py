@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from rigfarm.sentry.playbooks.access import Policy
 from rigfarm.sentry.playbooks.archives import Limits
 from rigfarm.sentry.playbooks.fetch import Pace
 
@@ -31,4 +32,5 @@ class Settings(Struct, frozen=True):
     cgroups: bool = True
     limits: Limits = field(default_factory=Limits)
     pace: Pace = Pace()
+    policy: Policy = Policy()
     sysfs: Path = Path("/sys")

@@ -20,7 +20,6 @@ import ctypes
 import fcntl
 import json
 import os
-import pwd
 import resource
 import select
 import signal
@@ -35,7 +34,9 @@ if TYPE_CHECKING:  # typing costs each shim a megabyte
 
     Spec = dict[str, Any]
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
+PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
+LAST_CAPABILITY = 63
 F_SETPIPE_SZ = 1031
 PIPE_BYTES = 1 << 20
 READ_BYTES = 64 << 10
@@ -149,11 +150,12 @@ def become(spec: Spec, output: int, errors: int) -> NoReturn:
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
-        drop_privileges(spec.get("user"))
+        drop_privileges(spec.get("account"))
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
         if os.getppid() != parent:
             os._exit(1)
+        os.umask(0o077)
         os.chdir(spec["cwd"])
         restore_signals()
         os.write(errors, json.dumps({"notes": notes}).encode() + b"\n")
@@ -189,16 +191,27 @@ def write(path: str, text: str) -> None:
         file.write(text)
 
 
-def drop_privileges(user: str | None) -> None:
-    """Become `user`, for good, with the groups that open the graphics devices to it."""
-    if user is None:
+def drop_privileges(account: Spec | None) -> None:
+    """Become another user for good, with the groups that open the graphics devices to it and no privilege at all."""
+    if account is None:
         return
-    entry = pwd.getpwnam(user)
-    if entry.pw_uid == os.geteuid():
+    drop_capabilities()
+    uid, gid = account["uid"], account["gid"]
+    os.setgroups(account["groups"])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
+        raise OSError("the change of user did not succeed")
+
+
+def drop_capabilities() -> None:
+    """None can be regained. Where we may not say so, no program of another user has any either."""
+    try:
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+        for capability in range(LAST_CAPABILITY + 1):
+            prctl(PR_CAPBSET_DROP, capability)
+    except OSError:
         return
-    os.initgroups(user, entry.pw_gid)
-    os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
-    os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
 
 
 def restore_signals() -> None:

@@ -55,6 +55,10 @@ class Surroundings:
         """The newest of its logs."""
         return self.folder / "logs" / f"{playbook}.log"
 
+    def supervisor_log(self, playbook: int) -> Path:
+        """What its supervisor complains of. Not in the work folder, where its program could put a link in the way."""
+        return self.folder / "logs" / f"{playbook}.supervisor.log"
+
 
 def environment(home: Path, devices: dict[str, str]) -> dict[str, str]:
     """A program's environment: what graphics drivers need of ours, and nothing else of it (it may hold secrets)."""

@@ -7,12 +7,12 @@ import gzip
 import hashlib
 import io
 import lzma
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from rigfarm.simulate.program.reach import anyones_python
 from rigfarm.wire.playbooks import Archive
 
 __all__ = ["ARCHIVE_FORMATS", "archive_for", "pack", "pack_files", "source"]
@@ -27,9 +27,9 @@ _LICENCE = b"This program mines nothing.\n"
 
 
 def source(python: str | None = None) -> bytes:
-    """The program's text, run by `python` (this interpreter unless said otherwise)."""
+    """The program's text, run by `python` (one that every user may run, unless said otherwise)."""
     text = (Path(__file__).parent / "miner.py").read_bytes()
-    return f"#!{python or sys.executable}\n".encode() + text
+    return f"#!{python or anyones_python()}\n".encode() + text
 
 
 def pack(

@@ -21,6 +21,7 @@ from rigfarm.sentry.playbooks import PlaybookRunner, Reboot, Settings
 from rigfarm.sentry.playbooks.fetch import Pace
 from rigfarm.sentry.playbooks.leftovers import folder_id, marked
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
+from rigfarm.simulate.program.reach import let_programs_in
 from rigfarm.wire.playbooks import Archive, PlaybookOrder, PlaybookState, PlaybookStatus, WorkloadOrder
 
 __all__ = ["IMPATIENT", "Rig", "ask_program", "order_for"]
@@ -72,6 +73,7 @@ class Rig:
         """(playbook, number, line) as a watched console told them."""
         self._news = asyncio.Event()
         self.folder = folder
+        let_programs_in(folder)
         self.runner = PlaybookRunner(
             folder,
             read=ask_program,
@@ -139,6 +141,7 @@ async def _serve(folder: Path, url: str, token: str, orders: list[PlaybookOrder]
         sys.stdout.buffer.write(told.encode(statuses) + b"\n")
         sys.stdout.buffer.flush()
 
+    let_programs_in(folder)
     runner = PlaybookRunner(folder, read=ask_program, on_statuses=tell, on_console=lambda *_: None, settings=IMPATIENT)
     runner.use_commander(url, token)
     stop = asyncio.Event()

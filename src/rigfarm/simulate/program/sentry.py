@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rigfarm.sentry.playbooks.leftovers import folder_id, marked
+from rigfarm.simulate.program.reach import let_programs_in
 from rigfarm.simulate.started import StartedProcess
 
 __all__ = ["SentryProcess"]
@@ -19,6 +20,7 @@ class SentryProcess(StartedProcess):
 
     def __init__(self, folder: Path, url: str, token: str) -> None:
         self.folder = folder
+        let_programs_in(folder)
         self.log = folder.with_suffix(".log")
         self._url = url
         self._token = token

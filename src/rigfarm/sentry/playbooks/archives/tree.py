@@ -18,6 +18,7 @@ class Tree:
     def __init__(self, path: Path) -> None:
         os.mkdir(path, 0o755)
         self._root = os.open(path, _FOLDER)
+        os.fchmod(self._root, 0o755)
 
     def __enter__(self) -> Tree:
         return self

@@ -1,0 +1,138 @@
+"""What a mining program may do on a rig whose Sentry is root: no more than its sentry.toml says, whatever the Commander
+asks for. Before, every program was root unless the Commander said otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from rigfarm.sentry.playbooks.access import FREE_NUMBERS, PROGRAMS_USER, AccessError, Policy, account_for, own_home
+from rigfarm.simulate.program.rig import IMPATIENT, Rig, order_for
+from rigfarm.wire.playbooks import Archive
+
+MakeRig = Callable[..., Rig]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="starting a program as another user takes root")
+
+
+def allowing(**fields: object) -> object:
+    return msgspec.structs.replace(IMPATIENT, policy=Policy(**fields))  # type: ignore[arg-type]
+
+
+async def test_by_default_it_is_a_user_of_its_own(rig: MakeRig, archive: Archive, tmp_path: Path) -> None:
+    account = account_for(None, Policy())
+    assert account is not None
+    sentry, dump = tmp_path / "sentry", tmp_path / "dump"
+    template = f"--dump {dump} --behave fork,setsid,double-fork"
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive, template=template)])
+        status = await one.until("mining")
+        running = psutil.Process(status.pid)
+        assert running.uids() == (account.uid,) * 3
+        assert running.gids() == (account.gid,) * 3
+        said = dict(line.split(":\t", 1) for line in Path(f"/proc/{status.pid}/status").read_text().splitlines())
+        assert said["Groups"].split() == [str(group) for group in sorted(account.groups)]
+        assert {int(said[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+        assert said["NoNewPrivs"] == "1"
+        assert said["Umask"] == "0077"
+        assert sorted(os.listdir(f"/proc/{status.pid}/fd"))[:3] == ["0", "1", "2"]
+        assert running.open_files() == []
+        assert json.loads(dump.read_text())["uid"] == account.uid
+        program = Path(running.cmdline()[1])
+        assert (program.stat().st_uid, stat.S_IMODE(program.stat().st_mode)) == (0, 0o755)
+        assert not [folder for folder in program.parents if folder.stat().st_uid == account.uid]
+        home = sentry / "playbooks/work/1"
+        assert (home.stat().st_uid, stat.S_IMODE(home.stat().st_mode)) == (account.uid, 0o700)
+        assert stat.S_IMODE((sentry / "playbooks").stat().st_mode) == 0o710, "passed through, not looked into"
+        assert stat.S_IMODE((sentry / "playbooks/orders.json").stat().st_mode) == 0o600
+        await one.runner.remove_all()
+        assert one.processes() == []
+        assert not home.exists()
+
+
+@pytest.mark.parametrize("user", ["root", "nobody", "daemon", "0"])
+async def test_a_user_the_rig_does_not_allow_is_refused_with_words(rig: MakeRig, archive: Archive, user: str) -> None:
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive, run_as=user)])
+        status = await one.until("failed")
+        assert "sentry.toml does not allow programs to run as" in status.detail
+        assert "allow_users" in status.detail
+        assert status.pid is None
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+async def test_what_the_rig_allows_runs(rig: MakeRig, archive: Archive, user: str) -> None:
+    async with rig(settings=allowing(also=[user])) as one:
+        await one.runner.apply(1, [order_for(archive, run_as=user)])
+        status = await one.until("mining")
+        assert psutil.Process(status.pid).uids()[0] == pwd.getpwnam(user).pw_uid
+
+
+async def test_a_rig_may_give_itself_to_its_playbooks(rig: MakeRig, archive: Archive) -> None:
+    async with rig(settings=allowing(user="root")) as one:
+        await one.runner.apply(1, [order_for(archive)])
+        assert psutil.Process((await one.until("mining")).pid).uids()[0] == 0
+
+
+@pytest.mark.parametrize(("tuning", "nice"), [(False, 0), (True, -3)])
+async def test_priority_above_the_systems_takes_the_rigs_word(
+    rig: MakeRig, archive: Archive, tuning: bool, nice: int
+) -> None:
+    async with rig(settings=allowing(tuning=tuning)) as one:
+        await one.runner.apply(1, [order_for(archive, nice=-3)])
+        status = await one.until("mining")
+        assert psutil.Process(status.pid).nice() == nice
+        assert ("allow_tuning" in status.detail) is not tuning
+
+
+async def test_a_link_in_its_folder_leads_the_sentry_nowhere(rig: MakeRig, archive: Archive, tmp_path: Path) -> None:
+    """The Sentry, being root, wrote a file into the folder of the program: a link there emptied any file."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    home = tmp_path / "sentry/playbooks/work/1"
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(archive)])
+        await one.until("mining")
+        (home / ".supervisor.log").symlink_to(victim)
+        (home / "outside").symlink_to(tmp_path)
+        await one.runner.restart()
+        await one.when(lambda status: status.state == "mining" and status.restarts == 0)
+        await one.runner.remove_all()
+    assert victim.read_text() == "precious"
+
+
+def test_what_another_user_left_is_not_given_away(tmp_path: Path) -> None:
+    account = account_for(None, Policy())
+    assert account is not None
+    home, victim = tmp_path / "home", tmp_path / "victim"
+    home.mkdir()
+    victim.write_text("root's")
+    os.link(victim, home / "hard")
+    (home / "soft").symlink_to(victim)
+    own_home(account, home)
+    assert list(home.iterdir()) == []
+    assert home.stat().st_uid == account.uid
+    assert victim.stat().st_uid == 0
+    (home / "cache").touch()
+    own_home(account, home)
+    assert (home / "cache").exists(), "its own stays"
+
+
+def test_without_the_user_it_is_a_number_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pwd.getpwall()
+    taken = [entry for entry in real if entry.pw_name != PROGRAMS_USER]
+    one = pwd.struct_passwd(("x", "x", FREE_NUMBERS[0], 0, "", "/", ""))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [*taken, one])
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: {}[name])
+    account = account_for(None, Policy())
+    assert account is not None
+    assert account.uid == account.gid == FREE_NUMBERS[1]
+    with pytest.raises(AccessError, match="no user 'miner'"):
+        account_for(None, Policy(user="miner"))
