@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from sentry_helpers import QUICK, FakePart, running, until
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.clock import Clock
@@ -26,6 +25,7 @@ from rigfarm.wire.frames import Acks, ConsoleWatch, DownFrame, Playbooks, Report
 from rigfarm.wire.limits import MAX_SEQUENCE, MAX_T_MS
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.playbooks import PlaybookStatus
+from toy_commander import ToyCommander
 
 LATEST = (1 << 63) - 1
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from page_helpers import browsing, post
 from sentry_helpers import FakePart, until
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.compose import parts_of
 from rigfarm.sentry.lan import LanAsics
@@ -17,6 +16,7 @@ from rigfarm.sentry.settings import Settings, load_settings
 from rigfarm.sentry.ui.ask import ask_status
 from rigfarm.simulate.asic_trial import QUICK
 from rigfarm.wire.tokens import new_token
+from toy_commander import ToyCommander
 
 
 def chosen(password: str = "eight or more", again: str | None = None) -> dict[str, str]:
