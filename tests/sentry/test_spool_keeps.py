@@ -17,7 +17,7 @@ from rigfarm.sentry.spool import Spool
 from rigfarm.sentry.spool import spool as spool_module
 from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.record import LOG, Record, token_key
-from rigfarm.wire.codec import MAX_LOG_BYTES, decode_log
+from rigfarm.wire.codec import decode_log
 from rigfarm.wire.log import OperationalLog
 
 EVERYTHING = 1 << 60
@@ -262,9 +262,9 @@ async def test_a_held_token_is_set_aside_and_comes_back(tmp_path: Path) -> None:
         assert spool.stats().logs == 250
 
 
-async def test_a_log_too_large_to_send_is_not_taken(tmp_path: Path) -> None:
+async def test_a_log_that_cannot_be_sent_is_not_taken(tmp_path: Path) -> None:
     async with opened(tmp_path / "spool.db") as spool:
-        spool.append("a", log(1, MAX_LOG_BYTES))
+        spool.append("a", OperationalLog(t=-1))
         spool.append("a", log(2))
         await written(spool)
         assert await everything(spool) == [2]

@@ -24,10 +24,11 @@ from rigfarm.sentry.clock import Correction
 from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool.db import STORAGE_ERRORS, in_words
 from rigfarm.sentry.spool.file import SpoolFile
+from rigfarm.sentry.spool.fit import fitting
 from rigfarm.sentry.spool.meta import Dropped, Meta
 from rigfarm.sentry.spool.pending import Pending
 from rigfarm.sentry.spool.record import Record, token_key
-from rigfarm.wire.codec import MAX_LOG_BYTES, FrameError, decode_log, encode, encode_log
+from rigfarm.wire.codec import FrameError, decode_log, encode
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["COMMIT_EVERY_S", "MEMORY_BYTES", "Spool", "SpoolStats"]
@@ -167,9 +168,9 @@ class Spool:
 
     def append(self, token: str, operational_log: OperationalLog, epoch: int = 0) -> None:
         """Record a log."""
-        body = encode_log(operational_log)
-        if len(body) > MAX_LOG_BYTES:
-            log.error("a log is too large to be sent, and is dropped", bytes=len(body), limit=MAX_LOG_BYTES)
+        body = fitting(operational_log)
+        if body is None:
+            log.error("a log cannot be sent, and is dropped", t=operational_log.t)
             return
         self._pending.add(token_key(token), epoch, body)
         self._bound_memory()
