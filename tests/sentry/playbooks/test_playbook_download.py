@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
 from rigfarm.sentry.playbooks.fetch import CHUNK_BYTES, FetchError, Pace, PinError, fetch
+from rigfarm.sentry.playbooks.software import RESERVE_BYTES
 from rigfarm.simulate.program.depot import Depot, Fault
 from rigfarm.simulate.program.pack import archive_for, pack
 from rigfarm.simulate.program.rig import IMPATIENT, Rig, order_for
@@ -19,6 +24,14 @@ from rigfarm.wire.playbooks import Archive
 PACE = Pace(connect_s=2, answer_s=0.5, window_s=0.4)
 CONTENT = os.urandom(700_000)
 ARCHIVE = archive_for(CONTENT, "zip")
+
+
+class Disk(NamedTuple):
+    """As `shutil.disk_usage` tells it."""
+
+    total: int
+    used: int
+    free: int
 
 
 async def get(depot: Depot, part: Path, archive: Archive = ARCHIVE, *, url: str = "", token: str = "") -> list[int]:
@@ -195,3 +208,107 @@ async def test_a_download_goes_on_after_a_restart_of_the_sentry(rig: Callable[..
     async with rig() as one:
         await one.until("mining")
     assert depot.requests[0].headers["Range"].startswith("bytes=")
+
+
+# Answers of no HTTP server: bytes from whoever stands at the Commander's address
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def forever(beginning: bytes, again: bytes) -> Callable[[int], bytes]:
+    """Something, and then one thing again and again."""
+    return lambda turn: beginning if turn == 0 else again * (CHUNK_BYTES // len(again))
+
+
+@contextlib.asynccontextmanager
+async def raw_server(says: Callable[[int], bytes]) -> AsyncIterator[tuple[str, list[int]]]:
+    """Its URL, and how many bytes each connection took."""
+    taken: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(0)
+        try:
+            for turn in itertools.count():
+                data = says(turn)
+                if not data:
+                    break
+                writer.write(data)
+                await writer.drain()
+                taken[-1] += len(data)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", taken
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        forever(b"", b"x"),
+        forever(b"HTTP/1.1 ", b"200 "),
+        forever(OK, b"X-More: more\r\n"),
+        forever(OK + b"X: ", b"y"),
+        forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        forever(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        forever(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"f" * 1_000),
+        forever(OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"extension"),
+        forever(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"Trailer: more\r\n"),
+        forever(OK + b"Content-Length: -1\r\n\r\n", b"x"),
+        forever(OK + b"Content-Length: 9" + b"9" * 5_000 + b"\r\n\r\n", b"x"),
+        forever(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", b"x"),
+        forever(OK + b"\r\n", b"x"),
+        forever(b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-9/10\r\n\r\n", b"x"),
+        forever(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n", b"x"),
+        forever(b"HTTP/1.1 999 No\r\n\r\n", b"x"),
+    ],
+    ids=range(16),
+)
+async def test_an_answer_without_end_or_sense(depot: Depot, tmp_path: Path, says: Callable[[int], bytes]) -> None:
+    """It would fill the rig's memory or disk, or hold a playbook up for ever."""
+    async with raw_server(says) as (url, taken):
+        with pytest.raises(FetchError):
+            await get(depot, tmp_path / "part", url=url)
+        assert (tmp_path / "part").stat().st_size <= ARCHIVE.size
+        assert len(taken) == 1, "it is not asked again at once"
+
+
+@pytest.mark.parametrize("path", ["/é", "/\u202e", "/a b", "/a\nb"])
+async def test_a_path_that_no_request_may_have(depot: Depot, tmp_path: Path, path: str) -> None:
+    with pytest.raises(FetchError, match="characters"):
+        await get(depot, tmp_path / "part", msgspec.structs.replace(ARCHIVE, path=path))
+
+
+async def test_a_wrong_file_is_fetched_ever_more_rarely(
+    rig: Callable[..., Rig], serving: Callable[..., Archive], depot: Depot
+) -> None:
+    """Each time the whole of it is written to the disk; saying the same order again does not hurry it."""
+    archive = msgspec.structs.replace(serving("tar.gz"), sha256="0" * 64)
+    depot.put(CONTENT[: archive.size].ljust(archive.size), archive.path)
+    async with rig(settings=msgspec.structs.replace(IMPATIENT, retry_max_s=60.0)) as one:
+        await one.runner.apply(1, [order_for(archive)])
+        await one.until("backing-off")
+        for _ in range(50):
+            await one.runner.apply(1, [order_for(archive)])
+            await asyncio.sleep(0.01)
+    assert len(depot.requests) == 1
+
+
+async def test_a_download_leaves_room_on_the_disk(
+    rig: Callable[..., Rig], serving: Callable[..., Archive], depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logs, and the rig itself, need some of it: a Commander cannot fill it."""
+    free = RESERVE_BYTES
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(1 << 40, 0, free))
+    async with rig() as one:
+        await one.runner.apply(1, [order_for(serving("tar.gz"))])
+        status = await one.until("backing-off")
+        assert "256 MiB stay free" in status.detail
+        assert depot.requests == []
+        free = 2 * RESERVE_BYTES
+        await one.until("mining")

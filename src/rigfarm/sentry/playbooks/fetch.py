@@ -128,7 +128,7 @@ async def _download(
         await _receive(exchange, archive, sink, progress, pace)
     except TimeoutError:
         raise FetchError(f"the Commander did not answer within {pace.answer_s:.0f} s") from None
-    except h11.LocalProtocolError:
+    except (h11.LocalProtocolError, UnicodeError):
         raise FetchError("the archive's address or the token has characters that no HTTP request may have") from None
     except h11.RemoteProtocolError as error:
         raise FetchError(f"the connection to the Commander broke: {error}") from None

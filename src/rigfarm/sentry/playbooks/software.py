@@ -7,11 +7,13 @@ versions/NAME-VERSION-…/   manifest.json, files/
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import io
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +27,11 @@ from rigfarm.sentry.playbooks.threads import abortable
 from rigfarm.wire.playbooks import Archive, PlaybookState
 
 __all__ = ["RefusedError", "Report", "Software"]
+
+
+RESERVE_BYTES = 256 << 20
+"""Of the disk, or a twentieth of a smaller one, is never taken by a download: the spool, the system's log and the rig
+itself need it."""
 
 
 class RefusedError(Exception):
@@ -75,6 +82,7 @@ class Software:
 
     async def _fetch(self, archive: Archive, commander: tuple[str, str], stored: Path, report: Report) -> None:
         part = stored.with_name(f"{stored.name}.part")
+        await abortable(lambda _: check_room(part, archive.size))
         told = -1
 
         def progress(received: int) -> None:
@@ -194,6 +202,17 @@ def check_pinned(file: io.BufferedReader, archive: Archive, path: Path) -> None:
         path.unlink(missing_ok=True)
         raise OSError("the archive on this rig's disk was damaged; it is fetched again")
     file.seek(0)
+
+
+def check_room(part: Path, size: int) -> None:
+    """Raises OSError unless the disk has room for the rest of the download and the rig's own needs beside it."""
+    disk = shutil.disk_usage(part.parent)
+    here = part.stat().st_size if part.exists() else 0
+    reserve = min(RESERVE_BYTES, disk.total // 20)
+    if disk.free + here - size < reserve:
+        free, kept = f"{disk.free >> 20:,} MiB", f"{reserve >> 20:,} MiB"
+        words = f"No space left on device: {free} are free, of which {kept} stay free for the rig's own needs"
+        raise OSError(errno.ENOSPC, words)
 
 
 def _move(source: Path, target: Path) -> None:
