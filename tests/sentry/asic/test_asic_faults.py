@@ -7,8 +7,12 @@ import dataclasses
 import pytest
 
 from rigfarm.sentry.asic import poller as poller_module
+from rigfarm.sentry.asic import roster as roster_module
+from rigfarm.sentry.asic.model import Device
 from rigfarm.sentry.asic.readers import library
 from rigfarm.sentry.asic.readers.base import ReadingError
+from rigfarm.sentry.asic.store import DeviceStore
+from rigfarm.sentry.asic.unit import Unit
 from rigfarm.simulate.asic import Fault
 from rigfarm.simulate.asic_trial import QUICK, Sentry, farm_of, sentry, until
 
@@ -141,3 +145,45 @@ async def test_a_bug_of_ours_met_by_one_device_ends_no_other(asics: Sentry, monk
 
 def test_reasons_are_for_people() -> None:
     assert ReadingError("unreachable", "It did not answer.").message == "It did not answer."
+
+
+async def test_a_mistake_at_the_end_of_a_turn_costs_that_turn(asics: Sentry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device would never be asked again, and look offline until the Sentry is restarted."""
+    rest, failures = poller_module.Poller._rest, 0
+
+    def fails_once(poller: poller_module.Poller, unit: Unit) -> float:
+        nonlocal failures
+        failures += 1
+        if failures == 1:
+            raise ZeroDivisionError("nobody foresaw this")
+        return rest(poller, unit)
+
+    async with farm_of("luxos") as farm:
+        monkeypatch.setattr(poller_module.Poller, "_rest", fails_once)
+        token = await asics.add(*farm.devices)
+        await asics.reading([token])
+        logs = len(asics.ear.logs[token])
+        await until(lambda: failures > 2 and len(asics.ear.logs[token]) > logs)
+
+
+async def test_a_list_that_cannot_be_saved_stops_no_reading(asics: Sentry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: what devices tell about themselves is saved once there is room."""
+    monkeypatch.setattr(roster_module, "_SAVE_AGAIN_S", 0.05)
+    full, put, refused = True, DeviceStore.put, 0
+
+    def no_room(store: DeviceStore, *devices: Device) -> None:
+        nonlocal refused
+        if full and any(device.identity for device in devices):
+            refused += 1
+            raise OSError(28, "No space left on device")
+        put(store, *devices)
+
+    monkeypatch.setattr(DeviceStore, "put", no_room)
+    async with farm_of("luxos") as farm:
+        token = await asics.add(*farm.devices)
+        await asics.reading([token])
+        await until(lambda: refused > 2)
+        logs = len(asics.ear.logs[token])
+        await until(lambda: len(asics.ear.logs[token]) > logs + 1)
+        full = False
+        await until(lambda: not asics.service.roster._unsaved and asics.by(token).device.identity)

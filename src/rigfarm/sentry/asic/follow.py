@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+import structlog
 from msgspec.structs import replace
 
 from rigfarm.sentry.asic.happenings import Happenings
@@ -15,6 +16,8 @@ from rigfarm.sentry.asic.readers.base import ReadingError
 from rigfarm.sentry.asic.unit import Unit
 
 __all__ = ["Follower"]
+
+_log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 10.0
 _MAX_SIGHTINGS = 10_000
@@ -42,8 +45,11 @@ class Follower:
     async def run(self) -> None:
         """Read the kernel's ARP table now and then, until cancelled."""
         while True:
-            self._neighbours = await asyncio.to_thread(self._table)
-            self._find_by_neighbours()
+            try:
+                self._neighbours = await asyncio.to_thread(self._table)
+                self._find_by_neighbours()
+            except Exception:  # noqa: BLE001 - logged with its traceback
+                _log.exception("asic.neighbours_unread")  # devices are read on; who moves is found a little later
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def check_neighbour(self, unit: Unit) -> None:

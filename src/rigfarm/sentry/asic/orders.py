@@ -110,11 +110,11 @@ def _check_pools(order: SetPools) -> None:
     if not 1 <= len(order.pools) <= _MAX_POOLS:
         raise Refused(f"Between one and {_MAX_POOLS} pools, please.")
     for pool in order.pools:
-        url = urlsplit(pool.url)
         try:
+            url = urlsplit(pool.url)
             port = url.port
         except ValueError:
-            port = None
+            raise Refused("A pool's address cannot be read: write it as stratum+tcp://host:port.") from None
         if url.scheme not in _SCHEMES or not url.hostname or port is None:
             raise Refused(f"{pool.url} is no pool address: write it as stratum+tcp://host:port.")
         if any(clean.text(text, 400) != text for text in asdict(pool).values()):

@@ -13,9 +13,13 @@ import time
 from collections.abc import Awaitable, Callable
 from itertools import count
 
+import structlog
+
 from rigfarm.sentry.asic.unit import Unit
 
 __all__ = ["NEVER", "TICK_S", "Rhythm"]
+
+_log = structlog.get_logger(__name__)
 
 NEVER = float("inf")
 TICK_S = 0.5
@@ -83,9 +87,11 @@ class Rhythm:
                 self._running[unit] = asyncio.create_task(self._one(unit, due))
 
     async def _one(self, unit: Unit, due: float) -> None:
-        rest = NEVER
+        rest = self._cycle_s  # also of a turn that failed: its device is asked again
         try:
             rest = await self._turn(unit)
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            _log.exception("asic.turn_failed", ip=unit.ip)
         finally:
             self._running.pop(unit, None)
             if unit in self._due:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import structlog
 from msgspec.structs import replace
 
 from rigfarm.sentry.asic.csv_import import Entry
@@ -15,6 +16,11 @@ from rigfarm.sentry.asic.unit import Unit
 from rigfarm.wire.frames import Verdict
 
 __all__ = ["Roster"]
+
+_log = structlog.get_logger(__name__)
+
+_SAVE_AGAIN_S = 10.0
+"""After the disk did not take the list."""
 
 
 class Roster:
@@ -54,10 +60,20 @@ class Roster:
 
     async def keep_saving(self) -> None:
         """Write down what the devices told about themselves, until cancelled."""
+        problem = ""
         while True:
             await self._work.wait()
             self._work.clear()
-            await self._flush()
+            try:
+                await self._flush()
+            except Exception as error:  # noqa: BLE001 - a full disk must not end the reading of devices
+                if str(error) != problem:
+                    problem = str(error)
+                    _log.warning("asic.list_not_saved", reason=problem, again_in_s=_SAVE_AGAIN_S)
+                await asyncio.sleep(_SAVE_AGAIN_S)
+                self._work.set()
+            else:
+                problem = ""
             await asyncio.sleep(0.5)
 
     async def close(self) -> None:
@@ -151,5 +167,9 @@ class Roster:
     async def _flush(self) -> None:
         devices = [device for device in self._unsaved.values() if device.id in self._units]
         self._unsaved.clear()
-        if devices and self._store is not None:
-            await asyncio.to_thread(self._store.put, *devices)
+        try:
+            if devices and self._store is not None:
+                await asyncio.to_thread(self._store.put, *devices)
+        except Exception:
+            self._unsaved = {device.id: device for device in devices} | self._unsaved
+            raise
