@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from rigfarm.commander.log_output import configure_log
-from rigfarm.sentry.logging import configure
+from rigfarm.sentry.logging import LINES, LINES_PER_S, configure
 
 SIDES: dict[str, Callable[[TextIO], None]] = {
     "commander": lambda stream: configure_log("info", "text", stream),
@@ -52,3 +52,23 @@ def test_a_reader_that_has_gone_raises_nothing(side: str) -> None:
         os.close(reading)
         structlog.get_logger().info("nobody reads this")
         logging.getLogger("a library").error("nor this")
+
+
+def test_a_sentry_says_the_same_thing_so_often_and_then_how_often_it_did_not() -> None:
+    """A Commander that makes a Sentry warn of every frame would fill the rig's disk with its log."""
+    out, now = io.StringIO(), 0.0
+    configure("info", out)
+    bounded = structlog.get_config()["processors"][0]
+    bounded._clock = lambda: now
+    log = structlog.get_logger()
+    for number in range(5_000):
+        log.warning("the same nonsense", number=number)
+        log.info("something else") if number < 3 else None
+    assert out.getvalue().count("the same nonsense") == LINES
+    assert out.getvalue().count("something else") == 3
+    now = 1 / LINES_PER_S
+    log.warning("the same nonsense")
+    assert f"left_out={5_000 - LINES:.0f}" in out.getvalue()
+    for number in range(5_000):
+        log.warning(f"nonsense {number}")
+    assert len(bounded._events) <= 1_000

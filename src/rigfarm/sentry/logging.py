@@ -5,15 +5,24 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from rigfarm.log_stream import log_stream
+from rigfarm.sentry.pace import Pace
 
-__all__ = ["configure"]
+__all__ = ["LINES", "LINES_PER_S", "configure"]
+
+LINES = 30.0
+LINES_PER_S = 0.1
+"""Of one event, at any level but debug: so many at once, and so many a second for long. What happens more often (a
+Commander that says the same nonsense again and again) is counted, and the next line says how often it was left out."""
+_EVENTS = 1_000
 
 _TOKEN = re.compile(r"rf[a-z]*_[A-Za-z0-9_-]{20,}")
 _LEVELS: Mapping[str, int] = {
@@ -29,6 +38,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     out = log_stream(stream or sys.stderr)
     structlog.configure(
         processors=[
+            _Bounded(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True),
             structlog.processors.format_exc_info,
@@ -41,6 +51,31 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(out)
     handler.setFormatter(_Formatter())
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[handler], force=True)
+
+
+class _Bounded:
+    """Leaves out what is said too often."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._events: dict[str, Pace] = {}
+        self._left_out: Counter[str] = Counter()
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """See structlog's processors."""
+        if method == "debug":
+            return event
+        name = str(event.get("event", ""))
+        if name not in self._events and len(self._events) >= _EVENTS:
+            self._events.clear()
+            self._left_out.clear()
+        pace = self._events.setdefault(name, Pace(LINES, LINES_PER_S, self._clock))
+        if not pace.take(1):
+            self._left_out[name] += 1
+            raise structlog.DropEvent
+        if left_out := self._left_out.pop(name, 0):
+            event["left_out"] = left_out
+        return event
 
 
 class _Formatter(logging.Formatter):

@@ -26,6 +26,13 @@ class Pace:
         self._at = now
         return max(0.0, -self._left / self._per_s)
 
+    def take(self, cost: float) -> bool:
+        """Spend if there is as much left; whether there was."""
+        if self.spend(0) or self._left < cost:
+            return False
+        self._left -= cost
+        return True
+
     async def wait(self, cost: float) -> None:
         """Spend, and wait as long as is due."""
         if delay := self.spend(cost):

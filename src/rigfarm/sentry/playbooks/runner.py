@@ -166,10 +166,10 @@ class PlaybookRunner:
                 return
             if revision != self._revision or list(wanted.values()) != self._current_orders():
                 self._revision = revision
-                if self._writes.spend(1):
-                    self._kept = False  # with the housekeeping: a disk is not worn out by somebody who changes his mind
-                else:
+                if self._writes.take(1):
                     await self._keep(list(wanted.values()))
+                else:
+                    self._kept = False  # with the housekeeping: a disk is not worn out by somebody who changes his mind
             gone = [playbook for id, playbook in self._playbooks.items() if id not in wanted]
             await self._end(gone)
             await self._clear(gone)
