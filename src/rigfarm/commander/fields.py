@@ -30,9 +30,9 @@ __all__ = [
     "revision_in",
 ]
 
-Control = Literal["text", "textarea", "select", "checkbox"]
-Check = Callable[[str, Any], str]
-"""Takes a field's text and the whole form; returns the text as it is kept, or raises Invalid for the field."""
+Control = Literal["text", "textarea", "lines", "select", "checkbox"]
+Check = Callable[[Any, Any], object]
+"""Takes a field's value as typed and the whole form; returns it as it is kept, or raises Invalid for the field."""
 T = TypeVar("T", bound=Struct)
 
 
@@ -91,17 +91,19 @@ def columns_in(kind: type[Struct], group: str) -> tuple[Field, ...]:
     return tuple(field for field in fields_of(kind) if field.group == group)
 
 
-def from_form(kind: type[T], data: Mapping[str, object]) -> T:
+def from_form(struct: type[T], data: Mapping[str, object], **given: object) -> T:
     """What a dialog sent, as its struct: a box that is not ticked is off, and every text is as it was typed, for
-    `checked` to judge and for the dialog to show again."""
-    values: dict[str, object] = {}
-    for field in fields_of(kind):
+    `checked` to judge and for the dialog to show again. `given`: fields that no dialog shows."""
+    values = dict(given)
+    for field in fields_of(struct):
         sent = data.get(field.name)
         if field.control == "checkbox":
             values[field.name] = bool(sent)
         elif isinstance(sent, str):
-            values[field.name] = sent
-    return kind(**values)
+            values[field.name] = sent.splitlines() if field.control == "lines" else sent
+        elif field.required and field.control != "lines":
+            values[field.name] = ""
+    return struct(**values)
 
 
 def revision_in(data: Mapping[str, object]) -> int | None:
@@ -113,7 +115,7 @@ def revision_in(data: Mapping[str, object]) -> int | None:
 def checked(form: T) -> T:
     """The form as it is kept, or Invalid with a text for each field that cannot be right."""
     wrong: dict[str, str] = {}
-    values: dict[str, str] = {}
+    values: dict[str, object] = {}
     for field in fields_of(type(form)):
         value = getattr(form, field.name)
         try:
@@ -163,6 +165,8 @@ def _field(name: str, kind: Any, meta: Meta) -> Field:
         control = "checkbox"
     elif get_origin(kind) is Literal:
         control = "select"
+    elif get_origin(kind) is list:
+        control = "lines"
     elif extra["rows"]:
         control = "textarea"
     return Field(name=name, control=control, title=meta.title or name, hint=meta.description or "", **extra)

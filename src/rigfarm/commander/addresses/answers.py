@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 
 from rigfarm.commander.addresses.book import AddressBook
-from rigfarm.commander.addresses.model import Address, AddressKind
+from rigfarm.commander.addresses.model import Address, AddressForm
 from rigfarm.commander.addresses.wallets import wallet_warning
 from rigfarm.commander.usage import Use
 
 __all__ = ["AddressAnswer", "address_answer"]
 
 
-class AddressAnswer(Struct, omit_defaults=True):
-    """One pool or wallet."""
+class AddressAnswer(AddressForm, frozen=True, kw_only=True, omit_defaults=True):
+    """One pool or wallet: what its form says and who uses it."""
 
     id: int
-    name: str
-    kind: AddressKind
-    coin: str
     revision: int
     created_at: datetime
     updated_at: datetime
     used_by: list[Use]
-    urls: list[str] | UnsetType = UNSET
-    """Of a pool, in failover order."""
-    wallet: str | UnsetType = UNSET
     warning: str | UnsetType = UNSET
     """The wallet does not look like the coin's."""
 
@@ -36,15 +31,11 @@ def address_answer(address: Address, book: AddressBook) -> AddressAnswer:
     """With who uses it."""
     warning = wallet_warning(address.coin, address.wallet) if address.kind == "wallet" else None
     return AddressAnswer(
+        **asdict(address.form),
         id=address.id,
-        name=address.name,
-        kind=address.kind,
-        coin=address.coin,
         revision=address.revision,
         created_at=datetime.fromtimestamp(address.created_at / 1000, UTC),
         updated_at=datetime.fromtimestamp(address.updated_at / 1000, UTC),
         used_by=book.used_by(address.id),
-        urls=address.urls if address.kind == "pool" else UNSET,
-        wallet=address.wallet if address.kind == "wallet" else UNSET,
         warning=warning or UNSET,
     )

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from litestar import Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 
 from rigfarm.commander.addresses.answers import AddressAnswer, address_answer
 from rigfarm.commander.addresses.book import AddressBook
 from rigfarm.commander.addresses.model import AddressForm, AddressKind
 from rigfarm.commander.auth import CONFIGURE
+from rigfarm.commander.fields import Changes, changes_of
 
 __all__ = ["api_routes"]
 
 
-class NewAddress(Struct, forbid_unknown_fields=True):
+class NewAddress(AddressForm, frozen=True, forbid_unknown_fields=True):
     """A pool has `urls` in failover order (`host:port` is enough for plain Stratum), a wallet has `wallet`."""
 
-    name: str
-    kind: AddressKind
-    coin: str
-    urls: list[str] = []
-    wallet: str = ""
 
+if TYPE_CHECKING:
 
-class AddressChange(Struct, forbid_unknown_fields=True):
-    """What is left out stays. `revision`: refuse when somebody else changed it since."""
+    class AddressChange(Changes):
+        """See below: made of the fields of AddressForm."""
 
-    name: str | UnsetType = UNSET
-    coin: str | UnsetType = UNSET
-    urls: list[str] | UnsetType = UNSET
-    wallet: str | UnsetType = UNSET
-    revision: int | UnsetType = UNSET
+        revision: int | UnsetType = UNSET
+
+else:
+    AddressChange = changes_of(
+        "AddressChange",
+        AddressForm,
+        "What is left out stays. `revision`: refuse when somebody else changed it since.",
+        revision=int,
+    )
 
 
 @get("", summary="List pools and wallets")
@@ -51,8 +53,7 @@ async def list_addresses(
 @post("", opt=CONFIGURE, status_code=201, summary="Add a pool or wallet")
 async def create_address(data: JSONBody[NewAddress], addresses: NamedDependency[AddressBook]) -> AddressAnswer:
     """The answer may carry a `warning`: a wallet that does not look like one of its coin is kept all the same."""
-    form = AddressForm(data.name, data.kind, data.coin, data.urls, data.wallet)
-    return address_answer(await addresses.create(form), addresses)
+    return address_answer(await addresses.create(AddressForm(**asdict(data))), addresses)
 
 
 @get("/{address_id:int}", summary="One pool or wallet, and who uses it")
@@ -66,14 +67,7 @@ async def change_address(
     address_id: FromPath[int], data: JSONBody[AddressChange], addresses: NamedDependency[AddressBook]
 ) -> AddressAnswer:
     """Playbooks that use it get a new revision; rigs go on with the old one until that is applied."""
-    old = addresses.get(address_id)
-    form = AddressForm(
-        name=old.name if data.name is UNSET else data.name,
-        kind=old.kind,
-        coin=old.coin if data.coin is UNSET else data.coin,
-        urls=old.urls if data.urls is UNSET else data.urls,
-        wallet=old.wallet if data.wallet is UNSET else data.wallet,
-    )
+    form = data.over(addresses.get(address_id).form)
     revision = None if data.revision is UNSET else data.revision
     return address_answer(await addresses.change(address_id, form, revision), addresses)
 

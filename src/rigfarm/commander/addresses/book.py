@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable
 
 from rigfarm.commander.addresses import broadcasts, store
-from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind, checked
+from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind
 from rigfarm.commander.changes import describe
 from rigfarm.commander.events import AddressChanged, Events
+from rigfarm.commander.fields import checked
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import name_key, name_order
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
@@ -83,7 +84,7 @@ class AddressBook:
                 raise ChangedMeanwhile(f"Somebody else changed {old.name} meanwhile. Look at it again, then save.")
             if form.kind != old.kind:
                 raise Invalid("A pool stays a pool and a wallet a wallet: add a new entry instead.", field="kind")
-            if form == _form(old):
+            if form == old.form:
                 return old
             self._check_name(form.name, except_id=address_id)
             async with self._storage.begin() as tx:
@@ -123,10 +124,6 @@ class AddressBook:
         key = name_key(name)
         if any(name_key(other.name) == key and other.id != except_id for other in self.addresses.values()):
             raise store.taken(name)
-
-
-def _form(address: Address) -> AddressForm:
-    return AddressForm(address.name, address.kind, address.coin, address.urls, address.wallet)
 
 
 def _text(address: Address) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from jinja2 import Environment
@@ -16,6 +17,7 @@ from rigfarm.commander.addresses.book import AddressBook
 from rigfarm.commander.addresses.broadcasts import CHANNEL
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind
 from rigfarm.commander.addresses.wallets import wallet_warning
+from rigfarm.commander.fields import columns_in, from_form, revision_in
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.usage import Use
@@ -61,21 +63,6 @@ class Row(Struct, frozen=True):
         return sum(use.rigs for use in self.uses)
 
 
-class FormData(Struct):
-    """What the dialog sends."""
-
-    name: str = ""
-    kind: AddressKind = "pool"
-    coin: str = ""
-    urls: str = ""
-    wallet: str = ""
-    revision: int = 0
-
-    def form(self) -> AddressForm:
-        """As the book takes it."""
-        return AddressForm(self.name, self.kind, self.coin, self.urls.splitlines(), self.wallet)
-
-
 def _list(book: AddressBook, query: Query) -> dict[str, Any]:
     found = book.listed(query.kind or None, query.coin, query.q)
     rows = [Row(one, book.used_by(one.id), _warning(one)) for one in found]
@@ -113,7 +100,7 @@ async def addresses_page(request: WebRequest, addresses: NamedDependency[Address
 async def new_address(request: WebRequest) -> Template:
     """An empty form for a pool or a wallet."""
     kind: AddressKind = "wallet" if request.query_params.get("kind") == "wallet" else "pool"
-    return _form(request, FormData(kind=kind, coin=request.query_params.get("coin", "")[:16]), None)
+    return _form(request, AddressForm("", kind, request.query_params.get("coin", "")[:16]))
 
 
 @get("/addresses/warning", include_in_schema=False)
@@ -126,13 +113,14 @@ async def warning(request: WebRequest) -> Template:
 
 @post("/addresses", status_code=200, include_in_schema=False)
 async def create_address(
-    request: WebRequest, data: URLEncodedBody[FormData], addresses: NamedDependency[AddressBook]
+    request: WebRequest, data: URLEncodedBody[dict[str, object]], addresses: NamedDependency[AddressBook]
 ) -> Answer:
     """Add it."""
+    form = _typed(data, "wallet" if data.get("kind") == "wallet" else "pool")
     try:
-        await addresses.create(data.form())
+        await addresses.create(form)
     except Refusal as refusal:
-        return _form(request, data, None, refusal)
+        return _form(request, form, refusal=refusal)
     return done(request, "/addresses")
 
 
@@ -142,25 +130,26 @@ async def edit_address(
 ) -> Template:
     """The form with what it says now, and who uses it."""
     one = addresses.get(address_id)
-    data = FormData(one.name, one.kind, one.coin, "\n".join(one.urls), one.wallet, one.revision)
-    return _form(request, data, one, uses=addresses.used_by(address_id))
+    return _form(request, one.form, one, uses=addresses.used_by(address_id))
 
 
 @post("/addresses/{address_id:int}", status_code=200, include_in_schema=False)
 async def change_address(
     request: WebRequest,
     address_id: FromPath[int],
-    data: URLEncodedBody[FormData],
+    data: URLEncodedBody[dict[str, object]],
     addresses: NamedDependency[AddressBook],
 ) -> Answer:
     """Save it. Rigs that run it hear nothing yet: the answer says how they do."""
     before = addresses.get(address_id)
+    form, revision = _typed(data, before.kind), revision_in(data)
     try:
-        after = await addresses.change(address_id, data.form(), data.revision or None)
+        after = await addresses.change(address_id, form, revision)
     except Absent:
         raise
     except Refusal as refusal:
-        return _form(request, data, before, refusal, uses=addresses.used_by(address_id))
+        uses = addresses.used_by(address_id)
+        return _form(request, form, before, revision=revision, refusal=refusal, uses=uses)
     uses = [use for use in addresses.used_by(address_id) if use.rigs]
     if (before.urls, before.wallet) == (after.urls, after.wallet) or not uses:
         return done(request, "/addresses")
@@ -213,10 +202,16 @@ page_routes = [
 ]
 
 
+def _typed(data: Mapping[str, object], kind: AddressKind) -> AddressForm:
+    return from_form(AddressForm, data, kind=kind)
+
+
 def _form(
     request: WebRequest,
-    data: FormData,
-    address: Address | None,
+    form: AddressForm,
+    address: Address | None = None,
+    *,
+    revision: int | None = None,
     refusal: Refusal | None = None,
     uses: list[Use] | None = None,
 ) -> Template:
@@ -226,7 +221,9 @@ def _form(
         status=200 if refusal is None else refusal.status,
         active="addresses",
         hx=is_htmx(request.scope),
-        data=data,
+        form=form,
+        revision=revision or (0 if address is None else address.revision),
+        group=partial(columns_in, AddressForm),
         address=address,
         uses=uses or [],
         errors={} if refusal is None else refusal.fields,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +15,7 @@ from rigfarm.commander.refusals import Conflict
 
 __all__ = ["delete_address", "insert_address", "load_addresses", "save_address"]
 
-_urls = msgspec.json.Decoder(list[str])
+_form = msgspec.json.Decoder(AddressForm)
 
 
 async def load_addresses(tx: AsyncConnection) -> list[Address]:
@@ -59,24 +60,13 @@ def taken(name: str) -> Conflict:
 
 
 def _columns(form: AddressForm) -> dict[str, object]:
-    return {
-        "name": form.name,
-        "name_key": name_key(form.name),
-        "kind": form.kind,
-        "coin": form.coin,
-        "urls": msgspec.json.encode(form.urls).decode(),
-        "wallet": form.wallet,
-    }
+    return {"name_key": name_key(form.name), "form": msgspec.json.encode(form).decode()}
 
 
 def _address(row: Row[tuple[object, ...]]) -> Address:
     return Address(
+        **asdict(_form.decode(row.form)),
         id=row.id,
-        name=row.name,
-        kind=row.kind,
-        coin=row.coin,
-        urls=_urls.decode(row.urls),
-        wallet=row.wallet,
         revision=row.revision,
         created_at=row.created_at,
         updated_at=row.updated_at,

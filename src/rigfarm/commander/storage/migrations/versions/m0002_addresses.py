@@ -14,17 +14,12 @@ def upgrade() -> None:
     op.create_table(
         "addresses",
         sa.Column("id", sa.Integer, nullable=False, autoincrement=True),
-        sa.Column("name", sa.String(64), nullable=False),
         sa.Column("name_key", sa.Text, nullable=False),
-        sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("coin", sa.String(16), nullable=False),
-        sa.Column("urls", sa.Text, nullable=False),
-        sa.Column("wallet", sa.Text, nullable=False),
+        sa.Column("form", sa.Text, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_addresses"),
         sa.UniqueConstraint("name_key", name="uq_addresses_name_key"),
-        sa.CheckConstraint("kind IN ('pool', 'wallet')", name="ck_addresses_kind"),
         sqlite_autoincrement=True,
     )
