@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -79,6 +80,7 @@ class Commander:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open what is kept, bring back what was, work, and leave everything tidy."""
+        asyncio.get_running_loop().set_exception_handler(self.health.unexpected_error)
         async with contextlib.AsyncExitStack() as stack:
             self.storage = await Storage.open(self.settings.database)
             stack.push_async_callback(self.storage.close)

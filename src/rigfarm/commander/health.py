@@ -8,7 +8,9 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
+import structlog
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
@@ -21,6 +23,8 @@ from rigfarm.commander.logs import Journal
 from rigfarm.commander.supervised import Part, Parts, PartState
 
 __all__ = ["Health", "calm_garbage_collector", "health_routes"]
+
+log = structlog.get_logger()
 
 SAMPLE_S = 0.05
 KEPT_S = 60.0
@@ -36,6 +40,8 @@ class Health:
         """(monotonic s, s) of the last minute."""
         self._gc_pauses: deque[tuple[float, float]] = deque(maxlen=KEPT)
         self._gc_started = 0.0
+        self.unexpected = 0
+        """Errors since the start that nobody caught."""
 
     async def run(self, part: Part) -> None:
         """Sample until cancelled."""
@@ -49,6 +55,11 @@ class Health:
                 self._lags.append((time.monotonic(), max(loop.time() - due, 0.0)))
         finally:
             gc.callbacks.remove(self._gc)
+
+    def unexpected_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """For the loop's exception handler: what nobody else caught is logged and counted, and everything goes on."""
+        self.unexpected += 1
+        log.error("unexpected error", what=context.get("message"), exc_info=context.get("exception"))
 
     def _gc(self, phase: str, _: dict[str, int]) -> None:
         if phase == "start":
@@ -121,6 +132,8 @@ class HealthAnswer(Struct):
     journal_commit_ms: float
     parts: list[PartAnswer]
     journal: StoredAnswer
+    unexpected_errors: int
+    """Since the start; the Commander's log has them."""
     problem: str | None = None
 
 
@@ -170,6 +183,7 @@ def api_health(
         journal_commit_ms=journal.commit_s * 1000,
         parts=[_part_answer(part) for part in parts],
         journal=_stored_answer(journal),
+        unexpected_errors=health.unexpected,
         problem=journal.failing or next((part.error for part in parts.troubled), None),
     )
 

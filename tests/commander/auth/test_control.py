@@ -85,3 +85,17 @@ async def test_a_data_folder_with_a_long_path_works(tmp_path: Path) -> None:
         answer = await asyncio.to_thread(ask, folder, CreateKey("grafana", ("read",), None))
         assert answer.secret is not None
     assert not (folder / SOCKET).exists()
+
+
+async def test_a_question_that_fails_is_answered_and_the_next_one_works(
+    farm: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without this the command hangs for half a minute."""
+    with monkeypatch.context() as broken:
+
+        async def broken_part(*_: object) -> Answer:
+            raise RuntimeError("a defect")
+
+        broken.setattr("rigfarm.commander.auth.control.carry_out", broken_part)
+        assert "see the Commander's log" in str((await _ask(farm, ListKeys())).refusal)
+    assert (await _ask(farm, ListKeys())).refusal is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from rigfarm.commander.channels import operation_stats_index
 from rigfarm.commander.events import Events
 from rigfarm.commander.link.arrivals import Arrivals
@@ -13,6 +15,7 @@ from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.simulate.load import a_log
+from rigfarm.wire.log import OperationalLog
 
 NOW = time.time_ns() // 1_000_000
 
@@ -63,3 +66,21 @@ async def test_every_turn_is_heard_and_a_rig_that_was_removed_is_no_matter() -> 
     farm.arrivals.add(1, a_log(1, NOW + 3))
     farm.arrivals.hand_on()
     assert farm.told == [1, 1, 1, 1], "at once, where somebody asks for the state of this moment"
+
+
+async def test_a_log_that_breaks_the_stats_costs_no_other_rig_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without this rigs that report are shown offline because of another one's log."""
+    farm = Farm()
+    receive = farm.stats.receive
+
+    def fragile(rig_id: int, log: OperationalLog) -> bool:
+        if rig_id == 1:
+            raise OverflowError("cannot convert float infinity to integer")
+        return receive(rig_id, log)
+
+    monkeypatch.setattr(farm.stats, "receive", fragile)
+    farm.arrivals.add(1, a_log(1, NOW))
+    farm.arrivals.add(2, a_log(2, NOW))
+    await asyncio.sleep(0)
+    assert farm.stats.rigs[1].log is None
+    assert farm.stats.rigs[2].log is not None

@@ -58,3 +58,18 @@ def test_a_closed_channel_tells_each_listener_once() -> None:
     hub.publish("rig:1", "updated", None, key=1)
     assert page.closed == ["rig:1"]
     assert page.heard == []
+
+
+def test_a_listener_that_fails_keeps_nothing_from_the_others() -> None:
+    """Without this one page's fault stops whatever was telling all pages, and they show old numbers."""
+
+    class Broken(Listener):
+        def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
+            raise RuntimeError("broken")
+
+    hub, pages = Hub(), [Listener() for _ in range(5)]
+    for subscriber in (*pages[:2], Broken(), *pages[2:], Broken()):
+        hub.subscribe(subscriber, "rows")
+        hub.subscribe(subscriber, "rows", {1})
+    hub.publish("rows", "updated", None, key=1)
+    assert [len(page.heard) for page in pages] == [2] * 5

@@ -314,3 +314,21 @@ async def test_removing_the_playbook_ends_it(stage: Stage) -> None:
     await stage.pass_minutes(1)
     assert stage.rollouts.active == {}
     assert (await stage.restarted()).rollouts.active == {}
+
+
+async def test_a_rollout_that_breaks_keeps_no_other_one_waiting(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without this one roll-out that meets a defect stops all of them, with their rigs on two revisions."""
+    await stage.rollouts.begin(stage.playbook, stage.rigs, FORM, None)
+    ticked: list[object] = []
+
+    async def fragile(rollout: object, passed_s: float) -> None:
+        ticked.append(rollout)
+        if len(ticked) == 1:
+            raise RuntimeError("a defect")
+
+    rollout = next(iter(stage.rollouts.active.values()))
+    stage.rollouts.active[999] = rollout
+    monkeypatch.setattr(stage.rollouts, "_tick", fragile)
+    with pytest.raises(RuntimeError, match="a defect"):  # its supervisor reports it
+        await stage.rollouts.tick(1.0)
+    assert len(ticked) == 2

@@ -121,8 +121,12 @@ async def serve_control(folder: Path, keys: ApiKeys, change_log: ChangeLog) -> A
         except (SQLAlchemyError, OSError) as error:
             log.error("a command could not be carried out", error=str(error))
             answer = Answer(refusal=f"The Commander's database does not work: {error}")
-        writer.write(msgspec.json.encode(answer) + b"\n")
-        await writer.drain()
+        except Exception as error:
+            log.error("a command could not be carried out", exc_info=error)
+            answer = Answer(refusal="Internal error in Rigfarm; see the Commander's log.")
+        with suppress(OSError):  # whoever asked may be gone
+            writer.write(msgspec.json.encode(answer) + b"\n")
+            await writer.drain()
         writer.close()
 
     with _short_path(folder) as path:

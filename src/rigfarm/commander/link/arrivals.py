@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["Arrivals"]
+
+log = structlog.get_logger()
 
 
 class Arrivals:
@@ -23,21 +27,24 @@ class Arrivals:
         self._stats = stats
         self._newest: dict[int, OperationalLog] = {}
 
-    def add(self, rig_id: int, log: OperationalLog) -> None:
+    def add(self, rig_id: int, arrived: OperationalLog) -> None:
         """A log arrived. Order of arrival is no order of time: a backlog is drained beside what is new."""
         newest = self._newest
         if not newest:
             asyncio.get_running_loop().call_soon(self.hand_on)
         known = newest.get(rig_id)
-        if known is None or log.t > known.t:
-            newest[rig_id] = log
+        if known is None or arrived.t > known.t:
+            newest[rig_id] = arrived
 
     def hand_on(self) -> None:
         """Now: at the end of the turn, and before the stats are asked for what the journal holds."""
         newest, self._newest = self._newest, {}
         rigs = self._book.rigs
-        for rig_id, log in newest.items():
-            self._stats.receive(rig_id, log)
-            rig = rigs.get(rig_id)
-            if rig is not None and rig.first_seen_at is None:
-                self._book.reported(rig_id)
+        for rig_id, newest_log in newest.items():
+            try:
+                self._stats.receive(rig_id, newest_log)
+                rig = rigs.get(rig_id)
+                if rig is not None and rig.first_seen_at is None:
+                    self._book.reported(rig_id)
+            except Exception as error:
+                log.error("a log changed nothing in the operational stats", rig=rig_id, exc_info=error)

@@ -10,6 +10,10 @@ from collections.abc import Hashable, Iterable
 from enum import Enum
 from typing import Final, Literal, Protocol
 
+import structlog
+
+log = structlog.get_logger()
+
 __all__ = ["ALL", "Event", "Hub", "Subscriber"]
 
 Event = Literal["created", "updated", "deleted"]
@@ -73,12 +77,19 @@ class Hub:
         listeners = topic.get(key)
         if listeners:
             self.delivered += len(listeners)
-            for subscriber in tuple(listeners):
-                subscriber.deliver(channel, key, event, payload)
+            self._deliver(listeners, channel, key, event, payload)
         if key is not ALL and (listeners := topic.get(ALL)):
             self.delivered += len(listeners)
-            for subscriber in tuple(listeners):
+            self._deliver(listeners, channel, key, event, payload)
+
+    def _deliver(
+        self, subscribers: set[Subscriber], channel: str, key: Hashable, event: Event, payload: object
+    ) -> None:
+        for subscriber in tuple(subscribers):
+            try:
                 subscriber.deliver(channel, key, event, payload)
+            except Exception as error:
+                log.error("a subscriber failed; the others have the message", channel=channel, exc_info=error)
 
     def close(self, channel: str) -> None:
         """End a channel (its rig was removed): every subscriber is told once."""

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 import structlog
 from msgspec.structs import replace
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from rigfarm.commander.changes import describe
 from rigfarm.commander.channels import Kind
@@ -198,18 +199,37 @@ class RigBook:
             self._said.clear()
             try:
                 await self._store_said()
-            except SQLAlchemyError as error:
+            except (InterfaceError, OperationalError, OSError) as error:
                 log.error("what Sentries say about their rigs could not be stored; trying again", error=str(error))
                 await asyncio.sleep(RETRY_S)
                 self._said.set()
+            except Exception as error:
+                log.error("what Sentries say about their rigs could not be stored together", exc_info=error)
+                await self._store_one_by_one(part)
 
-    async def _store_said(self) -> None:
+    async def _store_one_by_one(self, part: Part) -> None:
+        """Something in it cannot be stored, and waiting does not change that: it is dropped, alone."""
+        for rig_id in sorted(self._said_first | set(self._said_specs)):
+            part.beat()
+            try:
+                await self._store_said({rig_id})
+            except (InterfaceError, OperationalError, OSError):
+                self._said.set()
+                return
+            except Exception as error:
+                log.error("what a Sentry says about a rig cannot be stored and is dropped", rig=rig_id, exc_info=error)
+                self._said_specs.pop(rig_id, None)
+                self._said_first.discard(rig_id)
+
+    async def _store_said(self, only: AbstractSet[int] | None = None) -> None:
         async with self._writing:
             now_ms = _now_ms()
-            first = {rig_id for rig_id in self._said_first if rig_id in self.rigs}
-            specs = {rig_id: specs for rig_id, specs in self._said_specs.items() if rig_id in self.rigs}
+            every = self._said_first | set(self._said_specs)
+            said = {rig_id for rig_id in (every if only is None else only & every) if rig_id in self.rigs}
+            first = self._said_first & said
+            specs = {rig_id: specs for rig_id, specs in self._said_specs.items() if rig_id in said}
             changed: list[Rig] = []
-            for rig_id in sorted(first | set(specs)):
+            for rig_id in sorted(said):
                 old = self.rigs[rig_id]
                 new = replace(
                     old,
@@ -223,8 +243,8 @@ class RigBook:
                     await store.save_rig(tx, rig)
             # Only now, and only what was written: more may have been said meanwhile.
             self._said_first -= first
-            for rig_id, said in specs.items():
-                if self._said_specs.get(rig_id) is said:
+            for rig_id, stored in specs.items():
+                if self._said_specs.get(rig_id) is stored:
                     del self._said_specs[rig_id]
             for rig in changed:
                 waited = self.rigs[rig.id].first_seen_at is None

@@ -118,12 +118,17 @@ class Rollouts:
 
     async def tick(self, passed_s: float) -> None:
         """So much time passed."""
+        unexpected: Exception | None = None
         async with self._working:
             for rollout in list(self.active.values()):
                 try:
                     await self._tick(rollout, passed_s)
                 except (SQLAlchemyError, Refusal) as error:
                     log.error("a roll-out waits", rollout=rollout.id, playbook=rollout.playbook_id, error=str(error))
+                except Exception as error:  # noqa: BLE001 - raised again once the others had their turn
+                    unexpected = error
+            if unexpected is not None:
+                raise unexpected
 
     async def _tick(self, rollout: Rollout, passed_s: float) -> None:
         if rollout.state in ("applying", "spreading", "putting-back"):

@@ -1,0 +1,48 @@
+"""What Sentries say about their rigs is stored together, and one of them that cannot be stored costs only itself.
+
+Without this one rig's specs keep those of all rigs out of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import DataError
+
+from rigfarm.commander.rigs import store
+from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.supervised import Part, supervised
+from rigfarm.wire.specs import Specs
+
+OUT_OF_RANGE = DataError("UPDATE rigs", None, ValueError("value out of range"))
+
+
+@pytest.mark.parametrize("error", [OUT_OF_RANGE, ValueError("embedded null"), RuntimeError("a defect")])
+async def test_one_rig_whose_specs_cannot_be_stored_costs_only_its_own(
+    site: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    made = await site.book.create_many(["rig-1", "rig-2", "rig-3"], "cpu-gpu")
+    ids = [rig.id for rig, _ in made]
+    save = store.save_rig
+
+    async def fragile(tx: Any, rig: Rig) -> None:
+        if rig.id == ids[1]:
+            raise error
+        await save(tx, rig)
+
+    monkeypatch.setattr(store, "save_rig", fragile)
+    part = Part("rig records")
+    async with supervised(part, site.book.run):
+        for rig_id in ids:
+            site.book.specs_changed(rig_id, Specs("1", hostname=f"host-{rig_id}"))
+        async with asyncio.timeout(30):
+            while any(site.book.rigs[rig_id].specs is None for rig_id in (ids[0], ids[2])):
+                await asyncio.sleep(0.01)
+        assert site.book.rigs[ids[1]].specs is None
+        site.book.specs_changed(ids[0], Specs("1", hostname="another"))
+        async with asyncio.timeout(30):
+            while site.book.rigs[ids[0]].specs.hostname != "another":
+                await asyncio.sleep(0.01)
+    assert part.failures == 0
