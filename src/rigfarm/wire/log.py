@@ -121,8 +121,12 @@ class Devices(Struct, array_like=True, gc=False, frozen=True):
         return len(self.kinds)
 
     def __iter__(self) -> Iterator[Device]:
-        """The devices as rows, in the log's order. A column of a wrong length is read as unknown."""
+        """The devices as rows, in the log's order. A column of a wrong length is read as unknown, and the last columns
+        that are are left out."""
         count = len(self.kinds)
+        rates = [column if len(column) == count else [] for column in self.hashrates]
+        while rates and not rates[-1]:
+            rates.pop()
 
         def cell(column: Sequence[_T], row: int) -> _T | None:
             return column[row] if len(column) == count else None
@@ -134,7 +138,7 @@ class Devices(Struct, array_like=True, gc=False, frozen=True):
                 id=cell(self.ids, row),
                 name=cell(self.names, row),
                 missing=bool(cell(self.missing, row)),
-                hashrates=[cell(column, row) for column in self.hashrates],
+                hashrates=[cell(column, row) for column in rates],
                 core_c=cell(self.core_c, row),
                 memory_c=cell(self.memory_c, row),
                 chip_c=cell(self.chip_c, row),

@@ -8,7 +8,7 @@ from math import nan
 import pytest
 
 from rigfarm.commander.rigs.model import Rig
-from rigfarm.commander.rigs.view import CoinUnits, RigRow, row
+from rigfarm.commander.rigs.view import CoinUnits, RigRow, coin_units, row
 from rigfarm.commander.rigs.view.strip import strip
 from rigfarm.commander.stats import CoinTotals, RigStats
 from rigfarm.commander.stats.condition import Condition
@@ -75,12 +75,25 @@ def test_neighbours_of_a_coin_share_a_unit() -> None:
 
 def test_a_unit_does_not_flap() -> None:
     units = CoinUnits()
-    for mean in (900e3, 1_100e3, 950e3, 1_900e3):
+    changes = [
         units.follow({"XMR": CoinTotals(millihashes=round(mean * 1000), rigs=1)})
-    assert units.version == 1
+        for mean in (900e3, 1_100e3, 950e3, 1_900e3)
+    ]
+    assert changes == [True, False, False, False]
     assert units.of("XMR").symbol == "kH/s"
     assert units.follow({"XMR": CoinTotals(millihashes=round(4e9) * 1000, rigs=1)})
     assert units.of("XMR").symbol == "GH/s"
+
+
+def test_a_new_coin_of_one_rig_leaves_the_rows_of_others_as_they_are() -> None:
+    """A rig that mines another coin with each log would have every row of every page drawn anew each time."""
+    units = CoinUnits()
+    units.follow({"XMR": CoinTotals(millihashes=9_000_000, rigs=1)})
+    drawn_with = units.of_all(["XMR"])
+    for number in range(3_000):
+        units.follow({"XMR": CoinTotals(millihashes=9_000_000, rigs=1), f"N{number}": CoinTotals(1_000, 1)})
+        assert units.of_all(["XMR"]) == drawn_with
+    assert len(units._units) <= coin_units.MAX_COINS + 1
 
 
 @pytest.mark.parametrize(

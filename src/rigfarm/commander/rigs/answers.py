@@ -81,6 +81,9 @@ class RigDetail(RigAnswer, omit_defaults=True):
     specs: Specs | UnsetType = UNSET
     boards: list[BoardAnswer] = []
     logs_dropped: int = 0
+    """By the rig's Sentry, whose spool was full"""
+    logs_not_kept: int = 0
+    """By the Commander: of an impossible time, or beyond the rig's share of the journal"""
 
 
 class CoinAnswer(Struct, omit_defaults=True):
@@ -134,6 +137,7 @@ def rig_detail(rig: Rig, stats: RigStats, chips: ChipReading | None = None) -> R
         specs=UNSET if rig.specs is None else rig.specs,
         boards=[] if chips is None else [_board(board, chips.heard_ms) for board in chips.boards],
         logs_dropped=stats.dropped,
+        logs_not_kept=stats.untimely + stats.over_quota,
     )
 
 

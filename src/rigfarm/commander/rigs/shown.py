@@ -19,11 +19,13 @@ from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, RigList, Selection
 from rigfarm.commander.rigs.removal import AtStake
 from rigfarm.commander.stats import OperationalStats
+from rigfarm.units import Unit
 
 __all__ = ["Shown", "now_ms"]
 
 Notice = Callable[[Hashable, object], tuple[str, str] | None]
 """(words, level) for a message (key, payload) of a rig's own channel; None where it is nothing to speak of."""
+_Version = tuple[int, int, tuple[Unit | None, ...]]
 KEPT_VIEWS = 200
 TOTALS_FOR_S = 0.2
 """All pages of a kind share a rendering of the totals that is at most this old."""
@@ -59,7 +61,7 @@ class Shown:
         """The self-contained Sentries that new rigs may fetch."""
         self.units: dict[Kind, view.CoinUnits] = {"cpu-gpu": view.CoinUnits(), "asic": view.CoinUnits()}
         self._row: Template = templates.get_template("rig_row.html")
-        self._rows: dict[int, tuple[tuple[int, int, int], Markup]] = {}
+        self._rows: dict[int, tuple[_Version, Markup]] = {}
         self._around: dict[IndexQuery, tuple[float, str]] = {}
         self._totals: dict[Kind, tuple[float, view.TotalsView]] = {}
 
@@ -69,7 +71,7 @@ class Shown:
         """A rig's row as HTML."""
         rig, stats = self.book.rigs[rig_id], self.stats.rigs[rig_id]
         units = self.units[rig.kind]
-        version = (rig.revision, stats.version, units.version)
+        version = (rig.revision, stats.version, units.of_all(view.coins_of_row(stats.log)))
         found = self._rows.get(rig_id)
         if found is not None and found[0] == version:
             return found[1]

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.log import Devices, OperationalLog
 
 __all__ = ["NOTHING", "CoinShare", "Contribution", "contribution_of"]
 
 MAX_HASHRATE = 1e24
 MAX_POWER_W = 1e7
+MAX_COINS = 8
+"""A rig that says it mines more has the rest counted under OTHER: each name makes a line of the totals."""
+OTHER = "other"
 
 
 class CoinShare(Struct, frozen=True, gc=False):
@@ -47,6 +50,8 @@ def contribution_of(log: OperationalLog) -> Contribution:
         if rate is None or not 0.0 <= rate < MAX_HASHRATE:
             continue
         coin = workload.coin or workload.algorithm or "?"
+        if coin not in coins and len(coins) >= MAX_COINS:
+            coin = OTHER
         sums = coins.setdefault(coin, [0, 0, 0])
         sums[0] += round(rate * 1000)
         sums[1] += max(workload.accepted or 0, 0)
@@ -69,18 +74,27 @@ def contribution_of(log: OperationalLog) -> Contribution:
 
 def _split_power(log: OperationalLog, columns: dict[str, list[int]], power: float) -> dict[str, float] | None:
     """A rig's power by coin, in proportion to what the devices draw that hash it; dual mining shares a device."""
+    devices = log.devices
+    count = len(devices)
+    if len(devices.power_w) != count:
+        return None
+    busy: list[list[str]] = [[] for _ in range(count)]
+    for coin, positions in columns.items():
+        for row in {row for at in positions for row in _busy_rows(devices, at)}:
+            busy[row].append(coin)
     drawn = dict.fromkeys(columns, 0.0)
-    for device in log.devices:
-        if device.power_w is None or not 0.0 < device.power_w < MAX_POWER_W:
+    for watts, mined in zip(devices.power_w, busy, strict=True):
+        if watts is None or not 0.0 < watts < MAX_POWER_W:
             continue
-        busy = [
-            coin
-            for coin, positions in columns.items()
-            if any(p < len(device.hashrates) and (device.hashrates[p] or 0.0) > 0.0 for p in positions)
-        ]
-        for coin in busy:
-            drawn[coin] += device.power_w / len(busy)
+        for coin in mined:
+            drawn[coin] += watts / len(mined)
     total = sum(drawn.values())
     if not total or not all(drawn.values()):
         return None
     return {coin: power * share / total for coin, share in drawn.items()}
+
+
+def _busy_rows(devices: Devices, workload: int) -> list[int]:
+    """Devices that hash a workload: no more of them are looked at than the log has cells."""
+    column = devices.hashrates[workload] if workload < len(devices.hashrates) else []
+    return [row for row, rate in enumerate(column) if (rate or 0.0) > 0.0] if len(column) == len(devices) else []

@@ -11,6 +11,7 @@ __all__ = ["BUCKETS", "Day"]
 BUCKET_S = 900.0
 BUCKETS = 96
 MAX_COINS = 500
+"""Beyond, of those that nobody mines any more, the one with the shortest past makes room."""
 
 
 class _Course(Struct):
@@ -35,11 +36,19 @@ class Day(Struct):
         for coin, sums in totals.coins.items():
             course = self.coins.get(coin)
             if course is None:
-                if len(self.coins) >= MAX_COINS:
+                if len(self.coins) >= MAX_COINS and not self._make_room(totals):
                     continue
                 course = self.coins[coin] = _Course()
             course.total += sums.hashrate
             course.samples += 1
+
+    def _make_room(self, totals: Totals) -> bool:
+        """A rig that mines ever new coins must not keep the courses of others' coins out."""
+        gone = [coin for coin in self.coins if coin not in totals.coins]
+        if not gone:
+            return False
+        del self.coins[min(gone, key=lambda coin: (len(self.coins[coin].means), self.coins[coin].samples))]
+        return True
 
     def _close(self, bucket: int) -> None:
         """The quarter hour is over."""

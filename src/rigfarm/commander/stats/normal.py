@@ -7,12 +7,14 @@ from statistics import median
 
 from msgspec import Struct, field
 
-__all__ = ["Normal"]
+__all__ = ["Normal", "see"]
 
 HOUR_S = 3600.0
 HOURS = 24
 MIN_SAMPLES = 60
 """An hour with fewer logs says too little."""
+MAX_NORMALS = 32
+"""Coins of one rig of which a normal is kept; the one that was not mined for the longest time makes room."""
 
 
 class Normal(Struct):
@@ -38,3 +40,14 @@ class Normal(Struct):
                 self.hours = list(deque([*self.hours, self.total / self.samples], maxlen=HOURS))
                 self.value = median(self.hours)
             self.total, self.samples = 0.0, 0
+
+
+def see(normals: dict[str, Normal], coin: str, hashrate: float, now_s: float) -> None:
+    """One more sample of a rig's coin. The order of the dictionary is that in which coins were seen last."""
+    normal = normals.pop(coin, None)
+    if normal is None:
+        normal = Normal()
+        if len(normals) >= MAX_NORMALS:
+            del normals[next(iter(normals))]
+    normals[coin] = normal
+    normal.see(hashrate, now_s)

@@ -17,7 +17,7 @@ from rigfarm.commander.stats import broadcasts
 from rigfarm.commander.stats.condition import Condition, condition
 from rigfarm.commander.stats.contribution import contribution_of
 from rigfarm.commander.stats.day import Day
-from rigfarm.commander.stats.normal import Normal
+from rigfarm.commander.stats.normal import see
 from rigfarm.commander.stats.rig_stats import Happening, RigStats
 from rigfarm.commander.stats.totals import Totals
 from rigfarm.commander.supervised import Part
@@ -117,10 +117,7 @@ class OperationalStats:
         self._heard.move_to_end(rig_id)
         contribution = contribution_of(log)
         for share in contribution.coins:
-            normal = rig.normal.get(share.coin)
-            if normal is None:
-                normal = rig.normal[share.coin] = Normal()
-            normal.see(share.millihashes / 1000, now)
+            see(rig.normal, share.coin, share.millihashes / 1000, now)
         if rig.counted:
             totals = self.totals[rig.kind]
             totals.add(rig.contribution, -1)
@@ -134,6 +131,15 @@ class OperationalStats:
         rig = self.rigs.get(rig_id)
         if rig is not None and count:
             rig.dropped += count
+            rig.version += 1
+            broadcasts.rig_changed(self._hub, rig)
+
+    def logs_not_kept(self, rig_id: int, *, untimely: int = 0, over_quota: int = 0) -> None:
+        """So many logs of the rig were acknowledged and not kept."""
+        rig = self.rigs.get(rig_id)
+        if rig is not None and (untimely or over_quota):
+            rig.untimely += untimely
+            rig.over_quota += over_quota
             rig.version += 1
             broadcasts.rig_changed(self._hub, rig)
 

@@ -46,6 +46,10 @@ class RigStats(Struct):
     happenings: deque[Happening] = field(default_factory=lambda: deque(maxlen=HAPPENINGS))
     dropped: int = 0
     """Logs its Sentry had to drop because its spool was full, since this Commander started."""
+    untimely: int = 0
+    """Logs that were not kept because their time cannot be right, since this Commander started."""
+    over_quota: int = 0
+    """Logs that were not kept because the rig sends more than its share of the journal."""
     version: int = 0
     """Grows with every change; what a rendered row is cached by."""
 

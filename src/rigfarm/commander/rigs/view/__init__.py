@@ -10,7 +10,7 @@ from rigfarm.commander.rigs.view.index import COLUMNS, IndexPage, index_page, pa
 from rigfarm.commander.rigs.view.join import JoinStep, JoinView, join_steps, join_view
 from rigfarm.commander.rigs.view.overview import OverviewPage, overview_page
 from rigfarm.commander.rigs.view.rendering import RowRenderer
-from rigfarm.commander.rigs.view.row import PATHS, RigRow, href, row
+from rigfarm.commander.rigs.view.row import PATHS, RigRow, coins_of_row, href, row
 from rigfarm.commander.rigs.view.state import StateView, state_view
 from rigfarm.commander.rigs.view.totals import TotalsView, totals_view
 
@@ -34,6 +34,7 @@ __all__ = [
     "TotalsView",
     "actions_of",
     "chart_data",
+    "coins_of_row",
     "detail_page",
     "device_tables",
     "heat_map",

@@ -3,7 +3,7 @@ average, and changes only when that has clearly left it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rigfarm.commander.stats import CoinTotals
 from rigfarm.units import Unit, hashrate_unit
@@ -13,6 +13,7 @@ __all__ = ["CoinUnits"]
 LEAVES_BELOW = 0.3
 LEAVES_ABOVE = 3_000.0
 MAX_COINS = 1_000
+"""More are forgotten as soon as nobody mines them."""
 
 
 class CoinUnits:
@@ -20,11 +21,15 @@ class CoinUnits:
 
     def __init__(self) -> None:
         self._units: dict[str, Unit] = {}
-        self.version = 0
-        """Grows when a unit changes: rows rendered before show another unit."""
+
+    def of_all(self, coins: Iterable[str]) -> tuple[Unit | None, ...]:
+        """What a row of these coins was rendered with: if it differs, the row shows another unit now."""
+        return tuple(map(self._units.get, coins))
 
     def follow(self, coins: Mapping[str, CoinTotals]) -> bool:
         """Look at the totals; True when a unit changed. O(coins)."""
+        if len(self._units) > MAX_COINS:
+            self._units = {name: unit for name, unit in self._units.items() if name in coins}
         changed = False
         for name, totals in coins.items():
             if not totals.rigs or totals.millihashes <= 0:
@@ -33,7 +38,6 @@ class CoinUnits:
             unit = self._units.get(name)
             if unit is None or not LEAVES_BELOW <= mean / unit.factor < LEAVES_ABOVE:
                 changed = self._set(name, hashrate_unit((mean,))) or changed
-        self.version += changed
         return changed
 
     def of(self, coin: str, value: float | None = None) -> Unit:
@@ -43,7 +47,5 @@ class CoinUnits:
     def _set(self, coin: str, unit: Unit) -> bool:
         if self._units.get(coin) == unit:
             return False
-        if len(self._units) >= MAX_COINS:
-            self._units.pop(next(iter(self._units)))
         self._units[coin] = unit
         return True

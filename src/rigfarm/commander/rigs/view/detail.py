@@ -96,6 +96,8 @@ class DetailPage(Struct, frozen=True):
     facts: tuple[Fact, ...]
     events: tuple[EventLine, ...]
     dropped: str
+    untimely: str
+    over_quota: str
     join: JoinView | None
     charts: ChartData | None
     heat: HeatMap | None
@@ -137,6 +139,8 @@ def detail_page(
         facts=facts(rig, log),
         events=_events(stats, now_ms),
         dropped=count(stats.dropped) if stats.dropped else "",
+        untimely=count(stats.untimely) if stats.untimely else "",
+        over_quota=count(stats.over_quota) if stats.over_quota else "",
         join=join,
         charts=charts,
         heat=heat,

@@ -81,7 +81,7 @@ def _table(kind: DeviceKind, devices: Sequence[Device], log: OperationalLog) -> 
 def _rates(devices: Sequence[Device], log: OperationalLog) -> list[tuple[str, Write]]:
     """A hashrate column per workload, each in one unit."""
     columns: list[tuple[str, Write]] = []
-    for at, workload in enumerate(log.workloads):
+    for at, workload in enumerate(log.workloads[: len(devices[0].hashrates)]):
         values = [device.hashrates[at] if at < len(device.hashrates) else None for device in devices]
         unit = hashrate_unit(values)
 

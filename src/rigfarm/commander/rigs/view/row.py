@@ -19,9 +19,9 @@ from rigfarm.commander.stats import RigStats
 from rigfarm.commander.stats.condition import reject_ratio
 from rigfarm.commander.stats.marks import REJECTS, SHORTFALL
 from rigfarm.units import UNKNOWN, count, duration, format_in, percent, watts
-from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.log import OperationalLog, Workload
 
-__all__ = ["Line", "RigRow", "href", "iso", "row"]
+__all__ = ["Line", "RigRow", "coins_of_row", "href", "iso", "row"]
 
 MAX_LINES = 3
 PATHS: dict[Kind, str] = {"cpu-gpu": "/rigs", "asic": "/asics"}
@@ -110,6 +110,15 @@ def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int) -> RigRow:
     )
 
 
+def coins_of_row(log: OperationalLog | None) -> list[str]:
+    """Whose units the row shows."""
+    return [_coin(workload) for workload in log.workloads[:MAX_LINES]] if log is not None else []
+
+
+def _coin(workload: Workload) -> str:
+    return workload.coin or workload.algorithm or "?"
+
+
 def _sane(seconds: float | None) -> float | None:
     return seconds if seconds is not None and 0 <= seconds < 1e10 else None
 
@@ -117,7 +126,7 @@ def _sane(seconds: float | None) -> float | None:
 def _lines(log: OperationalLog, stats: RigStats, units: CoinUnits) -> tuple[tuple[Line, ...], int]:
     lines = []
     for workload in log.workloads[:MAX_LINES]:
-        coin = workload.coin or workload.algorithm or "?"
+        coin = _coin(workload)
         rate = workload.hashrate
         if rate is not None and not 0.0 <= rate < 1e24:
             rate = None
