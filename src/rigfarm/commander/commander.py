@@ -94,6 +94,7 @@ class Commander:
                 self.events,
                 interval_s=self.settings.report_interval_s,
                 incidents=self.incidents,
+                journal_bytes_per_rig=self.settings.journal_mib_per_rig * (1 << 20),
             )
             self.enrolment = EnrolmentKeys(self.auth.keys, self.book)
             self.steering = Steering(self.storage, self.hub, self.events, self.book, self.stats, self.settings.data_dir)

@@ -85,6 +85,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     journal_hours: Annotated[
         float, Meta(ge=1, le=24 * 366, description="How long operational logs are kept, in hours.")
     ] = 48.0
+    journal_mib_per_rig: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="MiB of operational logs that one rig may put into the journal within a day. Sixteen GPUs "
+            "that report every second send 170.",
+        ),
+    ] = 512.0
     session_idle_days: Annotated[
         float, Meta(gt=0, le=3650, description="A login that was not used for so many days ends.")
     ] = 30.0

@@ -4,95 +4,16 @@ that was removed, replaced or used elsewhere is worth nothing from that moment. 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from speaker import speaker, stored
 
-from rigfarm.commander.logs.journal import Journal
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.wire.codec import decode_down, encode
-from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, Logs, Verdict, Verdicts, Welcome
+from rigfarm.wire.codec import encode
+from rigfarm.wire.frames import PROTOCOL, Hello, Verdict, Verdicts
 from rigfarm.wire.log import OperationalLog
 
-TIMES = itertools.count(1_700_000_000_000)
-"""No two logs of a rig are of the same millisecond."""
-
 MAC = {"mac": "aa:bb:cc:dd:ee:ff"}
-
-
-class Speaker:
-    """A Sentry that says whatever it is told to say."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.next = 1
-        self.spool = os.urandom(16)
-
-    async def hello(self, *tokens: str) -> Welcome:
-        await self.socket.send(encode(Hello(PROTOCOL, "1", self.spool, list(tokens))))
-        return await self.hear(Welcome)
-
-    async def hear(self, kind: type[Any]) -> Any:
-        async with asyncio.timeout(30):
-            while True:
-                data = await self.socket.recv()
-                assert isinstance(data, bytes)
-                frame: DownFrame = decode_down(data)
-                if isinstance(frame, kind):
-                    return frame
-
-    async def log(self, *slots: int, t: int | None = None) -> None:
-        """A log for each slot; returns once they are acknowledged."""
-        first = self.next
-        self.next += len(slots)
-        times = [next(TIMES) if t is None else t + first + n for n in range(len(slots))]
-        logs = [msgspec.Raw(encode(OperationalLog(t=time))) for time in times]
-        await self.socket.send(encode(Logs(first, list(slots), logs)))
-        last = 0
-        while last < self.next - 1:
-            last = max(last, *(last for _, last in (await self.hear(Acks)).ranges))
-
-    async def closed(self) -> tuple[int, str]:
-        """Code and reason."""
-        async with asyncio.timeout(30):
-            async for _ in _until_closed(self.socket):
-                pass
-        assert self.socket.close_code not in (1005, 1006), "it was only hung up on"
-        assert self.socket.close_code is not None
-        return self.socket.close_code, self.socket.close_reason or ""
-
-
-async def _until_closed(socket: ClientConnection) -> AsyncIterator[None]:
-    with contextlib.suppress(ConnectionClosed):
-        while True:
-            await socket.recv()
-            yield
-
-
-@asynccontextmanager
-async def speaker(commander: CommanderProcess) -> AsyncIterator[Speaker]:
-    async with connect(commander.url.replace("http", "ws", 1) + "/link", compression=None) as socket:
-        yield Speaker(socket)
-
-
-def stored(commander: CommanderProcess) -> dict[int, int]:
-    """Logs by rig, of a Commander that has ended."""
-    journal = Journal(Path(commander.folder) / "journal.db")
-    journal.open()
-    found: dict[int, int] = {}
-    for _, row in journal.rows_after(0):
-        for rig in row.rigs:
-            found[rig] = found.get(rig, 0) + 1
-    return found
 
 
 async def specs_of(commander: CommanderProcess, rig_id: int) -> object:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from rigfarm.commander.link.budgets import UNHEARD_AT_ONCE, UNHEARD_PER_S, Allowance
 from rigfarm.commander.logs import Newcomer
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import Acks, DownFrame, Verdict, Verdicts
@@ -31,18 +33,24 @@ class Link:
     __slots__ = (
         "_acks",
         "_close",
+        "_flight",
+        "_landed",
+        "_owes",
         "_send",
         "_sending",
         "_waiting",
         "address",
         "closed",
         "heard",
+        "in_flight",
         "links",
         "newcomer",
         "receipt",
         "rigs",
         "slots",
         "spool",
+        "telling",
+        "unheard",
         "version",
         "warned",
     )  # fmt: skip
@@ -68,6 +76,16 @@ class Link:
         """Set while logs of the spool may have come before, under another identity."""
         self.warned = False
         self.closed = False
+        self.in_flight = 0
+        """Bytes of frames that are not durable yet."""
+        self.unheard = Allowance(UNHEARD_PER_S, UNHEARD_AT_ONCE)
+        """For a link on which no rig may speak any more."""
+        self.telling: asyncio.Task[None] | None = None
+        """What is told to a Sentry that has just greeted."""
+        self._flight: deque[int] = deque()
+        """Sizes of the frames that are not durable yet, in their order."""
+        self._landed: asyncio.Event = asyncio.Event()
+        self._owes = 0.0
         self._send = send
         self._close = close
         self.receipt: Callable[[int, int], None] = self.ack
@@ -80,16 +98,47 @@ class Link:
         """Whether this Sentry is heard for the rig now: its token is good, and nobody came later with it."""
         return self.links.by_rig.get(rig_id) is self
 
-    def limited(self, kind: str, action: str, *, count: int = 1) -> None:
-        """A limit acted on this Sentry: say so under the name of its (first) rig, or its address where it has none."""
-        rig = self.links.book.rigs.get(next(iter(self.slots), -1))
-        source, rig_id = (self.address, None) if rig is None else (rig.name, rig.id)
-        self.links.incidents.note(source, kind, action, rig=rig_id, count=count)
+    def pays(self) -> int | None:
+        """The rig that pays for what cannot be said to be any other's."""
+        return next((rig_id for rig_id in self.slots if self.may_speak_for(rig_id)), None) if self.heard else None
+
+    def limited(self, kind: str, action: str, *, count: int = 1, rig_id: int | None = None) -> None:
+        """A limit acted on this Sentry: say so under the name of the (first) rig, or its address where it has none."""
+        rig = self.links.book.rigs.get(next(iter(self.slots), -1) if rig_id is None else rig_id)
+        if rig is None:
+            self.links.incidents.note(self.address, kind, action, count=count)
+        else:
+            self.links.incidents.note(rig.name, kind, action, rig=rig.id, count=count)
+
+    # Up: how fast
+
+    def flies(self, size: int) -> None:
+        """A frame was handed to the journal."""
+        self._flight.append(size)
+        self.in_flight += size
+
+    def owes(self, seconds: float) -> None:
+        """Nothing more is read from this Sentry for so long."""
+        self._owes = max(self._owes, seconds)
+
+    async def pay(self) -> None:
+        """Wait until this Sentry may say more: it sent too much too quickly, or too much of it is not durable yet."""
+        if self._owes:
+            self.limited(
+                "sends faster than one rig may", "its next frames wait; a backlog after an outage may do this, too"
+            )
+            seconds, self._owes = self._owes, 0.0
+            await asyncio.sleep(seconds)
+        while self.in_flight > self.links.may_fly() and not self.closed:
+            self._landed.clear()
+            await self._landed.wait()
 
     # Down
 
     def ack(self, first: int, last: int) -> None:
         """These are durable. Ranges that touch leave as one."""
+        self.in_flight -= self._flight.popleft()
+        self._landed.set()
         acks = self._acks
         if acks and acks[-1][1] + 1 == first:
             acks[-1] = (acks[-1][0], last)
@@ -131,6 +180,7 @@ class Link:
         """The socket is gone: let go of itself, so that it is freed at once."""
         self.closed = True
         self.receipt = _to_nobody
+        self._landed.set()
 
     def _start_sending(self) -> None:
         if self._sending is None and not self.closed:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 import structlog
 
+from rigfarm.commander.link import charge
+from rigfarm.commander.link.budgets import SPECS_WORDS
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs.rows import EncodedLog
@@ -35,6 +39,10 @@ __all__ = ["receive"]
 
 log = structlog.get_logger()
 
+AHEAD_MS = 31 * 86_400_000
+"""A log's time may be so far ahead: whatever set the Commander's clock back within a month, its rigs' logs count."""
+BACK_MS = 10 * 366 * 86_400_000
+"""And so far back: clocks that were never set say 1970 or 2000."""
 MAX_SPECS_BYTES = 64 << 10
 """A rig with a hundred cards needs a third of it. They are kept in memory and in the database."""
 
@@ -50,19 +58,15 @@ def receive(links: Links, link: Link, data: bytes) -> Hello | None:
             log.warning("frame ignored", address=link.address, error=str(error), sentry=link.version)
         if not isinstance(error, UnknownFrameError):
             link.limited("sent a frame with impossible values", "the frame is passed over")
+        charge.for_words(links, link, link.pays(), len(data))
         return None
     if type(frame) is Logs:
-        _logs(links, link, frame)
+        _logs(links, link, frame, len(data))
         return None
-    if type(frame) is RigSpecs and len(data) > MAX_SPECS_BYTES:
-        if not link.warned:
-            link.warned = True
-            log.warning("specs ignored: they are too large", address=link.address, bytes=len(data))
-        return None
-    return _other(links, link, frame)
+    return _other(links, link, frame, len(data))
 
 
-def _logs(links: Links, link: Link, frame: Logs) -> None:
+def _logs(links: Links, link: Link, frame: Logs, size: int) -> None:
     count = len(frame.logs)
     if count != len(frame.slots) or frame.first + count > MAX_SEQUENCE:
         raise FrameError(f"a frame of {count} logs for {len(frame.slots)} slots from {frame.first}")
@@ -82,14 +86,25 @@ def _logs(links: Links, link: Link, frame: Logs) -> None:
     if doubles:
         journal.duplicates += sum(i in doubles for i in positions)
         positions = [i for i in positions if i not in doubles]
+    now_ms = time.time_ns() // 1_000_000
+    oldest, newest = now_ms - BACK_MS, now_ms + AHEAD_MS
     owners: list[int] = []
+    raws: list[EncodedLog] = []
     for i in positions:
         rig_id = rigs[i]
         assert rig_id is not None
+        parsed_log = parsed[i]
+        if not oldest <= parsed_log.t <= newest:
+            links.stats.logs_not_kept(rig_id, untimely=1)
+            link.limited("sends logs of an impossible time", "they are acknowledged and not kept", rig_id=rig_id)
+            continue
         owners.append(rig_id)
-        links.arrivals.add(rig_id, parsed[i])
+        raws.append(frame.logs[i])
+        links.arrivals.add(rig_id, parsed_log)
     links.received += len(owners)
-    raws: list[EncodedLog] = [frame.logs[i] for i in positions]
+    if (kept := charge.for_logs(links, link, owners, raws, count, size)) is not None:
+        owners, raws = [owners[i] for i in kept], [raws[i] for i in kept]
+    link.flies(size)
     journal.add(link.spool, taken, owners, raws, (first, last), link.receipt)
 
 
@@ -115,20 +130,24 @@ def _rig(links: Links, link: Link, slot: int) -> int | None:
     return rig_id if rig_id is not None and links.by_rig.get(rig_id) is link else None
 
 
-def _other(links: Links, link: Link, frame: UpFrame) -> Hello | None:
+def _other(links: Links, link: Link, frame: UpFrame, size: int) -> Hello | None:
     """Everything but logs: rare."""
     if isinstance(frame, Hello):
         return frame
     if isinstance(frame, Gap):
-        _gap(links, link, frame)
+        _gap(links, link, frame, size)
         return None
     assert not isinstance(frame, Logs)
     rig_id = _rig(links, link, frame.slot)
+    charge.for_words(links, link, rig_id or link.pays(), size, SPECS_WORDS if isinstance(frame, RigSpecs) else 1)
     if rig_id is None:
         return None
     handlers = links.handlers
     if isinstance(frame, RigSpecs):
-        links.book.specs_changed(rig_id, frame.specs)
+        if size > MAX_SPECS_BYTES:
+            link.limited(f"sent specs of more than {MAX_SPECS_BYTES >> 10} KiB", "they are passed over", rig_id=rig_id)
+        else:
+            links.book.specs_changed(rig_id, frame.specs)
     elif isinstance(frame, RigPlaybooks):
         if handlers.playbooks is not None:
             handlers.playbooks(rig_id, frame.statuses)
@@ -143,7 +162,7 @@ def _other(links: Links, link: Link, frame: UpFrame) -> Hello | None:
     return None
 
 
-def _gap(links: Links, link: Link, frame: Gap) -> None:
+def _gap(links: Links, link: Link, frame: Gap, size: int) -> None:
     """The Sentry had to drop logs: count them, so that nobody waits for them."""
     if frame.first > frame.last:
         raise FrameError(f"a gap from {frame.first} to {frame.last}")
@@ -159,4 +178,6 @@ def _gap(links: Links, link: Link, frame: Gap) -> None:
         fresh = {only: sum(last - first + 1 for first, last in taken) if frame.lost else 0}
     for rig_id, dropped in fresh.items():
         links.stats.logs_dropped(rig_id, dropped)
+    charge.for_logs(links, link, [], [], 1, size)
+    link.flies(size)
     links.journal.add(link.spool, taken, [], [], (frame.first, frame.last), link.receipt)

@@ -14,10 +14,12 @@ from rigfarm import __version__
 from rigfarm.commander.events import Events, RigRemoved, TokenRotated, WorkWaiting
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link.arrivals import Arrivals
+from rigfarm.commander.link.budgets import Budgets
 from rigfarm.commander.link.drops import Drops
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.turns import Turns
 from rigfarm.commander.logs import Doubles, Journal
+from rigfarm.commander.logs.journal import MAX_PENDING_BYTES
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
@@ -28,6 +30,12 @@ from rigfarm.wire.specs import BoardDetail
 __all__ = ["Links", "Source", "UpHandlers"]
 
 log = structlog.get_logger()
+
+MAX_IN_FLIGHT = 4 << 20
+"""A sixteenth of what may wait for a commit in all."""
+MIN_IN_FLIGHT = 4 << 10
+GREETING_WAITS_S = 5.0
+"""Who would have to wait longer is sent away."""
 
 
 class Source(Protocol):
@@ -59,12 +67,14 @@ class Links:
         *,
         interval_s: float,
         incidents: Incidents,
+        journal_bytes_per_rig: float = 512 << 20,
     ) -> None:
         self.book = book
         self.stats = stats
         self.journal = journal
         self.interval_s = interval_s
         self.incidents = incidents
+        self.budgets = Budgets(journal_bytes_per_rig)
         self.sources: list[Source] = []
         self.handlers = UpHandlers()
         self.drops = Drops()
@@ -93,6 +103,16 @@ class Links:
             log.error("work for a link failed", error=repr(error))
 
     # Sentries come and go
+
+    def greets_too_often(self, link: Link, hello: Hello) -> float:
+        """Charge the first rig that a Hello has a good token of; s to wait before it is looked at."""
+        rig = next((rig for token in hello.tokens if (rig := self.book.by_token(token)) is not None), None)
+        if rig is None:
+            return 0.0  # the limit of bad tokens is for these
+        wait_s = self.budgets.of(rig.id).greetings.take(1, time.monotonic())
+        if wait_s:
+            link.limited("connects or greets too often", "it has to wait", rig_id=rig.id)
+        return wait_s
 
     def greet(self, link: Link, hello: Hello) -> Welcome:
         """Judge the tokens of a Hello (the first, or a later one) and register the rigs behind the good ones."""
@@ -123,10 +143,19 @@ class Links:
         rigs = [self.stats.rigs.get(rig_id) for rig_id in link.rigs if rig_id is not None]
         return {rig.rig_id: rig.log.t for rig in rigs if rig is not None and rig.log is not None}
 
+    def may_fly(self) -> int:
+        """Bytes that one link may have under way to the journal. While that has no room, who has little there goes on,
+        so that one who floods waits alone."""
+        if self.journal.has_room:
+            return MAX_IN_FLIGHT
+        return min(max(MAX_PENDING_BYTES // max(len(self.links), 1), MIN_IN_FLIGHT), MAX_IN_FLIGHT)
+
     def after_welcome(self, link: Link) -> None:
         """Send whatever waits for the rigs of a Sentry that has just been welcomed."""
+        if link.telling is not None:
+            link.telling.cancel()  # it greets again: what it is told now is all there is
         if self.sources:
-            self.background(self._send_all(link))
+            link.telling = self.background(self._send_all(link))
 
     def leave(self, link: Link) -> None:
         """The socket is gone."""
@@ -175,6 +204,7 @@ class Links:
     def _rig_removed(self, removed: RigRemoved) -> None:
         self.drops.forget(removed.rig_id)
         self.journal.holders.release(removed.rig_id)
+        self.budgets.forget(removed.rig_id)
         link = self.by_rig.pop(removed.rig_id, None)
         if link is not None:
             link.revoke(removed.rig_id, Verdict("removed", removed.rig_id, removed.name))

@@ -14,7 +14,7 @@ from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.connections import connection_of
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.receive import receive
-from rigfarm.commander.link.registry import Links
+from rigfarm.commander.link.registry import GREETING_WAITS_S, Links
 from rigfarm.commander.logs import UncheckedError
 from rigfarm.wire.codec import FrameError, decode_up, encode
 from rigfarm.wire.frames import PROTOCOL, Hello
@@ -89,6 +89,12 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
         raise FrameError(f"protocol {hello.protocol}; this Commander speaks {PROTOCOL}: update the older of the two")
     if len(set(hello.tokens)) != len(hello.tokens):
         raise FrameError("a Hello names a token twice")
+    wait_s = links.greets_too_often(link, hello)
+    if wait_s > GREETING_WAITS_S:
+        await socket.close(code=FULL, reason="this rig connects too often; try again in a minute")
+        return False
+    if wait_s:
+        await asyncio.sleep(wait_s)
     welcome = links.greet(link, hello)
     unknown = sum(verdict.kind == "unknown" for verdict in welcome.verdicts)
     # One rig with a wrong token must not lock out the others behind the same address: who has a good one is heard.
@@ -121,7 +127,7 @@ async def _take(links: Links, link: Link, data: bytes) -> Hello | None:
 
 
 async def _receive(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> None:
-    journal, turns = links.journal, links.turns
+    turns = links.turns
     while not link.closed:
         data = await socket.receive_data(mode="binary")
         if turns.over():
@@ -129,5 +135,4 @@ async def _receive(socket: Socket, links: Links, link: Link, bad_tokens: RateLim
         hello = await _take(links, link, data)
         if hello is not None and not await _greet(socket, links, link, hello, bad_tokens):
             return
-        if not journal.has_room:
-            await journal.room()
+        await link.pay()
