@@ -143,6 +143,7 @@ async def test_an_ended_session_is_refused_everywhere(tmp_path: Path, monkeypatc
                 return known.setdefault(secret, find(self, secret, address) or known.get(secret))
 
             patch.setattr(Sessions, "find", stateless)
+            patch.setattr(Sessions, "alive", lambda self, id_hash: True)
             control, _ = await end_one(farm, log_out, 20)
     believed += await change_password(tmp_path / "changed", tries)
     record(

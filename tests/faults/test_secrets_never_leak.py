@@ -37,12 +37,12 @@ from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.tokens import hash_token
 
 LOGS_REQUESTS = """
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-take = HttpToolsProtocol.data_received
+from rigfarm.commander.http_protocol import HttpProtocol
+take = HttpProtocol.data_received
 def data_received(self, data):
     print("request", data, flush=True)
     take(self, data)
-HttpToolsProtocol.data_received = data_received
+HttpProtocol.data_received = data_received
 """
 MADE = (("/settings", "API key", r"rk_[\w-]{43}"), ("/settings/enrolment", "enrolment key", r"re_[\w-]{43}"))
 STORAGE = """async () => JSON.stringify([
