@@ -16,15 +16,30 @@ from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S
 from rigfarm.sentry.link.session import MAX_CONTROL_BYTES, MAX_CONTROLS
 from rigfarm.sentry.pace import Pace
-from rigfarm.sentry.part_host import MAX_CONSOLES
+from rigfarm.sentry.part_host import MAX_CONSOLES, MAX_ORDERS
+from rigfarm.sentry.parts import OrderOutcome
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.meta import Meta, write_meta
 from rigfarm.wire.codec import MAX_FRAME_BYTES, encode
-from rigfarm.wire.frames import Acks, ConsoleWatch, DownFrame, Playbooks, ReportEvery, Verdict, Verdicts
+from rigfarm.wire.frames import (
+    Acks,
+    Command,
+    CommandResult,
+    ConsoleWatch,
+    DownFrame,
+    Playbooks,
+    ReportEvery,
+    RigPlaybooks,
+    RigSpecs,
+    Verdict,
+    Verdicts,
+)
 from rigfarm.wire.limits import MAX_SEQUENCE, MAX_T_MS
 from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.orders import RestartMiner
 from rigfarm.wire.playbooks import PlaybookStatus
+from rigfarm.wire.specs import Specs
 from toy_commander import ToyCommander
 
 LATEST = (1 << 63) - 1
@@ -409,6 +424,54 @@ async def test_consoles_that_nobody_has(settings: Settings, commander: ToyComman
         assert len(agent._hosts[0]._mail) <= MAX_CONSOLES
         busy.set()
         await until(lambda: part.watched)
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
+
+
+async def test_what_no_commander_takes_is_not_sent(settings: Settings, commander: ToyCommander) -> None:
+    """It would close the link for it, and the Sentry would say it again at each connect: the rig is never heard."""
+    part = FakePart()
+    commander.good(part.token)
+    async with running(linked(settings, commander, part)) as agent:
+        await until(lambda: part.verdicts)
+        whole = [PlaybookStatus(1, 1, "failed", "\U0001f525" * 1_000_000)]
+        agent.link.playbooks(part.token, whole)
+        agent.link.playbooks(part.token, [PlaybookStatus(1, 1, "failed", "\U0001f525" * 4_096)] * 64)
+        agent.link.specs(part.token, Specs("0.1.0", cpu="\ud800", cpu_cores=10**400))
+        agent.link.specs(part.token, Specs("0.1.0", cpu="x" * 5_000_000))
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
+        assert commander.connections == 1
+        assert commander.of(RigPlaybooks) == [RigPlaybooks(0, [PlaybookStatus(1, 1, "failed", "\U0001f525" * 4_096)])]
+        assert len(commander.of(RigSpecs)) == 1
+
+
+async def test_orders_and_verdicts_without_end_start_a_bounded_number_of_things(
+    settings: Settings, commander: ToyCommander
+) -> None:
+    """Counted: tasks, results and messages that wait, while none of the orders ends and the tokens flicker."""
+    part = FakePart()
+    commander.good(part.token)
+    forever = asyncio.Event()
+
+    async def wait(*_: object) -> OrderOutcome:
+        await forever.wait()
+        return "done", ""
+
+    part.on_order = wait  # type: ignore[method-assign]
+    async with running(linked(settings, commander, part)) as agent:
+        await until(lambda: part.verdicts)
+        calm = len(asyncio.all_tasks())
+        for number in range(3_000):
+            await commander.tell(Command(str(number), 0, RestartMiner()))
+        for _ in range(20):
+            await commander.tell(Verdicts([(0, Verdict("ok", 1, "rig-01"))]))
+        await commander.tell(ReportEvery(7.0))
+        await until(lambda: agent.link.interval_s == 7.0)
+        assert len(asyncio.all_tasks()) <= calm + MAX_ORDERS + 20
+        assert len(agent.link._results) <= 200
+        await until(lambda: len(commander.of(CommandResult)) >= 3_000, "each is answered, most by a refusal")
+        forever.set()
         numbers = part.report(2)
         await until(lambda: commander.uptimes == numbers)
 

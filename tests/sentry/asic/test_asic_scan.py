@@ -154,3 +154,21 @@ def test_the_largest_scan() -> None:
 def test_a_device_has_an_address_of_the_lan(text: str) -> None:
     with pytest.raises(InputError):
         lan_address(text)
+
+
+async def test_one_that_makes_a_reader_fail_hides_no_other(asics: Sentry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scan would end without an end, and show nothing of a LAN in which one device answers strangely."""
+    meet = scan_module.Scan._meet
+
+    async with farm_of("luxos", "whatsminer", steady=False) as farm:
+        strange, other = farm.devices
+
+        async def fails(scan: scan_module.Scan, ip: str) -> scan_module.Find:
+            if ip == strange:
+                raise ZeroDivisionError("nobody foresaw this")
+            return await meet(scan, ip)
+
+        monkeypatch.setattr(scan_module.Scan, "_meet", fails)
+        progress = await scanned(asics, around(farm))
+        assert (progress.state, progress.share) == ("done", 1.0)
+        assert [find.ip for find in progress.finds] == [other]

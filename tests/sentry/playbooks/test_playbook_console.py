@@ -195,3 +195,37 @@ async def test_a_flood_is_bounded_and_blocks_nobody(rig: Callable[..., Rig], arc
         assert 0 < len(one.lines) - before < 20_000, "it goes on, at a bounded rate"
     logs = sum(path.stat().st_size for path in (tmp_path / "sentry/playbooks/logs").iterdir())
     assert logs <= 5 << 20
+
+
+async def test_whoever_asks_again_and_again_is_shown_the_last_lines_now_and_then(tmp_path: Path) -> None:
+    """Five hundred lines for every such frame would keep the rig busy with nothing else."""
+    shown: list[int] = []
+    console = Console(LogFile(tmp_path / "log"), lambda first, lines: shown.append(len(lines)))
+    console.feed(b"line\n" * KEPT_LINES)
+    await asyncio.sleep(0.4)
+    for _ in range(10_000):
+        console.watch(on=True)
+    assert sum(shown) == KEPT_LINES
+    await console.close()
+
+
+async def test_an_error_of_a_viewer_is_not_the_end_of_a_console(tmp_path: Path) -> None:
+    """Nothing would be shown, or written, of the program ever again."""
+    failures = 0
+
+    def view(first: int, lines: list[str]) -> None:
+        nonlocal failures
+        failures += 1
+        if failures == 2:
+            raise ZeroDivisionError("nobody foresaw this")
+
+    console = Console(LogFile(tmp_path / "log"), view)
+    console.feed(b"one\n")
+    console.watch(on=True)
+    console.feed(b"two\n")
+    deadline = asyncio.get_running_loop().time() + 20
+    while failures < 3:
+        console.feed(b"more\n")
+        await asyncio.sleep(0.05)
+        assert asyncio.get_running_loop().time() < deadline
+    await console.close()

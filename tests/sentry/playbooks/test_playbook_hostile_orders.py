@@ -11,6 +11,7 @@ import pytest
 from rigfarm.sentry.playbooks import runner as runners
 from rigfarm.sentry.playbooks.ledger import Ledger
 from rigfarm.sentry.playbooks.orders import Orders, OrdersFile
+from rigfarm.sentry.playbooks.process import Process
 from rigfarm.sentry.playbooks.runner import WRITES
 from rigfarm.sentry.playbooks.sane import MAX_RESTARTS_PER_HOUR, supervision
 from rigfarm.simulate.program.depot import Depot
@@ -188,3 +189,25 @@ async def test_an_archive_that_cannot_be_does_not_stop_what_mines(tmp_path: Path
             assert status.pid == pid
         outside = [path for path in tmp_path.iterdir() if path.name != "sentry"]
         assert outside == []
+
+
+async def test_what_goes_wrong_at_the_end_of_one_playbook_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rig would go on mining what its operator took off."""
+    with Depot() as depot:
+        depot.put(pack("tar.gz"), ARCHIVE.path)
+        async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
+            await rig.runner.apply(now_ms(), [order_for(ARCHIVE, 1), order_for(ARCHIVE, 2)])
+            await rig.until("mining", 1)
+            await rig.until("mining", 2)
+
+            def raises(_: object) -> list[int]:
+                raise ZeroDivisionError("nobody foresaw this")
+
+            monkeypatch.setattr(Process, "_clean_up", raises)
+            monkeypatch.setattr(rig.runner._playbooks[1].console, "close", raises)
+            await rig.runner.apply(now_ms() + 1, [order_for(ARCHIVE, 3)])
+            await rig.until("mining", 3)
+            assert [status.id for status in rig.runner.statuses()] == [3]
+            monkeypatch.undo()

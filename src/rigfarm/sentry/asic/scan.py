@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+import structlog
 from msgspec import Struct
 
 from rigfarm.sentry.asic.conversations import Conversations
@@ -19,6 +21,8 @@ from rigfarm.sentry.asic.recognise import Recogniser
 from rigfarm.sentry.asic.unit import Unit
 
 __all__ = ["Find", "Scan", "ScanProgress", "ScanState"]
+
+_log = structlog.get_logger(__name__)
 
 ScanState = Literal["running", "done", "cancelled"]
 _KNOCKING_AT_ONCE = 192
@@ -108,11 +112,15 @@ class Scan:
 
     async def _visit(self, ip: str) -> None:
         occupant = next((unit for unit in self._units() if unit.ip == ip and unit.state == "reading"), None)
-        if occupant is not None:
-            self._finds[ip] = _of_unit(occupant)
-        else:
-            async with self._conversations.with_device(ip):
-                await self._ask(ip)
+        try:
+            if occupant is not None:
+                self._finds[ip] = _of_unit(occupant)
+            else:
+                async with self._conversations.with_device(ip):
+                    await self._ask(ip)
+        except Exception:  # noqa: BLE001 - one device that answers strangely must not hide all others
+            # Without the values of variables, which some log formats add: a login may be among them.
+            _log.error("asic.scan_failed_at", ip=ip, error=traceback.format_exc(limit=-5))
         self._done += 1
 
     async def _ask(self, ip: str) -> None:

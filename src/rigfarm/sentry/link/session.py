@@ -18,7 +18,7 @@ from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S
 from rigfarm.sentry.link.lanes import Lanes
 from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.spool.record import token_key
-from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode, encode_up
+from rigfarm.wire.codec import MAX_FRAME_BYTES, FrameError, UnknownFrameError, decode_down, encode, encode_up
 from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, UpFrame, Verdict, Verdicts, Welcome
 
 __all__ = ["Session", "SessionEvents", "say_hello"]
@@ -136,8 +136,16 @@ class Session:
     # What the link asks for
 
     def send(self, frame: UpFrame) -> None:
-        """Send a frame before any log."""
-        data = encode_up(frame)
+        """Send a frame before any log. One that no Commander would take is left out: it would close the link for it,
+        and again at each connect."""
+        try:
+            data = encode_up(frame)
+        except (OverflowError, UnicodeError, TypeError) as error:
+            log.error("something cannot be told to the Commander", what=type(frame).__name__, error=str(error)[:200])
+            return
+        if len(data) > MAX_FRAME_BYTES:
+            log.error("something is too large to be told", what=type(frame).__name__, bytes=len(data))
+            return
         self._controls_bytes += len(data)
         while self._controls and (len(self._controls) == MAX_CONTROLS or self._controls_bytes > MAX_CONTROL_BYTES):
             self._controls_bytes -= len(self._controls.popleft())

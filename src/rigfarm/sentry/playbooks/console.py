@@ -100,12 +100,16 @@ class Console:
             self._flushing = asyncio.create_task(self._flush_soon())
 
     async def _flush_soon(self) -> None:
-        while self._unwritten:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_S):
-                    await self._closing.wait()
-            await self._flush()
-        self._flushing = None
+        try:
+            while self._unwritten:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_S):
+                        await self._closing.wait()
+                await self._flush()
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            _log.exception("a program's output could not be shown", path=str(self._log.path))
+        finally:
+            self._flushing = None
 
     async def _flush(self) -> None:
         self._show()

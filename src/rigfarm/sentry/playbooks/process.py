@@ -234,7 +234,11 @@ class Process:
 
     async def _end(self) -> Ending:
         await self._closed.wait()
-        left = await asyncio.to_thread(self._clean_up)
+        try:
+            left = await asyncio.to_thread(self._clean_up)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the end must learn of it
+            _log.error("what a program left could not be looked for", error=repr(error))
+            left = []
         said = self._said
         if said is None:
             return Ending(survivors=left, lost=True)

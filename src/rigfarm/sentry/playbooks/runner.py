@@ -276,7 +276,10 @@ class PlaybookRunner:
         playbook.begin()
 
     async def _end(self, playbooks: Iterable[Playbook]) -> None:
-        await asyncio.gather(*(playbook.end() for playbook in playbooks))
+        results = await asyncio.gather(*(playbook.end() for playbook in playbooks), return_exceptions=True)
+        for error in results:
+            if isinstance(error, Exception):
+                _log.error("a playbook did not end as it should", exc_info=error)
 
     async def _clear(self, playbooks: Iterable[Playbook]) -> None:
         """Forget ended playbooks and what their programs wrote."""

@@ -89,7 +89,7 @@ class PyasicWorker:
                 _, future = self._waiting.get(answer.id, (None, None))
                 if future is not None and not future.done():
                     future.set_result(answer)
-        except (ValueError, msgspec.DecodeError):  # a line without end, or one that is none
+        except (ValueError, msgspec.DecodeError, RecursionError):  # a line without end, or one that is none
             process.kill()
         self._fail(process, await process.wait())
 
