@@ -274,7 +274,7 @@ async def test_nothing_a_commander_says_ends_a_sentry(tmp_path: Path, monkeypatc
     commander, token = Impostor(nonsense), new_token()
     await commander.start()
     commander.good(token)
-    frames = scaled(120, 1_000)
+    frames = scaled(120, 250)
     lives = scaled(5, 40)
     heard = ended = 0
     for orders, welcomes in sessions(lives):

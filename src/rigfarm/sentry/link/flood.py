@@ -14,7 +14,7 @@ __all__ = ["FLOOD", "GuardedConnection"]
 FLOOD = 1008
 """The code this Sentry closes with when it is flooded ("policy violation")."""
 CONTROLS = 100
-CONTROLS_PER_S = 2.0
+CONTROLS_PER_S = 10.0
 """Pings and pongs: so many at once, and so many for long. A Commander sends one ping in twenty seconds."""
 MAX_PIECES = 64
 """Of one message; each is kept until the last has come, however empty. A Commander sends messages whole."""
