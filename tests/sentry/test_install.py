@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from rigfarm.sentry.install import DATA_DIR, UNIT, InstallError, command, install, systemd, uninstall, unit_text
+from rigfarm.sentry.install import DATA_DIR, RUN, UNIT, install, uninstall, unit_text
 from rigfarm.sentry.install.program import COMMAND
+from rigfarm.service import InstallError, command, systemd
 
 ARGV = ["/opt/rigfarm/bin/rigfarm", "sentry", "run"]
 UNIT_PATH = f"etc/systemd/system/{UNIT}"
@@ -104,12 +105,12 @@ def test_on_this_machine_it_takes_root_and_systemd(monkeypatch: pytest.MonkeyPat
 
 
 def test_this_very_sentry_is_what_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert command()[-2:] == ["sentry", "run"]
+    assert command(*RUN)[-2:] == ["sentry", "run"]
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert command() == [str(tmp_path / "python"), "-m", "rigfarm.cli", "sentry", "run"]
+    assert command(*RUN) == [str(tmp_path / "python"), "-m", "rigfarm.cli", "sentry", "run"]
     (tmp_path / "rigfarm").touch()
-    assert command() == [str(tmp_path / "rigfarm"), "sentry", "run"]
-    assert command(tmp_path) == ["/rigfarm", "sentry", "run"], "as the machine of that file system calls it"
+    assert command(*RUN) == [str(tmp_path / "rigfarm"), "sentry", "run"]
+    assert command(*RUN, root=tmp_path) == ["/rigfarm", "sentry", "run"], "as the machine of that file system calls it"
 
 
 def bundle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

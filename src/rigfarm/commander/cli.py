@@ -61,6 +61,67 @@ def hash_password() -> None:
     )
 
 
+_ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True, resolve_path=True),
+    default="/",
+    envvar="RIGFARM_ROOT",
+    help="Where the file system of the machine is, for an image that does not run.",
+)
+
+
+@commander.command()
+@click.option("--print", "only_print", is_flag=True, help="Only show the unit that would be written.")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="[/var/lib/rigfarm-commander]")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings as TOML, for the service.")
+@_ROOT
+def install(only_print: bool, data_dir: Path | None, config: Path | None, root: Path) -> None:
+    """Have it run at every start of this machine, as a systemd service with a user of its own."""
+    from rigfarm.commander.install import DATA_DIR, start_command, unit_text
+    from rigfarm.commander.install import install as install_service
+    from rigfarm.service import InstallError
+
+    folder = data_dir.absolute() if data_dir is not None else DATA_DIR
+    settings = config.absolute() if config is not None else None
+    try:
+        if only_print:
+            lines = [unit_text(start_command(settings, root), folder)]
+        else:
+            lines = install_service(data_dir=folder, config=settings, root=root)
+    except InstallError as error:
+        _fail(error)
+    click.echo("\n".join(lines))
+
+
+@commander.command()
+@click.option("--keep-data", is_flag=True, help="Keep its configuration, tokens and logs.")
+@_ROOT
+def uninstall(keep_data: bool, root: Path) -> None:
+    """Stop the service and remove everything it put on this machine."""
+    from rigfarm.commander.install import uninstall as uninstall_service
+    from rigfarm.service import InstallError
+
+    try:
+        lines = uninstall_service(root=root, keep_data=keep_data)
+    except InstallError as error:
+        _fail(error)
+    click.echo("\n".join(lines))
+
+
+@commander.command()
+def status() -> None:
+    """Say how the installed service does. Exit status 1 when it does not run."""
+    from rigfarm.commander.install import status as service_status
+    from rigfarm.service import InstallError
+
+    try:
+        runs, lines = service_status()
+    except InstallError as error:
+        _fail(error)
+    click.echo("\n".join(lines))
+    sys.exit(0 if runs else 1)
+
+
 @commander.group("api-key")
 def api_key() -> None:
     """Manage the keys with which programs use the JSON API, while the Commander runs or not."""
@@ -128,11 +189,13 @@ def _seconds(text: str) -> float | None:
 
 def _settings(context: click.Context) -> Settings:
     from rigfarm.commander.environment import forget_variables
+    from rigfarm.commander.owner import act_as_owner
     from rigfarm.commander.settings import SettingsError, load_settings, make_private_folder, unknown_variables
 
     config, options = context.find_root().obj if context.obj is None else context.obj
     try:
         settings = load_settings(config, options=options)
+        act_as_owner(settings.data_dir)
         make_private_folder(settings.data_dir)
     except SettingsError as error:
         _fail(error)

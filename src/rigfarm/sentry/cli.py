@@ -94,7 +94,8 @@ def join(url: str, token: str | None, ca_file: Path | None, service: bool, root:
 
 def _service_folder(root: Path, data_dir: Path | None) -> Path:
     """Where the service keeps its things, seen from here."""
-    from rigfarm.sentry.install import DATA_DIR, InstallError, need_root
+    from rigfarm.sentry.install import DATA_DIR
+    from rigfarm.service import InstallError, need_root
 
     try:
         need_root(root)
@@ -104,11 +105,12 @@ def _service_folder(root: Path, data_dir: Path | None) -> Path:
 
 
 def _install(root: Path, data_dir: Path | None, *, only_print: bool = False) -> None:
-    from rigfarm.sentry.install import DATA_DIR, InstallError, command, install, unit_text
+    from rigfarm.sentry.install import DATA_DIR, RUN, install, unit_text
+    from rigfarm.service import InstallError, command
 
     folder = data_dir.absolute() if data_dir is not None else DATA_DIR
     try:
-        lines = [unit_text(command(root), folder)] if only_print else install(data_dir=folder, root=root)
+        lines = [unit_text(command(*RUN, root=root), folder)] if only_print else install(data_dir=folder, root=root)
     except InstallError as error:
         raise click.ClickException(str(error)) from None
     for line in lines:
@@ -253,8 +255,9 @@ def install(only_print: bool, root: Path, data_dir: Path | None) -> None:
 @_ROOT
 def uninstall(keep_data: bool, root: Path) -> None:
     """Stop the service and remove everything it put on this machine."""
-    from rigfarm.sentry.install import InstallError, own_program
+    from rigfarm.sentry.install import own_program
     from rigfarm.sentry.install import uninstall as uninstall_service
+    from rigfarm.service import InstallError
 
     try:
         lines = uninstall_service(root=root, keep_data=keep_data, own=own_program())

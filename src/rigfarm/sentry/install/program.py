@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
 
-from rigfarm.sentry.install.errors import InstallError
+from rigfarm.service import InstallError
 
 __all__ = ["COMMAND", "own_program", "put_command", "remove_command", "remove_older", "remove_program"]
 

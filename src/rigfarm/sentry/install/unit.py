@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigfarm.sentry.install.command import homes
-from rigfarm.sentry.install.errors import InstallError
 from rigfarm.sentry.playbooks.access import PROGRAMS_USER
+from rigfarm.service import check_program, homes, words, writable
 
 __all__ = ["DATA_DIR", "USER_NAME", "unit_text"]
 
@@ -99,35 +98,12 @@ WantedBy=multi-user.target
 
 def unit_text(command: Sequence[str], data_dir: Path = DATA_DIR) -> str:
     """The unit that runs `command`. Raises InstallError for what systemd could not run."""
-    program = command[0]
-    if not program.startswith("/") or "$" in program:
-        raise InstallError(f"systemd cannot run {program!r}: give the full path of the rigfarm program.")
-    if any(Path(program).is_relative_to(folder) for folder in ("/tmp", "/var/tmp")):  # noqa: S108 - refused, not used
-        raise InstallError(
-            f"{program} lies in a temporary folder: install Rigfarm elsewhere first, such as /opt/rigfarm."
-        )
+    check_program(command[0])
     return _TEMPLATE.format(
-        command=" ".join(_word(word) for word in command),
-        environment=_word(f"RIGFARM_DATA_DIR={data_dir}"),
+        command=words(command),
+        environment=words([f"RIGFARM_DATA_DIR={data_dir}"]),
         user=PROGRAMS_USER,
         user_name=USER_NAME,
-        protect_home="read-only" if homes(program) or homes(str(data_dir)) else "yes",
-        writable=_writable(data_dir),
+        protect_home="read-only" if homes(command[0]) or homes(str(data_dir)) else "yes",
+        writable=writable(data_dir),
     )
-
-
-def _writable(data_dir: Path) -> str:
-    """systemd makes what lies below /var/lib itself; another folder has to be there."""
-    state = Path("/var/lib")
-    if not data_dir.is_relative_to(state) or data_dir == state:
-        return f"ReadWritePaths={_word(str(data_dir))}"
-    return f"StateDirectory={_word(str(data_dir.relative_to(state)))}\nStateDirectoryMode=0700"
-
-
-def _word(text: str) -> str:
-    """One word of a unit file: nothing in it is a separator, a specifier or a variable."""
-    if not text.isprintable():
-        raise InstallError(f"systemd cannot take {text!r}: it holds control characters.")
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    plain = all(character.isalnum() or character in "/._-=:" for character in text)
-    return text if plain else f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""How this very Sentry is started."""
+"""How this very program is started."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["command", "homes"]
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 
-def command(root: Path = Path("/")) -> list[str]:
-    """The command of the Sentry that is asking: the script beside its Python, or the module.
+def command(*words: str, root: Path = Path("/")) -> list[str]:
+    """The command that starts us with these words: the script beside its Python, or the module.
 
     On the machine whose file system is at `root` it has the same place, when it lies in there.
     """
@@ -19,7 +19,7 @@ def command(root: Path = Path("/")) -> list[str]:
     start = [str(script)] if script.is_file() else [sys.executable, "-m", "rigfarm.cli"]
     if Path(start[0]).is_relative_to(root):
         start[0] = f"/{Path(start[0]).relative_to(root)}"
-    return [*start, "sentry", "run"]
+    return [*start, *words]
 
 
 def homes(program: str) -> bool:

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rigfarm.sentry.install.errors import InstallError
+from rigfarm.service.errors import InstallError
 
-__all__ = ["FOLDER", "Systemctl", "need_root", "need_systemd", "offline", "systemctl"]
+__all__ = ["FOLDER", "Systemctl", "need_root", "need_systemd", "offline", "systemctl", "systemctl_of"]
 
 FOLDER = Path("etc/systemd/system")
 _WANTS = FOLDER / "multi-user.target.wants"
@@ -52,10 +52,15 @@ def need_root(root: Path) -> None:
         raise InstallError("Only root can do this: run the same command with sudo.")
 
 
-def need_systemd(root: Path, start: str = "rigfarm") -> None:
-    """Raises InstallError when there is nobody who would run a service."""
+def need_systemd(root: Path, start: str) -> None:
+    """Raises InstallError when nothing would run a service; `start` is the command that it would run."""
     if root == Path("/") and not Path("/run/systemd/system").is_dir():
         raise InstallError(
-            f"This machine was not started by systemd. Have its own init system run `{start} sentry run`; "
-            f"`{start} sentry install --print` shows what the service would be."
+            f"This machine was not started by systemd. Have its own init system run `{start}`; the same command with "
+            "`install --print` in the place of its last words shows what the service would be."
         )
+
+
+def systemctl_of(root: Path) -> Systemctl:
+    """For the machine whose file system is at `root`."""
+    return systemctl if root == Path("/") else offline(root)

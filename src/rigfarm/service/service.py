@@ -1,0 +1,96 @@
+"""Put a unit in place, and take it away. Every step that was done is a sentence."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigfarm.service.errors import InstallError
+from rigfarm.service.systemd import FOLDER, Systemctl, need_systemd
+
+__all__ = ["Service"]
+
+_DATA = re.compile(r'^Environment="?RIGFARM_DATA_DIR=(.*?)"?$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One unit."""
+
+    unit: str
+    """Its name, `….service`."""
+    what: str
+    """Who it runs, in the middle of a sentence: `the Sentry`."""
+    data_dir: Path
+    """Where it keeps its data, unless the operator chose another folder."""
+    holds: str
+    """What is in there, after `with`."""
+
+    def path(self, root: Path) -> Path:
+        """Of the unit file."""
+        return root / FOLDER / self.unit
+
+    def put(self, text: str, root: Path, do: Systemctl) -> str:
+        """Write the unit, enable it, start or restart what has changed; safe to repeat. Raises InstallError."""
+        path = self.path(root)
+        changed = _write(path, text)
+        do(["daemon-reload"])
+        do(["enable", self.unit])
+        do(["restart" if changed else "start", self.unit])
+        return f"{'Wrote' if changed else 'Kept, as it was the same,'} {path}."
+
+    def remove(self, root: Path, do: Systemctl, *, keep_data: bool) -> list[str]:
+        """Stop it, and remove the unit, what was added to it, and its data; safe to repeat. Raises InstallError."""
+        path = self.path(root)
+        additions = path.with_name(f"{self.unit}.d")
+        data_dir = self.installed_data_dir(root)
+        done = []
+        if path.exists():
+            need_systemd(root, f"systemctl stop {self.unit}")
+            do(["disable", "--now", self.unit])
+            path.unlink()
+            done.append(f"Stopped {self.what} and removed {path}.")
+        if additions.is_dir():
+            shutil.rmtree(additions)
+            done.append(f"Removed {additions}.")
+        if done:
+            do(["daemon-reload"])
+        return done if keep_data else [*done, *self._remove_data(root, data_dir)]
+
+    def installed_data_dir(self, root: Path) -> Path:
+        """The folder that the unit names."""
+        try:
+            match = _DATA.search(self.path(root).read_text())
+        except FileNotFoundError:
+            match = None
+        if match is None:
+            return self.data_dir
+        plain = match[1].replace("%%", "%").replace("$$", "$").replace('\\"', '"').replace("\\\\", "\\")
+        return Path(plain) if plain.startswith("/") else self.data_dir
+
+    def _remove_data(self, root: Path, data_dir: Path) -> list[str]:
+        """Our own folder. One that the operator chose may hold more than ours: it is named, not emptied."""
+        folder = root / data_dir.relative_to("/")
+        if not folder.exists():
+            return []
+        if data_dir != self.data_dir:
+            return [f"Left {data_dir}, which you chose yourself: remove it by hand. It holds {self.holds}."]
+        shutil.rmtree(folder)
+        return [f"Removed {data_dir} with {self.holds}."]
+
+
+def _write(path: Path, text: str) -> bool:
+    """Whether it differs from what was there."""
+    if path.is_file() and path.read_text() == text:
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.new")
+        draft.write_text(text)
+        draft.chmod(0o644)
+        draft.replace(path)
+    except OSError as error:
+        raise InstallError(f"{path} cannot be written ({error.strerror}).") from None
+    return True

@@ -1,0 +1,22 @@
+"""System users of services: no home, no shell, no password."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from rigfarm.service.errors import InstallError
+
+__all__ = ["make_user"]
+
+
+def make_user(name: str, description: str, root: Path = Path("/")) -> None:
+    """Make it on the machine whose file system is at `root`, if it is not there. Raises InstallError."""
+    command = ["systemd-sysusers", f"--root={root}", "--inline", f'u {name} - "{description}" - -']
+    by_hand = f"Make it by hand: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {name}"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallError(f"The user {name} cannot be made ({error}). {by_hand}") from None
+    if done.returncode != 0:
+        raise InstallError(f"The user {name} cannot be made ({done.stderr.strip()}). {by_hand}")
