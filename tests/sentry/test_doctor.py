@@ -6,15 +6,20 @@ import socket
 from pathlib import Path
 
 import pytest
+from sentry_helpers import FakePart, running, until
 
+from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.doctor import Finding, diagnose, exit_code, render
 from rigfarm.sentry.doctor import access as access_module
 from rigfarm.sentry.doctor import folder as folder_module
 from rigfarm.sentry.doctor.access import check_access
 from rigfarm.sentry.doctor.folder import check_folder
+from rigfarm.sentry.doctor.running import check_running
 from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.sentry.sensors import Problem, Sensors, SourceFailed, SourceReading
 from rigfarm.sentry.sensors.known import KnownGpu, save
+from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.ui.socket_path import SOCKET
 from rigfarm.simulate.miners import FakeMiner
 from rigfarm.simulate.rigs import SimCpu, SimGpu, SimRig
 from rigfarm.simulate.sysfs import SysfsTree
@@ -163,3 +168,22 @@ def test_how_it_is_written() -> None:
     assert any(line.startswith("         Fix: do do") for line in lines)
     assert max(map(len, lines)) <= 100
     assert lines[-1] == "1 problem to mend."
+
+
+async def test_a_running_sentry_says_which_of_its_parts_fail(folder: Path) -> None:
+    """A part that is restarted again and again would be found in the log only."""
+    part = FakePart()
+    settings = Settings(data_dir=folder, ui="off")
+    assert [finding.state for finding in await check_running(folder)] == ["absent"]
+    async with running(Agent(settings, [part], watch_files=True)) as agent:
+        await until(lambda: part.reporter)
+        await until(lambda: (folder / SOCKET).exists())
+        assert [finding.state for finding in await check_running(folder)] == ["ok"]
+        agent.spool.problem = "the disk is full"
+        [host] = agent._hosts
+        assert host.supervised is not None
+        host.supervised.problem = "ZeroDivisionError: nobody foresaw this"
+        findings = await check_running(folder)
+        assert [finding.what for finding in findings] == ["Sentry", "Spool"]
+        assert "FakePart: ZeroDivisionError" in findings[0].detail
+        assert exit_code(findings) == 1

@@ -17,6 +17,7 @@ from rigfarm.sentry.doctor.folder import check_folder
 from rigfarm.sentry.doctor.machine import check_machine
 from rigfarm.sentry.doctor.privileges import check_privileges
 from rigfarm.sentry.doctor.programs import check_programs
+from rigfarm.sentry.doctor.running import check_running
 from rigfarm.sentry.doctor.sources import check_sources
 from rigfarm.sentry.miners import MinerAdapter
 from rigfarm.sentry.playbooks.access import Policy
@@ -48,6 +49,7 @@ async def diagnose(
         if sensors is None:
             own.close()
     folder = [] if data_dir is None else await asyncio.to_thread(check_folder, data_dir)
+    running = [] if data_dir is None else await check_running(data_dir)
     return [
         *await asyncio.to_thread(check_machine, sysfs_root),
         *sensed,
@@ -55,4 +57,5 @@ async def diagnose(
         *await asyncio.to_thread(check_privileges, policy or Policy(), allow_power),
         *programs,
         *folder,
+        *running,
     ]

@@ -10,7 +10,7 @@ import msgspec
 from rigfarm.sentry.ui.server import StatusAnswer
 from rigfarm.sentry.ui.socket_path import socket_path
 
-__all__ = ["NotRunningError", "ask_code", "ask_status"]
+__all__ = ["NotRunningError", "answer_of", "ask_code", "ask_status"]
 
 _WITHIN_S = 5.0
 
@@ -21,15 +21,16 @@ class NotRunningError(Exception):
 
 async def ask_status(folder: Path) -> list[str]:
     """How it does, line by line. NotRunningError."""
-    return _lines(await _answer(folder))
+    return _lines(await answer_of(folder))
 
 
 async def ask_code(folder: Path) -> list[str]:
     """The page's address and the code that logs in there, or why there is none. NotRunningError."""
-    return _page(await _answer(folder))
+    return _page(await answer_of(folder))
 
 
-async def _answer(folder: Path) -> StatusAnswer:
+async def answer_of(folder: Path) -> StatusAnswer:
+    """What the Sentry with this data folder says of itself. NotRunningError."""
     try:
         async with asyncio.timeout(_WITHIN_S):
             with socket_path(folder) as path:
