@@ -36,6 +36,7 @@ from rigfarm.commander.rigs.pages import page_routes
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.steering import NAV, dependencies, steering_routes
 from rigfarm.commander.web import assets
+from rigfarm.commander.web.checked import CheckedRequest, check_address
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.commander.web.shell import NavItem, Shell
 from rigfarm.commander.web_sockets import Socket
@@ -98,6 +99,8 @@ def create_app(settings: Settings) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,
+        request_class=CheckedRequest,
+        before_request=check_address,
         websocket_class=Socket,
         state=None,
     )

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from msgspec.structs import asdict, replace
 
+from rigfarm.commander.numbers import asked_number
 from rigfarm.commander.refusals import Invalid
 
 __all__ = [
@@ -109,7 +110,7 @@ def from_form(struct: type[T], data: Mapping[str, object], **given: object) -> T
 def revision_in(data: Mapping[str, object]) -> int | None:
     """Which revision of the thing its dialog was opened with; None when it does not say."""
     sent = data.get("revision")
-    return int(sent) if isinstance(sent, str) and sent.isascii() and sent.isdecimal() and len(sent) < 10 else None
+    return asked_number(sent) if isinstance(sent, str) else None
 
 
 def checked(form: T) -> T:

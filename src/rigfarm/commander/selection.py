@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.numbers import Number, number
 from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.query import IndexQuery, RigList
 
@@ -34,7 +35,7 @@ class RigFilter(Struct, frozen=True, forbid_unknown_fields=True):
 class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):
     """`rigs` by their ids, or a `filter`."""
 
-    rigs: list[int] = []
+    rigs: list[Number] = []
     filter: RigFilter | None = None
 
     def ids(self, rig_list: RigList, kind: Kind = "cpu-gpu") -> list[int]:
@@ -54,7 +55,7 @@ class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):
 def numbers(texts: Iterable[object]) -> list[int]:
     """Ids as forms and URLs carry them, one by one or joined by commas; each once, and what is none is passed over."""
     parts = (part.strip() for text in texts if isinstance(text, str) for part in text.split(","))
-    return list(dict.fromkeys(int(one) for one in parts if one.isascii() and one.isdecimal() and len(one) < 10))
+    return list(dict.fromkeys(found for one in parts if (found := number(one)) is not None))
 
 
 def chosen(rigs: Iterable[object], fields: Mapping[str, str], rig_list: RigList, kind: Kind) -> list[int]:

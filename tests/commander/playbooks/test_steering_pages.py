@@ -280,6 +280,9 @@ async def test_a_change_leads_to_the_rigs_that_have_it(web: Web) -> None:
     assert "revision 1 → 2" in await web.get(saved.headers["location"])
     stale = await web.post(f"/playbooks/{playbook}", data, 409)
     assert "revision 2 now" in stale.text
+    garbled = await web.post(f"/playbooks/{playbook}", data | {"revision": "nan"}, 409)
+    assert "XMR" in garbled.text, "a garbled revision overwrites nobody's change"
+    await web.get(f"/playbooks/{playbook}/history?before=0")
     history = await web.get(f"/playbooks/{playbook}/history")
     assert "<del>" in history
     assert "Roll back to 1" in history

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 from litestar.types import Scope
 
+from rigfarm.commander.urls import split_url
 from rigfarm.commander.web.headers import header
 
 __all__ = [
@@ -85,7 +85,7 @@ def safe_next(target: str) -> str:
     """Where to go after the login: a path of ours, or the overview. Never another site's."""
     if len(target) > 2000 or not _PATH.fullmatch(target):
         return "/"
-    parts = urlsplit(target)
+    parts = split_url(target)
     if parts.scheme or parts.netloc or parts.path in ("/login", "/logout"):
         return "/"
     return target

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from litestar import MediaType, Request
 from litestar.enums import ScopeType
@@ -29,6 +29,7 @@ from rigfarm.commander.auth.scopes import Scope as KeyScope
 from rigfarm.commander.changes import describe
 from rigfarm.commander.connections import connection_of
 from rigfarm.commander.permission import permitted_by
+from rigfarm.commander.urls import split_url
 from rigfarm.commander.web.headers import header, is_htmx
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Gate(ASGIMiddleware):
                 "Log in, or send an API key: Authorization: Bearer rk_…", headers={"WWW-Authenticate": "Bearer"}
             )
         if is_htmx(scope):
-            url = urlsplit(header(scope, b"hx-current-url"))
+            url = split_url(header(scope, b"hx-current-url"))
             answer = ASGIResponse(
                 status_code=401, headers={"HX-Redirect": _login(url.path, url.query)}, media_type=MediaType.TEXT
             )

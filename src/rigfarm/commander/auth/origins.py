@@ -6,11 +6,10 @@ nothing: they are sent along with requests that another site's page makes.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from litestar.types import Scope
 
 from rigfarm.commander.auth.connection import host_of, is_https
+from rigfarm.commander.urls import split_url
 from rigfarm.commander.web.headers import header
 
 __all__ = ["Origins"]
@@ -48,7 +47,7 @@ class Origins:
     def _ours(self, scope: Scope, origin: str) -> bool:
         if origin == self._public:
             return True
-        parts = urlsplit(origin)
+        parts = split_url(origin)
         if parts.scheme not in _DEFAULT_PORTS or not parts.netloc:
             return False
         if is_https(scope, self._public) and parts.scheme != "https":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from rigfarm.commander.live.session import Page
+from rigfarm.commander.urls import split_url
 
 __all__ = ["Factory", "PageRoutes"]
 
@@ -26,7 +27,7 @@ class PageRoutes:
 
     def find(self, address: str) -> Page | None:
         """The page at a path with its parameters, as it stands in the browser's address bar."""
-        parts = urlsplit(address)
+        parts = split_url(address)
         for pattern, factory in self._routes:
             match = pattern.fullmatch(parts.path)
             if match is not None:

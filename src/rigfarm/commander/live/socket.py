@@ -93,7 +93,7 @@ async def _listen(socket: Socket, session: PageSession) -> None:
             continue
         try:
             message = _message.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             continue  # a page never sends anything else; whoever does is not answered
         if "ping" in message:
             session.say(PONG)

@@ -23,6 +23,7 @@ from rigfarm.commander.mining_software.catalogue import catalogue, program
 from rigfarm.commander.mining_software.fetches import Fetch
 from rigfarm.commander.mining_software.model import Software, SoftwareForm
 from rigfarm.commander.mining_software.uploading import content_length, form_file
+from rigfarm.commander.numbers import number
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.usage import Use
 from rigfarm.commander.web.answers import done
@@ -103,8 +104,8 @@ async def new_software(request: WebRequest, software: NamedDependency[SoftwareBo
     known = program(request.query_params.get("program", ""))
     form = SoftwareForm() if known is None else known.form()
     like = request.query_params.get("like", "")
-    if like.isdigit() and int(like) in software.software:
-        form = replace(software.software[int(like)].form, version="", url="", expected_sha256="")
+    if (copied := number(like) or 0) in software.software:
+        form = replace(software.software[copied].form, version="", url="", expected_sha256="")
     return _form(request, form)
 
 

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from rigfarm.commander.auth import OPERATE, Viewer, require
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.numbers import MAX_NUMBER
 from rigfarm.commander.orders.book import OrderBook
 from rigfarm.commander.orders.model import RigOrder, title, without_secrets
 from rigfarm.commander.rigs.query import RigList
@@ -78,7 +79,7 @@ async def give_order(
 @get("", summary="The latest orders")
 async def list_orders(
     orders: NamedDependency[OrderBook],
-    rig: Annotated[int | None, QueryParameter(description="Only those of this rig.")] = None,
+    rig: Annotated[int | None, QueryParameter(ge=0, le=MAX_NUMBER, description="Only those of this rig.")] = None,
     batch: FromQuery[str] = "",
 ) -> list[OrderAnswer]:
     """Newest first: of all, of a rig, or of one request."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec.structs import replace
 
 from rigfarm.commander.addresses import AddressBook
+from rigfarm.commander.numbers import number
 from rigfarm.commander.orders.model import title, word
 from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.model import Rig
@@ -120,8 +121,7 @@ def _watts(fields: Mapping[str, str]) -> Order:
 
 
 def _pools(fields: Mapping[str, str], addresses: AddressBook) -> Order:
-    text = fields.get("pool", "")
-    entry = addresses.addresses.get(int(text)) if text.isdecimal() and len(text) < 10 else None
+    entry = addresses.addresses.get(number(fields.get("pool", "")) or 0)
     if entry is None or entry.kind != "pool":
         raise Invalid("Choose a pool of the address book.", field="pool")
     password = fields.get("password", "").strip() or "x"

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from rigfarm.commander.auth import CONFIGURE
+from rigfarm.commander.numbers import MAX_NUMBER, Number
 from rigfarm.commander.playbooks.answers import (
     PlaybookAnswer,
     PlaybookDetail,
@@ -31,7 +32,7 @@ __all__ = ["api_routes"]
 class RollBack(Struct, forbid_unknown_fields=True):
     """Which revision shall be the newest again."""
 
-    revision: int
+    revision: Number
 
 
 @get("", summary="List playbooks")
@@ -68,7 +69,9 @@ async def change_playbook(
     data: JSONBody[PlaybookForm],
     playbooks: NamedDependency[PlaybookBook],
     rollouts: NamedDependency[Rollouts],
-    revision: Annotated[int | None, QueryParameter(description="Refuse when it is no longer this one.")] = None,
+    revision: Annotated[
+        int | None, QueryParameter(ge=0, le=MAX_NUMBER, description="Refuse when it is no longer this one.")
+    ] = None,
 ) -> PlaybookDetail:
     """A new revision. Rigs go on with what they have until it is applied."""
     playbook = await playbooks.change(playbook_id, data, revision)
@@ -98,7 +101,9 @@ async def remove_playbook(
 async def list_revisions(
     playbook_id: FromPath[int],
     playbooks: NamedDependency[PlaybookBook],
-    before: Annotated[int | None, QueryParameter(description="Only revisions older than this.")] = None,
+    before: Annotated[
+        int | None, QueryParameter(ge=0, le=MAX_NUMBER, description="Only revisions older than this.")
+    ] = None,
 ) -> list[RevisionAnswer]:
     """Newest first, fifty at a time."""
     return [revision_answer(one) for one in await playbooks.history(playbook_id, before)]
@@ -118,7 +123,9 @@ async def roll_back(
 
 @get("/{playbook_id:int}/preview", summary="The exact arguments on a rig")
 async def preview(
-    playbook_id: FromPath[int], rig: FromQuery[int], playbooks: NamedDependency[PlaybookBook]
+    playbook_id: FromPath[int],
+    rig: Annotated[int, QueryParameter(ge=0, le=MAX_NUMBER)],
+    playbooks: NamedDependency[PlaybookBook],
 ) -> PreviewAnswer:
     """One entry per argument; the port of the stats API is an example."""
     content = playbooks.get(playbook_id).content

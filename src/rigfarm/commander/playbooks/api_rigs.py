@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Router, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct, field
 
 from rigfarm.commander.auth import CONFIGURE, OPERATE, READ
+from rigfarm.commander.numbers import MAX_NUMBER, Number
 from rigfarm.commander.playbooks.answers import (
     PlanAnswer,
     RigPlaybook,
@@ -27,7 +30,7 @@ __all__ = ["api_rig_routes"]
 class Apply(RigSelection, frozen=True, forbid_unknown_fields=True):
     """Which rigs, and which revision (the newest unless said otherwise)."""
 
-    revision: int | None = None
+    revision: Number | None = None
     keep_stopped: bool = False
     """Where it is stopped it gets the revision, and stays stopped."""
 
@@ -35,7 +38,7 @@ class Apply(RigSelection, frozen=True, forbid_unknown_fields=True):
 class BeginRollout(RigSelection, frozen=True, forbid_unknown_fields=True):
     """Which rigs, in stages."""
 
-    revision: int | None = None
+    revision: Number | None = None
     rollout: RolloutForm = field(default_factory=RolloutForm)
 
 
@@ -136,7 +139,7 @@ async def begin_rollout(
 
 @get("/rollouts", summary="The latest roll-outs")
 async def list_rollouts(
-    rollouts: NamedDependency[Rollouts], playbook: FromQuery[int | None] = None
+    rollouts: NamedDependency[Rollouts], playbook: Annotated[int | None, QueryParameter(ge=0, le=MAX_NUMBER)] = None
 ) -> list[RolloutAnswer]:
     """Newest first; of all playbooks, or of one."""
     return [rollout_answer(one) for one in await rollouts.listed(playbook)]

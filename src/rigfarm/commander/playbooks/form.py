@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from rigfarm.commander.numbers import Number
 from rigfarm.commander.playbooks.model import PlaybookContent, Slot
 from rigfarm.wire.playbooks import Supervision
 
@@ -16,15 +17,15 @@ class WorkloadForm(Struct, frozen=True, forbid_unknown_fields=True):
     slot: Slot
     coin: str
     algorithm: str = ""
-    pool_id: int | None = None
-    wallet_id: int | None = None
+    pool_id: Number | None = None
+    wallet_id: Number | None = None
 
 
 class PlaybookForm(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it."""
 
     name: str
-    software_id: int
+    software_id: Number
     template: str
     workloads: list[WorkloadForm]
     devices: list[str] = []

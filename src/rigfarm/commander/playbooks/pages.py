@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from litestar import Request, Response, get, post
@@ -17,6 +18,7 @@ from rigfarm.commander.auth import READ
 from rigfarm.commander.mining_software import SoftwareBook
 from rigfarm.commander.mining_software.catalogue import program
 from rigfarm.commander.names import name_order
+from rigfarm.commander.numbers import asked_number, number
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.check import draft_of
 from rigfarm.commander.playbooks.diff import differences
@@ -88,7 +90,7 @@ async def preview_page(
 ) -> Template:
     """The exact arguments on a rig that was chosen."""
     rig = request.query_params.get("preview_rig", "")
-    chosen = int(rig) if rig.isdecimal() and len(rig) < 10 else None
+    chosen = number(rig)
     return render(request, "playbook_preview.html", preview=_preview(playbooks, playbook_id, chosen))
 
 
@@ -98,7 +100,7 @@ async def history_page(
 ) -> Template:
     """Every revision with what it changed, and the way back to it."""
     before = request.query_params.get("before", "")
-    found = await playbooks.history(playbook_id, int(before) if before.isdecimal() and len(before) < 10 else None)
+    found = await playbooks.history(playbook_id, asked_number(before))
     has = {one.revision: 0 for one in playbooks.assignments.of_playbook(playbook_id)}
     for one in playbooks.assignments.of_playbook(playbook_id):
         has[one.revision] += 1
@@ -111,7 +113,7 @@ async def history_page(
             "iso": iso(one.created_at),
             "age": ago(one.created_at, now_ms),
         }
-        for one, earlier in zip(found, [*found[1:], None], strict=True)
+        for one, earlier in zip_longest(found, found[1:])
     ]
     playbook = playbooks.get(playbook_id)
     older = found[-1].number if found and found[-1].number > 1 else None
@@ -124,7 +126,7 @@ async def ask_roll_back(
 ) -> Template:
     """What rolling back means."""
     text = request.query_params.get("revision", "")
-    revision = await playbooks.revision(playbook_id, int(text) if text.isdecimal() and len(text) < 10 else 0)
+    revision = await playbooks.revision(playbook_id, number(text) or 0)
     playbook = playbooks.get(playbook_id)
     return render(
         request,
@@ -160,10 +162,10 @@ async def new_playbook(
 ) -> Template:
     """An empty form, or one like another playbook."""
     like, chosen = (request.query_params.get(name, "") for name in ("like", "software"))
-    if like.isdecimal() and int(like[:9]) in playbooks.playbooks:
-        return _form(request, typed_of(playbooks.copy_of(int(like[:9]))), None, playbooks, addresses, software)
+    if (copied := number(like) or 0) in playbooks.playbooks:
+        return _form(request, typed_of(playbooks.copy_of(copied)), None, playbooks, addresses, software)
     fields = {"software_id": chosen}
-    if chosen.isdecimal() and (one := software.software.get(int(chosen[:9]))) is not None:
+    if (one := software.software.get(number(chosen) or 0)) is not None:
         fields["template"] = one.form.template
     return _form(request, TypedPlaybook(fields), None, playbooks, addresses, software)
 
@@ -210,7 +212,7 @@ async def change_playbook(
     typed = await _typed(request)
     revision = typed.get("revision")
     try:
-        playbook = await playbooks.change(playbook_id, typed.form(addresses), int(revision) if revision else None)
+        playbook = await playbooks.change(playbook_id, typed.form(addresses), asked_number(revision))
     except Absent:
         raise
     except Refusal as refusal:
@@ -230,7 +232,7 @@ async def preview_draft(
     typed = await _typed(request)
     form, _ = typed.draft(addresses)
     content, wrong = draft_of(form, addresses, software)
-    rig = playbooks.rigs.rigs.get(_int(typed.get("preview_rig")))
+    rig = playbooks.rigs.rigs.get(number(typed.get("preview_rig")) or 0)
     name, variables = "rig-01", {}
     if rig is not None:
         name, variables = rig.name, dict(playbooks.assignments.variables_of(rig.id))
@@ -303,7 +305,7 @@ def _form(
     software: SoftwareBook,
     refusal: Refusal | None = None,
 ) -> Template:
-    chosen = software.software.get(_int(typed.get("software_id")))
+    chosen = software.software.get(number(typed.get("software_id")) or 0)
     known = program(chosen.form.name) if chosen is not None else None
     return render(
         request,
@@ -345,7 +347,3 @@ def _preview(playbooks: PlaybookBook, playbook_id: int, rig_id: int | None) -> M
     except TemplateError as error:
         shown["why"] = str(error)
     return shown
-
-
-def _int(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0

@@ -14,6 +14,7 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander.auth import READ
+from rigfarm.commander.numbers import asked_number
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.model import Assignment
 from rigfarm.commander.playbooks.plan import Plan
@@ -87,10 +88,9 @@ class Chosen(Struct, frozen=True):
     async def of(cls, request: WebRequest) -> Chosen:
         """From the request."""
         form = await request.form()
-        rigs = [int(one) for one in form.getall("rigs", []) if isinstance(one, str) and one.isdecimal()]
+        rigs = numbers(form.getall("rigs", []))
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        revision = fields.get("revision", "")
-        return cls(rigs[:MAX_RIGS], int(revision) if revision.isdecimal() else None, fields.get("how", ""), fields)
+        return cls(rigs[:MAX_RIGS], asked_number(fields.get("revision", "")), fields.get("how", ""), fields)
 
     def rollout(self) -> RolloutForm:
         """How to roll it out in stages. Invalid for numbers that are none."""
@@ -137,8 +137,7 @@ async def apply_page(
 ) -> Template:
     """Which rigs, and what would happen to each."""
     who = Who.parse(request)
-    revision = request.query_params.get("revision", "")
-    number = int(revision) if revision.isdecimal() and len(revision) < 10 else None
+    number = asked_number(request.query_params.get("revision", ""))
     plan = await playbooks.running.plan(playbook_id, who.ids(playbook_id, playbooks, rig_list), number)
     return _page(request, playbooks, rig_list, plan, who, {})
 

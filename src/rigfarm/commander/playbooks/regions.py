@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment
 
 from rigfarm.commander.live import PageRoutes
+from rigfarm.commander.numbers import number
 from rigfarm.commander.playbooks import broadcasts
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.rollouts import Rollouts
@@ -46,8 +47,7 @@ class PlaybookRegions:
         """One playbook. Absent when there is none."""
         playbook = self._book.get(playbook_id)
         now_ms = _now_ms()
-        text = params.get("page", "")
-        page = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
+        page = number(params.get("page", "")) or 1
         rows, pages = rig_rows(playbook_id, self._book, page, now_ms)
         active = self._rollouts.of(playbook_id)
         latest = active or next(iter(await self._rollouts.listed(playbook_id)), None)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rigfarm.commander.addresses import AddressBook
+from rigfarm.commander.numbers import number
 from rigfarm.commander.playbooks.form import PlaybookForm, WorkloadForm
 from rigfarm.commander.playbooks.model import SLOTS
 from rigfarm.commander.refusals import Invalid
@@ -67,7 +68,7 @@ class TypedPlaybook(Struct, frozen=True):
         found: list[WorkloadForm] = []
         for slot in SLOTS:
             coin, algorithm = self.get(f"{slot}_coin").strip(), self.get(f"{slot}_algorithm").strip()
-            pool, wallet = (_id(self.get(f"{slot}_{what}")) for what in ("pool", "wallet"))
+            pool, wallet = (number(self.get(f"{slot}_{what}")) for what in ("pool", "wallet"))
             if not (coin or algorithm or pool or wallet):
                 continue
             if not coin:
@@ -97,16 +98,17 @@ class TypedPlaybook(Struct, frozen=True):
 
     def _affinity(self, wrong: dict[str, str]) -> list[int]:
         """`0-3,8` -> 0, 1, 2, 3, 8."""
-        cpus: list[int] = []
+        cpus: set[int] = set()
         for part in self.get("affinity").replace(" ", ",").split(","):
             if not part:
                 continue
             first, dash, last = part.partition("-")
-            if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) >= MAX_CPUS:
+            lowest, highest = number(first), number(last if dash else first)
+            if lowest is None or highest is None or highest >= MAX_CPUS:
                 wrong["affinity"] = "Expected CPU numbers, for example 0-3,8."
                 return []
-            cpus += range(int(first), int(last or first) + 1)
-        return cpus
+            cpus.update(range(lowest, highest + 1))
+        return sorted(cpus)
 
     def _number(self, name: str, kind: type[_N], default: _D, wrong: dict[str, str]) -> _N | _D:
         text = self.get(name).strip().replace(",", ".")
@@ -117,10 +119,6 @@ class TypedPlaybook(Struct, frozen=True):
         except ValueError:
             wrong[name] = "Expected a number."
             return default
-
-
-def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def typed_of(form: PlaybookForm, revision: int = 0) -> TypedPlaybook:

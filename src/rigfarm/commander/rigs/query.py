@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.names import name_order
+from rigfarm.commander.numbers import number
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.sorting import SORT_KEYS
@@ -92,7 +93,7 @@ class Selection(Struct, frozen=True):
 
 
 def _number(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and int(text[:9]) > 0 else default
+    return (number(text[:9]) if text else None) or default
 
 
 def _fits(query: IndexQuery, stats: RigStats, *, searched: bool) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["StorageError", "StorageInUseError"]
+from sqlalchemy.exc import DBAPIError
+
+__all__ = ["StorageError", "StorageInUseError", "is_refused_value"]
 
 
 class StorageError(Exception):
@@ -11,3 +13,9 @@ class StorageError(Exception):
 
 class StorageInUseError(StorageError):
     """Another process writes to this database."""
+
+
+def is_refused_value(error: DBAPIError) -> bool:
+    """Whether PostgreSQL refuses a value, such as a number beyond its column or a NUL in a text (class 22, "data
+    exception"), and not the work. SQLite takes these, or raises OverflowError."""
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith("22")

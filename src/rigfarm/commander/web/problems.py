@@ -12,9 +12,10 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from rigfarm.commander.refusals import Refusal
+from rigfarm.commander.storage.errors import is_refused_value
 from rigfarm.commander.web.render import render
 
 __all__ = ["Problem", "problem_handlers", "problem_response"]
@@ -50,6 +51,7 @@ def problem_handlers() -> ExceptionHandlersMap:
         HTTPException: _http,
         Refusal: _refusal,
         OverflowError: _too_large,
+        DBAPIError: _database,
         OperationalError: _storage,
         Exception: _unexpected,
     }
@@ -110,6 +112,14 @@ def _too_large(request: WebRequest, error: OverflowError) -> Response[Any]:
     """A number that fits no column of the database: there is nothing of that number."""
     log.warning("a number was too large", method=request.method, path=request.scope["path"][:200], error=str(error))
     return problem_response(request, 404, "There is nothing with so large a number.")
+
+
+def _database(request: WebRequest, error: DBAPIError) -> Response[Any]:
+    """A value that it cannot hold is a mistake of who sent it; all else is one of ours."""
+    if not is_refused_value(error):
+        return _unexpected(request, error)
+    log.warning("the database refused a value", method=request.method, path=request.scope["path"][:200])
+    return problem_response(request, 422, "A value is larger than the database can hold, or not text.")
 
 
 def _unexpected(request: WebRequest, error: Exception) -> Response[Any]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from rigfarm.commander.numbers import Number
 from rigfarm.commander.playbooks.model import Assignment
 
 __all__ = ["ENDED", "Before", "Progress", "Rollout", "RolloutForm", "RolloutPlan", "RolloutState", "Watched"]
@@ -20,7 +21,7 @@ ENDED: frozenset[RolloutState] = frozenset(("done", "stopped", "aborted"))
 class RolloutForm(Struct, frozen=True, forbid_unknown_fields=True):
     """What an operator decides about a roll-out."""
 
-    first: list[int] = []
+    first: list[Number] = []
     """The rigs to begin with; empty: one that is up is chosen."""
     watch_minutes: float = 10.0
     tolerance: float = 0.1
