@@ -1,7 +1,7 @@
-"""What somebody asked for, while it is carried out: those who do the work say in a few words what it is about.
+"""A change while it is carried out: the code that does the work can add in a few words what it is about.
 
-Whatever carries out a wish (a request, a command on this machine) opens a `Change` around it, and one line in the log
-says in the end who made it, from where, what it was, and what came of it (`auth.changes`).
+Every request and every command on this machine that changes something runs inside a `Change`. When it ends, one line in
+the log says who made it, from where, what it was and how it ended (`auth.changes`).
 """
 
 from __future__ import annotations
@@ -65,6 +65,6 @@ def nothing_changed() -> None:
 
 
 def short(value: object) -> str:
-    """A value as a line of the log has it, however long somebody made it."""
+    """A value as a line of the log has it, cut to its limit."""
     text = str(value)
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"

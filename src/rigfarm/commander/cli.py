@@ -56,7 +56,7 @@ def hash_password() -> None:
     click.echo(
         'Put this hash into the configuration file as  password_hash = "$argon2id$…"\n'
         "or into the environment as  RIGFARM_PASSWORD_HASH='$argon2id$…'  (single quotes: it contains $ signs),\n"
-        "then restart the Commander. Everybody has to log in again.",
+        "then restart the Commander. All browsers have to log in again.",
         err=True,
     )
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from gated import Served, served
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from rigfarm.commander.auth.control import CreateKey, ask
 from rigfarm.commander.auth.scopes import MEANINGS
@@ -69,6 +71,10 @@ async def test_a_key_opens_no_page_and_makes_no_keys(farm: Served) -> None:
     assert len(farm.auth.keys.all()) == 1
     assert len(farm.auth.sessions) == 1
     assert await _status(farm, secret, "/metrics") == 200, "a route may say that it takes keys"
+    with pytest.raises(InvalidStatus):
+        await connect(
+            f"ws://{farm.host}/live", origin=farm.url, additional_headers={"Authorization": f"Bearer {secret}"}
+        )
 
 
 @pytest.mark.parametrize("wrong", ["x", "rk_", "rk_" + "x" * 43, "Basic cm9vdDpyb290", "x" * 5000, "é"])
@@ -136,6 +142,7 @@ async def test_an_expired_key_is_refused_from_that_moment(farm: Served) -> None:
     while await _status(farm, made.secret) == 200:
         assert time.time() * 1000 < key.expires_at + 1000, "it is refused within a second"
     assert await _status(farm, made.secret) == 401
+    assert not farm.auth.keys.alive(key), "nor does what it began go on"
     browser = await farm.logged_in()
     assert "<b>expired</b>" in (await browser.get("/settings")).text
 
@@ -153,6 +160,9 @@ async def test_the_form_explains_and_keeps_what_was_chosen(farm: Served) -> None
     odd = await browser.post("/settings/api-keys", data={"name": "grafana", "read": "1", "expires": "36500"})
     assert odd.status_code == 422
     assert "Choose when the key expires." in odd.text
+    lasting = await browser.post("/settings/api-keys", data={"name": "asics", "enrol": "1", "expires": "never"})
+    assert lasting.status_code == 422
+    assert "must expire" in lasting.text
     assert farm.auth.keys.all() == []
     await _make(browser, "script", "read", "operate", expires="never")
     listed = (await browser.get("/settings")).text

@@ -158,7 +158,7 @@ async def test_signing_out_everywhere_stops_a_login_that_is_being_checked(
     go_on.set()
     refused = await thief
     assert refused.status_code == 409
-    assert "Everybody was signed out" in refused.text
+    assert "All logins were ended" in refused.text
     assert "set-cookie" not in refused.headers
     assert len(farm.auth.sessions) == 0
 
@@ -173,7 +173,7 @@ async def test_a_session_that_is_being_written_is_signed_out_too(tmp_path: Path)
                 await asyncio.sleep(0)
                 ending = asyncio.create_task(sessions.end_all())
                 await asyncio.sleep(0)
-            with pytest.raises(Exception, match="Everybody was signed out"):
+            with pytest.raises(Exception, match="All logins were ended"):
                 await making
             await ending
 

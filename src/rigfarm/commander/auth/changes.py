@@ -1,5 +1,5 @@
 """One line in the log for every change: who made it, from where, what, to what, and what came of it. It is in one
-place, around the whole application and the control socket, so that nobody who adds a route has to think of it."""
+place, around the whole application and the control socket: a new route needs no code for it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ChangeLog:
 
 
 class LoggedChanges:
-    """Knows the answer's status whoever made it, exception handlers included."""
+    """Sees the status of every answer, also of those that exception handlers make."""
 
     def __init__(self, app: ASGIApp, change_log: ChangeLog) -> None:
         self._app = app

@@ -1,5 +1,5 @@
 """Device cookies, as OWASP describes them: a browser that has logged in here has password attempts of its own, so that
-nobody who guesses from a thousand addresses keeps its owner out.
+guesses from a thousand addresses don't keep its owner out.
 
 The cookie is a nonce signed with a key that only this Commander has. It opens nothing: it says which attempts a wrong
 password counts with. A stolen one gives its thief those few attempts, a forged one nothing.

@@ -13,7 +13,7 @@ __all__ = ["BusyError", "Hasher", "hash_password"]
 
 AT_ONCE = 2
 WAITING = 16
-"""Beyond those, a password is not looked at: nobody waits for longer than it takes to check 9 (360 ms)."""
+"""Beyond those, a password is not looked at: the last in the queue waits for 9 others, about 360 ms."""
 
 _argon2 = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 

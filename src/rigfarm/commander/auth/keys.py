@@ -10,7 +10,7 @@ from rigfarm.commander.auth import store
 from rigfarm.commander.auth.model import ApiKey
 from rigfarm.commander.auth.scopes import checked_scopes
 from rigfarm.commander.names import clean_name, name_key
-from rigfarm.commander.refusals import Absent, Conflict
+from rigfarm.commander.refusals import Absent, Conflict, Invalid
 from rigfarm.commander.storage import Storage
 from rigfarm.wire.tokens import hash_token, new_token
 
@@ -58,10 +58,12 @@ class ApiKeys:
     async def create(
         self, name: str, scopes: Iterable[str], expires_in_s: float | None, *, what: str = "An API key"
     ) -> tuple[ApiKey, str]:
-        """Make one; returns it and its secret, which nobody can read afterwards. `expires_in_s` None: never expires.
+        """Make one; returns it and its secret, which cannot be read afterwards. `expires_in_s` None: never expires.
         Refusal for a name or scope that cannot be."""
         name = clean_name(name, what, "grafana")
         allowed = checked_scopes(scopes)
+        if "enrol" in allowed and expires_in_s is None:
+            raise Invalid("A key with the scope enrol must expire: choose when.", field="expires")
         secret = new_token(ENROLMENT_PREFIX if allowed == ("enrol",) else PREFIX)
         now_ms = _now_ms()
         expires_at = None if expires_in_s is None else now_ms + int(expires_in_s * 1000)

@@ -42,7 +42,7 @@ class Sessions:
         self._used: set[bytes] = set()
         self._ended: set[bytes] = set()
         self.generation = 0
-        """Counts how often everybody was signed out."""
+        """Counts how often all sessions were ended together."""
         self._listeners: list[Callable[[bytes], None]] = []
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class Sessions:
         self._listeners.append(listener)
 
     async def create(self, label: str, address: str, *, generation: int | None = None) -> str:
-        """Open one; returns the secret for the browser's cookie. Conflict when everybody was signed out since
+        """Open one; returns the secret for the browser's cookie. Conflict when all sessions were ended since
         `generation`, at which the password began to be checked."""
         generation = self.generation if generation is None else generation
         secret = new_token("")
@@ -76,7 +76,7 @@ class Sessions:
         if generation != self.generation:
             self._ended.add(session.id_hash)
             await self._delete()
-            raise Conflict("Everybody was signed out while your password was being checked. Log in again.")
+            raise Conflict("All logins were ended while your password was being checked. Log in again.")
         if len(self._all) >= self._limit:
             self._drop(min(self._all.values(), key=lambda one: one.used).id_hash)
         self._put(session)
@@ -124,7 +124,7 @@ class Sessions:
         return known
 
     async def end_all(self) -> int:
-        """Sign everybody out, at once, and who is logging in at this moment."""
+        """End all of them at once, and logins that are being checked at this moment."""
         self.generation += 1
         ended = list(self._all)
         for id_hash in ended:

@@ -32,7 +32,7 @@ class EnrolmentKeys:
         return [key for key in reversed(self._keys.all()) if "enrol" in key.scopes]
 
     async def create(self, name: str, hours: float) -> tuple[ApiKey, str]:
-        """Make a key that enrols and does nothing else; the secret is known to nobody afterwards."""
+        """Make a key that enrols and does nothing else; its secret cannot be read afterwards."""
         if not 0 < hours <= MAX_HOURS:
             raise Invalid(f"An enrolment key lasts between 1 and {MAX_HOURS} hours.", field="hours")
         return await self._keys.create(name, ("enrol",), hours * 3600, what="An enrolment key")

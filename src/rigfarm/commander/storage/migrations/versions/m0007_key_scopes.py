@@ -10,7 +10,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Make the table anew: SQLite adds no column that must have a value to one that has rows."""
+    """Replace the table: SQLite cannot add a column without a default that must not be null."""
     connection = op.get_bind()
     keys = connection.execute(sa.text("SELECT * FROM api_keys ORDER BY id")).mappings().all()
     enrolment = connection.execute(sa.text("SELECT * FROM enrolment_keys ORDER BY id")).mappings().all()
