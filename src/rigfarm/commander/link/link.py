@@ -52,7 +52,6 @@ class Link:
         "telling",
         "unheard",
         "version",
-        "warned",
     )  # fmt: skip
 
     def __init__(
@@ -74,7 +73,6 @@ class Link:
         """Rigs that may speak on this link."""
         self.newcomer: Newcomer | None = None
         """Set while logs of the spool may have come before, under another identity."""
-        self.warned = False
         self.closed = False
         self.in_flight = 0
         """Bytes of frames that are not durable yet."""

@@ -53,11 +53,9 @@ def receive(links: Links, link: Link, data: bytes) -> Hello | None:
     try:
         frame = decode_up(data)
     except IgnoredFrameError as error:
-        if not link.warned:
-            link.warned = True
-            log.warning("frame ignored", address=link.address, error=str(error), sentry=link.version)
-        if not isinstance(error, UnknownFrameError):
-            link.limited("sent a frame with impossible values", "the frame is passed over")
+        newer = isinstance(error, UnknownFrameError)
+        what = "sent a frame that this version does not know" if newer else "sent a frame with impossible values"
+        link.limited(what, f"such frames are passed over: {error}")
         charge.for_words(links, link, link.pays(), len(data))
         return None
     if type(frame) is Logs:
