@@ -28,12 +28,19 @@ __all__ = [
     "fields_of",
     "form_field",
     "from_form",
+    "judged",
+    "read_texts",
     "revision_in",
+    "texts_of",
 ]
 
 Control = Literal["text", "textarea", "lines", "select", "checkbox"]
 Check = Callable[[Any, Any], object]
 """Takes a field's value as typed and the whole form; returns it as it is kept, or raises Invalid for the field."""
+Read = Callable[[str], object]
+"""What a text means; raises Invalid when it means nothing."""
+Write = Callable[[Any], str]
+"""A value as text: what `Read` would read again."""
 T = TypeVar("T", bound=Struct)
 
 
@@ -43,17 +50,24 @@ def form_field(
     *,
     group: str = "",
     check: Check | None = None,
+    read: Read | None = None,
+    write: Write | None = None,
     required: bool = False,
     max_length: int = 64,
     placeholder: str = "",
     rows: int = 0,
     choices: Mapping[str, str] | None = None,
 ) -> Meta:
-    """What a dialog and the API's documentation say of a field. `rows`: a text area of so many lines; `choices`: the
-    label of each value of a Literal."""
+    """What a dialog and the API's documentation say of a field.
+
+    `read` and `write` go between its value and what is typed, where these differ; `rows` makes it a text area of so
+    many lines; `choices` has the label of each value of a Literal.
+    """
     extra = {
         "group": group,
         "check": check,
+        "read": read,
+        "write": write,
         "required": required,
         "max_length": max_length,
         "placeholder": placeholder,
@@ -77,6 +91,12 @@ class Field(Struct, frozen=True):
     rows: int
     choices: dict[str, str]
     check: Check | None
+    read: Read | None
+    write: Write | None
+
+    def text(self, value: object) -> str:
+        """The value as it stands in the dialog, and in a comparison."""
+        return str(value) if self.write is None else self.write(value)
 
 
 @cache
@@ -107,6 +127,40 @@ def from_form(struct: type[T], data: Mapping[str, object], **given: object) -> T
     return struct(**values)
 
 
+def texts_of(form: Struct) -> dict[str, str]:
+    """What stands in a dialog's fields."""
+    return {field.name: field.text(getattr(form, field.name)) for field in fields_of(type(form))}
+
+
+def read_texts(struct: type[Struct], texts: Mapping[str, str]) -> tuple[dict[str, object], dict[str, str]]:
+    """Values by field as far as the texts of a dialog mean something, and what is wrong with the others."""
+    values: dict[str, object] = {}
+    wrong: dict[str, str] = {}
+    for field in fields_of(struct):
+        text = texts.get(field.name, "")
+        try:
+            values[field.name] = text if field.read is None else field.read(text)
+        except Invalid as error:
+            wrong |= error.fields or {field.name: str(error)}
+    return values, wrong
+
+
+def judged(form: Struct) -> tuple[dict[str, object], dict[str, str]]:
+    """Values by field as they are kept, and what is wrong with the others."""
+    values: dict[str, object] = {}
+    wrong: dict[str, str] = {}
+    for field in fields_of(type(form)):
+        value = values[field.name] = getattr(form, field.name)
+        try:
+            if field.choices and value not in field.choices:
+                raise Invalid(f"Choose one of: {', '.join(field.choices.values())}.")
+            if field.check is not None:
+                values[field.name] = field.check(value, form)
+        except Invalid as error:
+            wrong |= error.fields or {field.name: str(error)}
+    return values, wrong
+
+
 def revision_in(data: Mapping[str, object]) -> int | None:
     """Which revision of the thing its dialog was opened with; None when it does not say."""
     sent = data.get("revision")
@@ -115,17 +169,7 @@ def revision_in(data: Mapping[str, object]) -> int | None:
 
 def checked(form: T) -> T:
     """The form as it is kept, or Invalid with a text for each field that cannot be right."""
-    wrong: dict[str, str] = {}
-    values: dict[str, object] = {}
-    for field in fields_of(type(form)):
-        value = getattr(form, field.name)
-        try:
-            if field.choices and value not in field.choices:
-                raise Invalid(f"Choose one of: {', '.join(field.choices.values())}.")
-            if field.check is not None:
-                values[field.name] = field.check(value, form)
-        except Invalid as error:
-            wrong |= error.fields or {field.name: str(error)}
+    values, wrong = judged(form)
     if wrong:
         raise Invalid.of(wrong)
     return replace(form, **values)
@@ -166,8 +210,6 @@ def _field(name: str, kind: Any, meta: Meta) -> Field:
         control = "checkbox"
     elif get_origin(kind) is Literal:
         control = "select"
-    elif get_origin(kind) is list:
-        control = "lines"
     elif extra["rows"]:
-        control = "textarea"
+        control = "lines" if get_origin(kind) is list else "textarea"
     return Field(name=name, control=control, title=meta.title or name, hint=meta.description or "", **extra)

@@ -10,9 +10,9 @@ from rigfarm.commander.playbooks.model import PlaybookContent, SoftwareRef, Work
 
 CONTENT = PlaybookContent(
     "XMR",
-    SoftwareRef(1, "XMRig", "6.22.2", "xmrig", ""),
     "-o $CPU_POOL\n-u $CPU_WALLET -t 4",
-    [WorkloadPlan("cpu", "XMR")],
+    software=SoftwareRef(1, "XMRig", "6.22.2", "xmrig", ""),
+    workloads=[WorkloadPlan("cpu", "XMR")],
 )
 
 
@@ -25,7 +25,7 @@ def test_what_changed_is_named() -> None:
     after = replace(CONTENT, name="Monero", nice=5, devices=["0000:01:00.0"])
     assert differences(CONTENT, after) == [
         Difference("Name", "XMR", "Monero"),
-        Difference("Devices", "all", "0000:01:00.0"),
+        Difference("GPUs", "all", "0000:01:00.0"),
         Difference("Niceness", "", "5"),
     ]
 

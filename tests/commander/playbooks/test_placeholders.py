@@ -17,7 +17,7 @@ from rigfarm.wire.template import TemplateError
 
 
 def _content(template: str, *workloads: WorkloadPlan, api: str = "--api $API_PORT") -> PlaybookContent:
-    return PlaybookContent("p", SoftwareRef(1, "x", "1", "xmrig", api), template, list(workloads))
+    return PlaybookContent("p", template, software=SoftwareRef(1, "x", "1", "xmrig", api), workloads=list(workloads))
 
 
 POOL = PoolRef(1, "pool", ["stratum+ssl://a.example:443", "stratum+tcp://[2001:db8::1]:3333"])

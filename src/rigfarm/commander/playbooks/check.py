@@ -6,8 +6,9 @@ import difflib
 import re
 
 from rigfarm.commander.addresses import AddressBook
+from rigfarm.commander.fields import judged
 from rigfarm.commander.mining_software import Software, SoftwareBook
-from rigfarm.commander.names import clean_line, clean_name
+from rigfarm.commander.playbooks import supervision
 from rigfarm.commander.playbooks.form import PlaybookForm, WorkloadForm
 from rigfarm.commander.playbooks.model import (
     SLOTS,
@@ -20,20 +21,12 @@ from rigfarm.commander.playbooks.model import (
 )
 from rigfarm.commander.playbooks.placeholders import known_placeholders, slot_of, values_for
 from rigfarm.commander.refusals import Absent, Invalid
-from rigfarm.wire.playbooks import Supervision
 from rigfarm.wire.template import API_PORT, TemplateError, missing, placeholders
 
 __all__ = ["content_of", "draft_of", "software_ref", "without_value"]
 
-_PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _COIN = re.compile(r"[A-Z0-9][A-Z0-9._+-]{0,15}")
 _ALGORITHM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+:-]{0,63}")
-MAX_VARIABLES = 50
-MAX_VALUE = 500
-MAX_DEVICES = 64
-MAX_CPUS = 1024
 
 
 def content_of(form: PlaybookForm, addresses: AddressBook, software: SoftwareBook) -> PlaybookContent:
@@ -48,40 +41,24 @@ def draft_of(
     form: PlaybookForm, addresses: AddressBook, software: SoftwareBook
 ) -> tuple[PlaybookContent, dict[str, str]]:
     """The content as far as it goes, and what is wrong by field: for a preview while somebody types."""
-    wrong: dict[str, str] = {}
-
-    def take(error: Invalid | Absent, field: str) -> None:
-        wrong.update(error.fields or {field: str(error)})
-
+    values, wrong = judged(form)
+    wrong |= supervision.check(form.supervision)
     program: Software | None = None
-    name = ""
-    try:
-        name = clean_name(form.name, "A playbook", "XMR on all CPUs")
-    except Invalid as error:
-        take(error, "name")
     try:
         program = software.get(form.software_id)
     except Absent:
         wrong["software_id"] = "Choose a mining program; add one on the software page if there is none."
     workloads = _workloads(form.workloads, addresses, wrong)
-    devices = _devices(form.devices, wrong)
-    variables = _variables(form.variables, wrong)
-    _check_running(form, wrong)
-    _check_supervision(form.supervision, wrong)
+    content = PlaybookContent(
+        **form.fields | values,  # type: ignore[arg-type]  # fields of the base, by name
+        software=software_ref(program) if program is not None else _NO_SOFTWARE,
+        workloads=workloads,
+    )
+    taken = next((name for name in content.variables if name in known_placeholders()), None)
+    if taken is not None:
+        wrong["variables"] = f"${taken} is filled in by Rigfarm: choose another name."
     if program is not None:
         _check_devices_of(program, workloads, wrong)
-    content = PlaybookContent(
-        name=name,
-        software=software_ref(program) if program is not None else _NO_SOFTWARE,
-        template="\n".join(line.rstrip() for line in form.template.strip().splitlines()),
-        workloads=workloads,
-        devices=devices,
-        variables=variables,
-        supervision=form.supervision,
-        nice=form.nice,
-        affinity=sorted(set(form.affinity)),
-        run_as=form.run_as.strip() or None,
-    )
     _check_template(content, wrong)
     return content, wrong
 
@@ -150,61 +127,6 @@ def _workloads(forms: list[WorkloadForm], addresses: AddressBook, wrong: dict[st
     if "gpu2" in plans and "gpu1" not in plans:
         wrong["gpu1_coin"] = "The second algorithm comes beside a first one: enter that, too."
     return [plans[slot] for slot in SLOTS if slot in plans]
-
-
-def _devices(lines: list[str], wrong: dict[str, str]) -> list[str]:
-    devices = list(dict.fromkeys(line.strip().lower() for line in lines if line.strip()))
-    bad = next((one for one in devices if not _PCI.fullmatch(one)), None)
-    if bad is not None:
-        wrong["devices"] = f"{bad[:40]!r} is no PCI address: expected for example 0000:01:00.0."
-    if len(devices) > MAX_DEVICES:
-        wrong["devices"] = f"At most {MAX_DEVICES} devices."
-    return devices
-
-
-def _variables(given: dict[str, str], wrong: dict[str, str]) -> dict[str, str]:
-    variables: dict[str, str] = {}
-    for name, value in given.items():
-        name = name.strip().removeprefix("$").upper()
-        if not _VARIABLE.fullmatch(name):
-            wrong["variables"] = f"{name[:40]!r} is no variable's name: capitals, digits and _, for example $THREADS."
-        elif name in known_placeholders():
-            wrong["variables"] = f"${name} is filled in by Rigfarm: choose another name."
-        else:
-            try:
-                variables[name] = clean_line(value, "variables", f"The value of ${name}", MAX_VALUE)
-            except Invalid as error:
-                wrong |= error.fields
-    if len(variables) > MAX_VARIABLES:
-        wrong["variables"] = f"At most {MAX_VARIABLES} variables."
-    return variables
-
-
-def _check_running(form: PlaybookForm, wrong: dict[str, str]) -> None:
-    if form.nice is not None and not -20 <= form.nice <= 19:
-        wrong["nice"] = "Niceness is from -20 (first) to 19 (last)."
-    if any(not 0 <= cpu < MAX_CPUS for cpu in form.affinity):
-        wrong["affinity"] = f"CPUs are numbered from 0 to {MAX_CPUS - 1}."
-    if form.run_as.strip() and not _USER.fullmatch(form.run_as.strip()):
-        wrong["run_as"] = "Enter a user's name on the rig, for example miner."
-
-
-def _check_supervision(supervision: Supervision, wrong: dict[str, str]) -> None:
-    limits = {
-        "stall_s": (30, 86_400),
-        "low_fraction": (0, 0.99),
-        "backoff_first_s": (0.1, 3600),
-        "backoff_max_s": (1, 86_400),
-        "restarts_per_hour": (1, 600),
-        "reboot_after_failures": (0, 100),
-        "reboots_per_day": (0, 72),
-    }
-    for field, (least, most) in limits.items():
-        value = getattr(supervision, field)
-        if not least <= value <= most:
-            wrong[field] = f"Expected {least} to {most}."
-    if supervision.reboot_after_failures and not supervision.reboots_per_day:
-        wrong["reboots_per_day"] = "How many reboots a day are allowed? 0 means none."
 
 
 def _check_devices_of(program: Software, workloads: list[WorkloadPlan], wrong: dict[str, str]) -> None:

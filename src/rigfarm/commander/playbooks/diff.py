@@ -6,8 +6,9 @@ from difflib import SequenceMatcher
 
 from msgspec import Struct
 
-from rigfarm.commander.playbooks.model import SLOTS, PlaybookContent, Slot
-from rigfarm.wire.playbooks import Supervision
+from rigfarm.commander.fields import fields_of
+from rigfarm.commander.playbooks import supervision
+from rigfarm.commander.playbooks.model import SLOTS, PlaybookContent, PlaybookFields, Slot
 
 __all__ = ["Difference", "differences"]
 
@@ -55,8 +56,10 @@ def _option(words: list[str], at: int) -> int:
 
 def _lines(content: PlaybookContent) -> dict[str, str]:
     software, archive = content.software, content.software.archive
-    lines = {
-        "Name": content.name,
+    lines = {field.title: field.text(getattr(content, field.name)) for field in fields_of(PlaybookFields)}
+    lines["Template"] = " ".join(content.template.split())
+    lines["GPUs"] = ", ".join(content.devices) or "all"
+    lines |= {
         "Mining software": f"{software.name} {software.version}",
         "File": "not pinned" if archive is None else archive.sha256,
         "Stats adapter": f"{software.adapter} {software.api_arguments}",
@@ -68,15 +71,5 @@ def _lines(content: PlaybookContent) -> dict[str, str]:
             lines[f"{title}: coin"] = f"{workload.coin} {workload.algorithm}".strip()
             lines[f"{title}: pool"] = "" if workload.pool is None else ", ".join(workload.pool.urls)
             lines[f"{title}: wallet"] = "" if workload.wallet is None else workload.wallet.wallet
-    lines["Template"] = " ".join(content.template.split())
-    lines["Devices"] = ", ".join(content.devices) or "all"
-    lines["Variables"] = ", ".join(f"{name}={value}" for name, value in content.variables.items())
-    lines["Supervision"] = _supervision(content.supervision)
-    lines["Niceness"] = "" if content.nice is None else str(content.nice)
-    lines["CPUs"] = ", ".join(str(cpu) for cpu in content.affinity)
-    lines["User"] = content.run_as or ""
+    lines["Automatic recovery"] = supervision.describe(content.supervision)
     return lines
-
-
-def _supervision(supervision: Supervision) -> str:
-    return ", ".join(f"{name} {getattr(supervision, name):g}" for name in supervision.__struct_fields__)

@@ -1,12 +1,11 @@
-"""What an operator types into a playbook; `check` makes a revision's content of it."""
+"""What an operator says of a playbook; `check` makes a revision's content of it."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from rigfarm.commander.numbers import Number
-from rigfarm.commander.playbooks.model import PlaybookContent, Slot
-from rigfarm.wire.playbooks import Supervision
+from rigfarm.commander.playbooks.model import PlaybookContent, PlaybookFields, Slot
 
 __all__ = ["PlaybookForm", "WorkloadForm", "form_of"]
 
@@ -21,41 +20,23 @@ class WorkloadForm(Struct, frozen=True, forbid_unknown_fields=True):
     wallet_id: Number | None = None
 
 
-class PlaybookForm(Struct, frozen=True, forbid_unknown_fields=True):
-    """All of it."""
+class PlaybookForm(PlaybookFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of it: entries of the address book and of the software page by their ids."""
 
-    name: str
     software_id: Number
-    template: str
     workloads: list[WorkloadForm]
-    devices: list[str] = []
-    variables: dict[str, str] = {}
-    supervision: Supervision = Supervision()
-    nice: int | None = None
-    affinity: list[int] = []
-    run_as: str = ""
 
 
 def form_of(content: PlaybookContent) -> PlaybookForm:
     """A revision as a form, to change or to duplicate."""
-    return PlaybookForm(
-        name=content.name,
-        software_id=content.software.id,
-        template=content.template,
-        workloads=[
-            WorkloadForm(
-                one.slot,
-                one.coin,
-                one.algorithm,
-                None if one.pool is None else one.pool.id,
-                None if one.wallet is None else one.wallet.id,
-            )
-            for one in content.workloads
-        ],
-        devices=content.devices,
-        variables=content.variables,
-        supervision=content.supervision,
-        nice=content.nice,
-        affinity=content.affinity,
-        run_as=content.run_as or "",
-    )
+    workloads = [
+        WorkloadForm(
+            one.slot,
+            one.coin,
+            one.algorithm,
+            None if one.pool is None else one.pool.id,
+            None if one.wallet is None else one.wallet.id,
+        )
+        for one in content.workloads
+    ]
+    return PlaybookForm(**content.fields, software_id=content.software.id, workloads=workloads)  # type: ignore[arg-type]  # fields of the base, by name

@@ -6,10 +6,17 @@ So rolling back brings back exactly what was, and a change in the address book r
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 from msgspec import Struct
 
+from rigfarm.commander.fields import form_field
+from rigfarm.commander.names import clean_line, clean_name
+from rigfarm.commander.playbooks import texts
+from rigfarm.commander.playbooks.texts import MAX_CPUS
+from rigfarm.commander.refusals import Invalid
+from rigfarm.wire.limits import MAX_TEMPLATE_CHARS
 from rigfarm.wire.playbooks import Archive, Supervision
 
 __all__ = [
@@ -17,6 +24,7 @@ __all__ = [
     "Assignment",
     "Playbook",
     "PlaybookContent",
+    "PlaybookFields",
     "PoolRef",
     "Revision",
     "Slot",
@@ -30,6 +38,13 @@ Slot = Literal["cpu", "gpu1", "gpu2"]
 SLOTS: tuple[Slot, ...] = ("cpu", "gpu1", "gpu2")
 """Which workload of the program: GPU 2 is the second algorithm of dual mining."""
 Wanted = Literal["running", "stopped"]
+
+MAX_VARIABLES = 50
+MAX_VALUE = 500
+MAX_DEVICES = 64
+_PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
 class PoolRef(Struct, frozen=True):
@@ -70,21 +85,146 @@ class SoftwareRef(Struct, frozen=True):
     """The pinned file; absent: it was not pinned yet, so no rig can run this revision."""
 
 
-class PlaybookContent(Struct, frozen=True):
+def _name(text: str, _: object) -> str:
+    return clean_name(text, "A playbook", "XMR on all CPUs")
+
+
+def _template(text: str, _: object) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def _devices(lines: list[str], _: object) -> list[str]:
+    devices = list(dict.fromkeys(line.strip().lower() for line in lines if line.strip()))
+    bad = next((one for one in devices if not _PCI.fullmatch(one)), None)
+    if bad is not None:
+        raise Invalid(f"{bad[:40]!r} is not a PCI address, for example 0000:01:00.0.")
+    if len(devices) > MAX_DEVICES:
+        raise Invalid(f"At most {MAX_DEVICES} devices.")
+    return devices
+
+
+def _variables(given: dict[str, str], _: object) -> dict[str, str]:
+    variables: dict[str, str] = {}
+    for name, value in given.items():
+        name = name.strip().removeprefix("$").upper()
+        if not _VARIABLE.fullmatch(name):
+            raise Invalid(f"{name[:40]!r} is not a valid variable name: capitals, digits and _, for example $THREADS.")
+        variables[name] = clean_line(value, "variables", f"The value of ${name}", MAX_VALUE)
+    if len(variables) > MAX_VARIABLES:
+        raise Invalid(f"At most {MAX_VARIABLES} variables.")
+    return variables
+
+
+def _affinity(cpus: list[int], _: object) -> list[int]:
+    if any(not 0 <= cpu < MAX_CPUS for cpu in cpus):
+        raise Invalid(f"CPUs are numbered from 0 to {MAX_CPUS - 1}.")
+    return sorted(set(cpus))
+
+
+def _nice(nice: int | None, _: object) -> int | None:
+    if nice is not None and not -20 <= nice <= 19:
+        raise Invalid("Niceness is from -20 (first) to 19 (last).")
+    return nice
+
+
+def _user(text: str, _: object) -> str:
+    user = text.strip()
+    if user and not _USER.fullmatch(user):
+        raise Invalid("Enter a user's name on the rig, for example miner.")
+    return user
+
+
+class PlaybookFields(Struct, frozen=True):
+    """What a playbook says in words of its own: the same in its form, in a revision, and in what a rig is sent."""
+
+    name: Annotated[str, form_field("Name", group="head", check=_name, required=True, placeholder="XMR on all CPUs")]
+    template: Annotated[
+        str,
+        form_field(
+            "Template",
+            "As in a terminal, on as many lines as you like; the options of the stats API are added by themselves.",
+            group="arguments",
+            check=_template,
+            read=texts.read_template,
+            max_length=MAX_TEMPLATE_CHARS,
+            rows=6,
+        ),
+    ]
+    variables: Annotated[
+        dict[str, str],
+        form_field(
+            "Variables",
+            "NAME=value, one a line; used as $NAME. Without a value, every rig has to have its own, on its page.",
+            group="arguments",
+            check=_variables,
+            read=texts.read_variables,
+            write=texts.write_variables,
+            max_length=32_768,
+            rows=2,
+            placeholder="THREADS=",
+        ),
+    ] = {}
+    devices: Annotated[
+        list[str],
+        form_field(
+            "GPUs",
+            "By PCI address, one a line; empty: all.",
+            group="where",
+            check=_devices,
+            read=texts.read_lines,
+            write=texts.write_lines,
+            max_length=2_000,
+            rows=2,
+            placeholder="0000:01:00.0",
+        ),
+    ] = []
+    affinity: Annotated[
+        list[int],
+        form_field(
+            "CPUs",
+            "For example 0-3,8; empty: all.",
+            group="where",
+            check=_affinity,
+            read=texts.read_cpus,
+            write=texts.write_cpus,
+            max_length=500,
+        ),
+    ] = []
+    nice: Annotated[
+        int | None,
+        form_field(
+            "Niceness",
+            "-20 first, 19 last.",
+            group="where",
+            check=_nice,
+            read=texts.read_number,
+            write=texts.write_number,
+            max_length=4,
+        ),
+    ] = None
+    run_as: Annotated[
+        str,
+        form_field(
+            "Runs as user",
+            "Empty: the unprivileged user of mining programs. Others have to be allowed in the rig's sentry.toml.",
+            group="where",
+            check=_user,
+            max_length=32,
+        ),
+    ] = ""
+    supervision: Supervision = Supervision()
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """All of these, by name."""
+        return {name: getattr(self, name) for name in PlaybookFields.__struct_fields__}
+
+
+class PlaybookContent(PlaybookFields, frozen=True, kw_only=True):
     """Everything a revision says."""
 
-    name: str
     software: SoftwareRef
-    template: str
     workloads: list[WorkloadPlan]
-    devices: list[str] = []
-    """PCI addresses of GPUs; empty: all."""
-    variables: dict[str, str] = {}
-    """Placeholders of this playbook's own; an empty value: every rig has to have its own."""
-    supervision: Supervision = Supervision()
-    nice: int | None = None
-    affinity: list[int] = []
-    run_as: str | None = None
 
     def workload(self, slot: Slot) -> WorkloadPlan | None:
         """What is mined in a slot."""

@@ -23,23 +23,21 @@ def order_for(
     """The order for a rig. Only values that its templates use go along."""
     values = values_for(content, rig_name, variables)
     used = _used(content.template, content.software.api_arguments)
+    same = {name: value for name, value in content.fields.items() if name in PlaybookOrder.__struct_fields__}
+    same |= {
+        "variables": {name: values[name] for name in used if name in values},
+        "run_as": content.run_as or None,
+    }
     return PlaybookOrder(
+        **same,  # type: ignore[arg-type]  # fields of the same name
         id=assignment.playbook_id,
         revision=assignment.revision,
-        name=content.name,
         archive=content.software.archive or _NO_ARCHIVE,
-        template=content.template,
-        variables={name: values[name] for name in used if name in values},
         adapter=content.software.adapter,
         api_arguments=content.software.api_arguments,
         workloads=[_workload(plan) for plan in content.workloads],
-        devices=content.devices,
         wanted=assignment.wanted,
         restart=assignment.restart,
-        nice=content.nice,
-        affinity=content.affinity,
-        run_as=content.run_as,
-        supervision=content.supervision,
     )
 
 

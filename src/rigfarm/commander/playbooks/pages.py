@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from rigfarm.commander.addresses import AddressBook
 from rigfarm.commander.auth import READ
+from rigfarm.commander.fields import columns_in
 from rigfarm.commander.mining_software import SoftwareBook
 from rigfarm.commander.mining_software.catalogue import program
 from rigfarm.commander.names import name_order
@@ -23,11 +25,12 @@ from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.check import draft_of
 from rigfarm.commander.playbooks.diff import differences
 from rigfarm.commander.playbooks.form import form_of
-from rigfarm.commander.playbooks.model import SLOTS
+from rigfarm.commander.playbooks.model import SLOTS, PlaybookFields
 from rigfarm.commander.playbooks.order import argument_preview
 from rigfarm.commander.playbooks.placeholders import DESCRIPTIONS
 from rigfarm.commander.playbooks.regions import PlaybookRegions
 from rigfarm.commander.playbooks.rollouts import Rollouts
+from rigfarm.commander.playbooks.supervision import NUMBERS
 from rigfarm.commander.playbooks.typed import TypedPlaybook, typed_of
 from rigfarm.commander.playbooks.view import ago, counted, iso
 from rigfarm.commander.refusals import Absent, Refusal
@@ -321,6 +324,8 @@ def _form(
         wallet_options=[(one.id, f"{one.coin} · {one.name}") for one in addresses.listed("wallet")],
         coins=sorted({one.coin for one in addresses.addresses.values()}),
         slots=SLOTS,
+        group=partial(columns_in, PlaybookFields),
+        numbers=NUMBERS,
         placeholders=DESCRIPTIONS,
         preview_rigs=_preview_rigs(playbooks, playbook_id),
         errors={} if refusal is None else refusal.fields,
