@@ -91,7 +91,7 @@ async def sentry(folder: Path, commander: str, addresses: list[str], pace: Pace)
     part = AsicPart(service)
     await part.load()
     await service.add(*[Entry(ip, token=new_token()) for ip in addresses])
-    agent = Agent(Settings(data_dir=folder, ui="off", commander=commander), [part])
+    agent = Agent(Settings(data_dir=folder, ui="off", commander=commander, insecure_http=True), [part])
     task = asyncio.create_task(agent.run())
     try:
         yield service

@@ -41,7 +41,7 @@ def _rig(folder: Path, commander: CommanderProcess, token: str) -> Iterator[int]
     """The pid of a Sentry that has joined and reads the mining programs."""
     where = ["--data-dir", str(folder)]
     subprocess.run(
-        [sys.executable, "-m", "rigfarm.cli", "sentry", "join", commander.url, *where],
+        [sys.executable, "-m", "rigfarm.cli", "sentry", "join", commander.url, "--insecure-http", *where],
         check=True,
         stdout=subprocess.DEVNULL,
         env={**os.environ, "RIGFARM_TOKEN": token},

@@ -11,13 +11,27 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
+from nacl.signing import SigningKey
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from rigfarm.wire.codec import decode_log, decode_up, encode
-from rigfarm.wire.frames import Acks, DownFrame, Gap, Hello, Logs, UpFrame, Verdict, Welcome
+from rigfarm.wire.frames import (
+    Acks,
+    DownFrame,
+    Gap,
+    Hello,
+    Logs,
+    Proof,
+    Prove,
+    Signed,
+    UpFrame,
+    Verdict,
+    Welcome,
+)
 from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.signing import frames_message, proof_message
 
 
 class ToyCommander:
@@ -56,6 +70,11 @@ class ToyCommander:
         self.close_at_hello: tuple[int, str] | None = None
         self.random = random.Random(7)
         self.tls: ssl.SSLContext | None = None
+        self.certificate = b""
+        """SHA-256 of its certificate, as its proofs name it."""
+        self.key = SigningKey.generate()
+        self._nonces: dict[ServerConnection, bytes] = {}
+        self._sequence = 0
         self._server: Server | None = None
         self.port = 0
 
@@ -112,9 +131,24 @@ class ToyCommander:
     def of(self, kind: type[UpFrame]) -> list[UpFrame]:
         return [frame for frame in self.frames if isinstance(frame, kind)]
 
-    async def tell(self, frame: DownFrame) -> None:
+    async def tell(self, *frames: DownFrame, signed: bool = True) -> None:
         for socket in self.sockets:
-            await socket.send(encode(frame))
+            if signed:
+                await socket.send(self.sign(socket, *frames))
+            else:
+                for frame in frames:
+                    await socket.send(encode(frame))
+
+    def sign(self, socket: ServerConnection, *frames: DownFrame) -> bytes:
+        self._sequence += 1
+        encoded = [encode(frame) for frame in frames]
+        message = frames_message(self._nonces[socket], self._sequence, encoded)
+        return encode(Signed(self._sequence, encoded, self.key.sign(message).signature))
+
+    def prove(self, socket: ServerConnection, prove: Prove) -> Proof:
+        self._nonces[socket] = prove.nonce
+        signature = self.key.sign(proof_message(prove.nonce, self.certificate)).signature
+        return Proof(bytes(self.key.verify_key), self.certificate, signature)
 
     # The link
 
@@ -127,6 +161,9 @@ class ToyCommander:
         try:
             while self.deaf:
                 await asyncio.sleep(0.01)
+            prove = decode_up(await socket.recv())  # type: ignore[arg-type]
+            assert isinstance(prove, Prove)
+            await socket.send(encode(self.prove(socket, prove)))
             hello = decode_up(await socket.recv())  # type: ignore[arg-type]
             assert isinstance(hello, Hello)
             if self.close_at_hello is not None:
@@ -152,6 +189,7 @@ class ToyCommander:
             pass
         finally:
             self.sockets.remove(socket)
+            self._nonces.pop(socket, None)
 
     async def _welcome(self, socket: ServerConnection, hello: Hello) -> None:
         self.frames.append(hello)
@@ -159,7 +197,7 @@ class ToyCommander:
         kept = self.kept.get(hello.spool, {})
         highest = max(kept, default=None) if self.tells_highest else self.claims
         now_ms = time.time_ns() // 1_000_000 + self.ahead_ms
-        await socket.send(encode(Welcome(now_ms, self.interval_s, verdicts, "0.1.0", highest)))
+        await socket.send(self.sign(socket, Welcome(now_ms, self.interval_s, verdicts, "0.1.0", highest)))
 
     async def _logs(self, socket: ServerConnection, hello: Hello, frame: Logs) -> bool:
         assert len(frame.logs) == len(frame.slots) > 0

@@ -97,7 +97,7 @@ class MiningRig:
         folder.mkdir(parents=True, exist_ok=True)
         let_programs_in(folder)
         TokenStore(folder).save(token)
-        settings = Settings(data_dir=folder, commander=url, ui="off")
+        settings = Settings(data_dir=folder, commander=url, insecure_http=True, ui="off")
         self.part = ThisMachine(settings)
         self.part._playbooks._settings = IMPATIENT
         self.agent = Agent(settings, [self.part], timings=timings)

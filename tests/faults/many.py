@@ -63,7 +63,7 @@ async def sentry(
     folder: Path, url: str, part: ManyRigs, *, spool_mib: int = 1_024, clock: Clock | None = None
 ) -> AsyncIterator[Agent]:
     """It works until the block ends."""
-    settings = Settings(data_dir=folder, commander=url, ui="off", spool_mib=spool_mib)
+    settings = Settings(data_dir=folder, commander=url, insecure_http=True, ui="off", spool_mib=spool_mib)
     agent = Agent(settings, [part], timings=QUICK, clock=clock)
     task = asyncio.create_task(agent.run())
     try:

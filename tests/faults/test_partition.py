@@ -84,7 +84,7 @@ class Sentry:
     def __init__(self, farm: Whole, folder: Path, relay: Relay, rig: int, token: str, timings: Timings) -> None:
         self.farm, self.relay, self.rig = farm, relay, rig
         self.part = Counting(token)
-        settings = Settings(data_dir=folder, commander=relay.url, ui="off")
+        settings = Settings(data_dir=folder, commander=relay.url, insecure_http=True, ui="off")
         self.agent = Agent(settings, [self.part], timings=timings)
 
     @property

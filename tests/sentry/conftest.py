@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from toy_commander import ToyCommander, toy_commander
 
 from rigfarm.sentry.settings import Settings
+from toy_commander import ToyCommander, toy_commander
 
 
 @pytest.fixture
@@ -17,4 +17,4 @@ async def commander() -> AsyncIterator[ToyCommander]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "sentry", ui="off")
+    return Settings(data_dir=tmp_path / "sentry", insecure_http=True, ui="off")

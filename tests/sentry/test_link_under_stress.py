@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 import pytest
 from sentry_helpers import QUICK, FakePart, running, until
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.settings import Settings
 from rigfarm.wire.tokens import new_token
+from toy_commander import ToyCommander
 
 VICTIM = '''
 """A Sentry that reports as fast as it can and says on stdout what is durable, until it is killed."""
@@ -34,7 +34,8 @@ from rigfarm.sentry.settings import Settings
 async def main():
     part = FakePart(sys.argv[2])
     part.reports = int(sys.argv[3])
-    agent = Agent(Settings(data_dir=Path(sys.argv[5]), commander=sys.argv[1], ui="off"), [part], timings=QUICK)
+    settings = Settings(data_dir=Path(sys.argv[5]), commander=sys.argv[1], insecure_http=True, ui="off")
+    agent = Agent(settings, [part], timings=QUICK)
     told = agent.spool.on_recorded
     def recorded(records):
         print(len(records), flush=True)
@@ -79,7 +80,11 @@ async def test_kill_9_loses_and_doubles_nothing(commander: ToyCommander, tmp_pat
             commander.cut()
     # The last life: it only sends what its predecessors left.
     part = FakePart(token)
-    agent = Agent(Settings(data_dir=tmp_path / "sentry", commander=commander.url, ui="off"), [part], timings=QUICK)
+    agent = Agent(
+        Settings(data_dir=tmp_path / "sentry", commander=commander.url, insecure_http=True, ui="off"),
+        [part],
+        timings=QUICK,
+    )
     async with running(agent):
         await until(lambda: part.verdicts and agent.spool.stats().logs == 0)
     kept = next(iter(commander.kept.values()))

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from page_helpers import browsing, code, csrf, enter
 from sentry_helpers import FakePart, until
-from toy_commander import ToyCommander, page
 
 from rigfarm.sentry.passwords import hash_password
 from rigfarm.sentry.settings import Settings
@@ -20,6 +19,7 @@ from rigfarm.wire.frames import Verdict, Verdicts
 from rigfarm.wire.log import OperationalLog, Workload
 from rigfarm.wire.playbooks import PlaybookStatus
 from rigfarm.wire.tokens import new_token
+from toy_commander import ToyCommander, page
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m\u202e{{spool.logs}}$body"
 
@@ -137,7 +137,7 @@ async def test_a_sentry_that_knows_no_commander_asks_for_both(settings: Settings
     async with browsing(settings, None, part) as (agent, client):
         secret = await csrf(client)
         answer = await client.post("/token", data={"csrf": secret, "url": "ftp://farm", "token": token})
-        assert "begins with http:// or https://" in answer.text
+        assert "begins with https://" in answer.text
         assert 'value="ftp://farm"' in answer.text
         answer = await client.post("/token", data={"csrf": secret, "url": commander.url, "token": token})
         assert answer.status_code == 303

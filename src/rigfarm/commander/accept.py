@@ -14,6 +14,7 @@ from contextlib import suppress
 import structlog
 
 from rigfarm.commander.connections import SWEEP_S, Connection, Connections
+from rigfarm.commander.plain_http import show_the_way, speaks_tls
 
 __all__ = ["Acceptor"]
 
@@ -104,6 +105,11 @@ class Acceptor:
     async def _open(self, accepted: socket.socket, connection: Connection) -> None:
         """TLS where it is spoken; then the protocol has it."""
         try:
+            if self._tls is not None:
+                async with asyncio.timeout(TLS_WITHIN_S):
+                    if not await speaks_tls(accepted):
+                        await show_the_way(accepted)
+                        raise ConnectionAbortedError("it does not speak TLS")
             await self._loop.connect_accepted_socket(
                 lambda: self._make_protocol(connection),
                 accepted,

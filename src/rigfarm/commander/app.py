@@ -26,6 +26,7 @@ from rigfarm.commander.commander import Commander
 from rigfarm.commander.enrolment.api import enrol
 from rigfarm.commander.enrolment.pages import enrolment_routes
 from rigfarm.commander.health import health_routes
+from rigfarm.commander.identity.certificate import Certificate
 from rigfarm.commander.incidents.pages import incident_routes
 from rigfarm.commander.link.socket import link_socket
 from rigfarm.commander.live.socket import live_socket
@@ -47,14 +48,15 @@ _HERE = Path(__file__).parent
 MAX_BODY = 1 << 20
 
 
-def create_app(settings: Settings) -> Litestar:
-    """The Commander as an ASGI application; it opens its data folder when it is started."""
+def create_app(settings: Settings, certificate: Certificate | None = None) -> Litestar:
+    """The Commander as an ASGI application; it opens its data folder when it is started.
+
+    `certificate` is what it is served with, if it is served over TLS.
+    """
     templates = _templates()
-    commander = Commander(settings, templates)
+    commander = Commander(settings, templates, certificate)
     templates.globals["shell"] = partial(_shell, commander)
-    templates.globals["join_steps"] = lambda kind: view.join_steps(
-        kind, commander.public_url(), commander.bundles.offered
-    )
+    templates.globals["join_steps"] = lambda kind: view.join_steps(kind, commander.address(), commander.bundles.offered)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
@@ -106,7 +108,8 @@ def create_app(settings: Settings) -> Litestar:
     )
     app.state.commander = commander
     document_scopes(app)
-    auth.harden(app, settings, commander.auth.change_log)
+    own = certificate is not None and certificate.own
+    auth.harden(app, settings, commander.auth.change_log, own_certificate=own)
     return app
 
 
@@ -153,6 +156,7 @@ def _shell(commander: Commander) -> Shell:
         new="/rigs/new",
         url=commander.public_url(),
         troubles=commander.troubles(),
+        join_arguments=commander.address().arguments,
     )
 
 

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from rigfarm.commander.auth.control import Answer, Question
+    from rigfarm.commander.identity.certificate import Certificate
     from rigfarm.commander.settings import Settings
 
 __all__ = ["commander"]
@@ -122,6 +123,45 @@ def status() -> None:
     sys.exit(0 if runs else 1)
 
 
+@commander.command("fingerprint")
+@click.pass_context
+def fingerprint(context: click.Context) -> None:
+    """Print the SHA-256 of the certificate, by which rigs and people recognise this Commander."""
+    from rigfarm.commander.identity.certificate import Certificate
+    from rigfarm.commander.settings import SettingsError
+
+    settings = _settings(context)
+    try:
+        certificate = Certificate.open(settings, make=False)
+    except SettingsError as error:
+        _fail(error)
+    if certificate is None:
+        raise click.ClickException("tls is off: this Commander has no certificate; its TLS proxy has one.")
+    click.echo(certificate.text)
+
+
+@commander.command("rotate-identity")
+@click.pass_context
+def rotate_identity(context: click.Context) -> None:
+    """Make a new key for this Commander, which must not run meanwhile. Rigs follow at their next connection.
+
+    Not after the old key was stolen: whoever has it can vouch for a key of their own. Delete identity/key.pem from the
+    data folder then, and join every rig again.
+    """
+    from rigfarm.commander.identity import Identity
+    from rigfarm.commander.settings import SettingsError
+    from rigfarm.commander.storage import FileLock, StorageError
+
+    settings = _settings(context)
+    try:
+        lock = FileLock(settings.data_dir / "commander.lock", f"The data folder {settings.data_dir}")
+        identity = Identity.rotate(settings.data_dir)
+        lock.release()
+    except (SettingsError, StorageError) as error:
+        _fail(error)
+    click.echo(f"The new public key is {identity.public.hex()}. It is used from the next start on.")
+
+
 @commander.group("api-key")
 def api_key() -> None:
     """Manage the keys with which programs use the JSON API, while the Commander runs or not."""
@@ -212,6 +252,7 @@ def _run(settings: Settings) -> None:
 
     from rigfarm import __version__
     from rigfarm.commander.app import create_app
+    from rigfarm.commander.identity.certificate import Certificate
     from rigfarm.commander.log_output import configure_log
     from rigfarm.commander.serve import listen, serve
     from rigfarm.commander.settings import SettingsError
@@ -222,16 +263,26 @@ def _run(settings: Settings) -> None:
         lock = FileLock(settings.data_dir / "commander.lock", f"The data folder {settings.data_dir}")
         listener = listen(settings)
         host, port = listener.getsockname()[:2]
-        url = f"http://{'127.0.0.1' if host == '0.0.0.0' else f'[{host}]' if ':' in host else host}:{port}"  # noqa: S104
+        certificate = Certificate.open(settings)
+        scheme = "http" if certificate is None else "https"
+        url = f"{scheme}://{'127.0.0.1' if host == '0.0.0.0' else f'[{host}]' if ':' in host else host}:{port}"  # noqa: S104
         shown = f"{url}, for people at {settings.public_url}" if settings.public_url else url
         serve(
-            lambda: create_app(settings),
+            lambda: create_app(settings, certificate),
             listener,
-            lambda: click.echo(f"Rigfarm Commander {__version__} runs at {shown}"),
+            lambda: click.echo(f"Rigfarm Commander {__version__} runs at {shown}{_recognised_by(certificate)}"),
+            certificate.context if certificate is not None else None,
         )
         lock.release()
     except (SettingsError, StorageError) as error:
         _fail(error)
+
+
+def _recognised_by(certificate: Certificate | None) -> str:
+    """For people whose browser warns of a certificate that no authority vouches for."""
+    if certificate is None or not certificate.own:
+        return ""
+    return f"\nIts certificate is its own; your browser warns of it. Compare the fingerprint:\n{certificate.text}"
 
 
 def _ask(settings: Settings, question: Question) -> Answer:

@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager
 
 from jinja2 import Environment
 
+from rigfarm.commander.address import Address
 from rigfarm.commander.auth import Auth
 from rigfarm.commander.bundle import SHIPPED, Bundles
 from rigfarm.commander.enrolment import EnrolmentKeys
 from rigfarm.commander.events import Events, RigRemoved
 from rigfarm.commander.health import Health, calm_garbage_collector
+from rigfarm.commander.identity import Identity
+from rigfarm.commander.identity.certificate import Certificate
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.incidents.pages import show_incidents
 from rigfarm.commander.lan import lan_address
@@ -46,8 +49,10 @@ FILES_S = 120.0
 class Commander:
     """Everything one process holds. Usable within `running()`."""
 
-    def __init__(self, settings: Settings, templates: Environment) -> None:
+    def __init__(self, settings: Settings, templates: Environment, certificate: Certificate | None = None) -> None:
         self.settings = settings
+        self.certificate = certificate
+        """What it is served with; None: plain http."""
         self.templates = templates
         self.incidents = Incidents()
         self.auth = Auth(settings, incidents=self.incidents)
@@ -65,6 +70,7 @@ class Commander:
         )
         self.recent = RecentRows(self.journal)
         self.bundles = Bundles(settings.bundles, SHIPPED)
+        self.identity: Identity
         self.storage: Storage
         self.book: RigBook
         self.rig_list: RigList
@@ -82,6 +88,7 @@ class Commander:
         """Open what is kept, bring back what was, work, and leave everything tidy."""
         asyncio.get_running_loop().set_exception_handler(self.health.unexpected_error)
         async with contextlib.AsyncExitStack() as stack:
+            self.identity = Identity.open(self.settings.data_dir)
             self.storage = await Storage.open(self.settings.database)
             stack.push_async_callback(self.storage.close)
             await stack.enter_async_context(self.auth.running(self.storage))
@@ -92,13 +99,15 @@ class Commander:
                 self.stats,
                 self.journal,
                 self.events,
+                self.identity,
                 interval_s=self.settings.report_interval_s,
                 incidents=self.incidents,
                 journal_bytes_per_rig=self.settings.journal_mib_per_rig * (1 << 20),
+                certificate=lambda: self.certificate.fingerprint if self.certificate is not None else b"",
             )
             self.enrolment = EnrolmentKeys(self.auth.keys, self.book)
             self.steering = Steering(self.storage, self.hub, self.events, self.book, self.stats, self.settings.data_dir)
-            self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.public_url)
+            self.shown = Shown(self.templates, self.book, self.stats, self.rig_list, self.recent, self.address)
             register_live_pages(self.pages, self.shown, Regions(self.templates))
             show_incidents(self.incidents, self.pages, self.templates, self.hub, self.book.rigs.get)
             self.steering.show(self.pages, self.templates)
@@ -134,6 +143,7 @@ class Commander:
             Work("rig records", self.book.run, DATABASE_S),
             Work("chart index", self.recent.rebuild, FILES_S),
             Work("Sentry downloads", self.bundles.run, FILES_S),
+            *((Work("TLS certificate", self.certificate.run, FILES_S),) if self.certificate is not None else ()),
             *self.steering.work(),
         )
 
@@ -197,7 +207,14 @@ class Commander:
 
     def public_url(self) -> str:
         """How rigs and people reach this Commander."""
-        return self.settings.public_url or f"http://{lan_address()}:{self.settings.port}"
+        scheme = "http" if self.certificate is None else "https"
+        return self.settings.public_url or f"{scheme}://{lan_address()}:{self.settings.port}"
+
+    def address(self) -> Address:
+        """How rigs reach it, and what they recognise it by."""
+        certificate = self.certificate
+        direct = certificate is not None and certificate.own and not self.settings.trusted_proxies
+        return Address(self.public_url(), certificate.text if certificate is not None and direct else "")
 
     def _session_ended(self, id_hash: bytes) -> None:
         self.live.end(id_hash)

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
@@ -33,17 +34,23 @@ class _Server(uvicorn.Server):
     the journal is closed."""
 
     def __init__(
-        self, config: uvicorn.Config, listener: socket.socket, connections: Connections, ready: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        listener: socket.socket,
+        connections: Connections,
+        ready: Callable[[], None],
+        tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(config)
         self._listener = listener
         self._connections = connections
         self._ready = ready
+        self._tls = tls
         self._acceptor: Acceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
-        self._acceptor = Acceptor(self._listener, self._connections, self._protocol)
+        self._acceptor = Acceptor(self._listener, self._connections, self._protocol, self._tls)
         self._acceptor.start()
         self._ready()
 
@@ -80,13 +87,18 @@ def listen(settings: Settings) -> socket.socket:
         ) from None
 
 
-def serve(make_app: Callable[[], Litestar], listener: socket.socket, ready: Callable[[], None]) -> None:
+def serve(
+    make_app: Callable[[], Litestar],
+    listener: socket.socket,
+    ready: Callable[[], None],
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Run the application until SIGINT or SIGTERM; what goes wrong at the start is raised. `ready` is called when it
-    takes requests."""
+    takes requests. Without `tls` it speaks plain http."""
     wrong: BaseException | None = None
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(make_app, listener, ready))
+            runner.run(_run(make_app, listener, ready, tls))
     except* (SettingsError, StorageError) as group:  # an application's start raises in groups
         wrong = group
     while isinstance(wrong, BaseExceptionGroup):
@@ -102,7 +114,12 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready: Callable[[], None]) -> None:
+async def _run(
+    make_app: Callable[[], Litestar],
+    listener: socket.socket,
+    ready: Callable[[], None],
+    tls: ssl.SSLContext | None,
+) -> None:
     _allow_many_connections()
     app = make_app()
     config = uvicorn.Config(
@@ -120,4 +137,4 @@ async def _run(make_app: Callable[[], Litestar], listener: socket.socket, ready:
     commander: Commander = app.state.commander
     connections = Connections(commander.incidents, commander.settings.trusted_proxies)
     async with app.lifespan():
-        await _Server(config, listener, connections, ready).serve()
+        await _Server(config, listener, connections, ready, tls).serve()

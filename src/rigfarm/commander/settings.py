@@ -67,6 +67,18 @@ class Settings(Struct, frozen=True, kw_only=True):
             "Set it behind a reverse proxy: join commands use it, and requests from its pages are accepted."
         ),
     ] = None
+    tls: Annotated[
+        Literal["on", "off"],
+        Meta(
+            description="`on` speaks https, with its own certificate unless `tls_certificate` is set. `off` "
+            'speaks plain http, and only on this machine (`host = "127.0.0.1"`) or to a TLS proxy: `public_url` is '
+            "its https address then, and `trusted_proxies` names it."
+        ),
+    ] = "on"
+    tls_certificate: Annotated[
+        Path | None, Meta(description="PEM file of your own certificate, with its chain. A renewed file is noticed.")
+    ] = None
+    tls_key: Annotated[Path | None, Meta(description="PEM file of its private key, without a passphrase.")] = None
     trusted_proxies: Annotated[
         list[str],
         Meta(description="Addresses or networks of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed."),
@@ -164,7 +176,28 @@ def load_settings(
             f"password ({found['password'][1]}) and password_hash ({found['password_hash'][1]}) are both set: "
             "keep one of them."
         )
+    _check_tls(settings)
     return settings
+
+
+def _check_tls(settings: Settings) -> None:
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise SettingsError("tls_certificate and tls_key belong together: set both, or neither.")
+    if settings.tls == "on" or settings.host == "localhost" or _is_loopback(settings.host):
+        return
+    if not (settings.public_url or "").startswith("https://") or not settings.trusted_proxies:
+        raise SettingsError(
+            f"tls is off, but host ({settings.host}) opens this Commander to the network: everybody there could read "
+            'passwords and tokens, and take over rigs. Set tls = "on", or host = "127.0.0.1". For a TLS proxy on '
+            "another machine, set public_url to its https:// address and trusted_proxies to its IP address."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:

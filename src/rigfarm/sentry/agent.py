@@ -20,6 +20,7 @@ from rigfarm.sentry.clock import Anchor, Clock
 from rigfarm.sentry.folder import make_private, write_private
 from rigfarm.sentry.link import Link
 from rigfarm.sentry.link.connect import Timings
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.part_host import PartHost
 from rigfarm.sentry.parts import Part
 from rigfarm.sentry.reporter import AgentReporter
@@ -53,8 +54,8 @@ class TakesToken(Part, Protocol):
 class FollowsCommander(Part, Protocol):
     """A part that itself fetches something from the Commander."""
 
-    def commander_changed(self, url: str) -> None:
-        """It is there now."""
+    def commander_changed(self, url: str, trust: Trust) -> None:
+        """It is there now, and recognised by this."""
 
 
 class Agent:
@@ -73,7 +74,8 @@ class Agent:
         self.started_at = time.monotonic()
         self.spool = Spool(settings.data_dir / "spool.db", settings.spool_mib << 20)
         self.clock = clock or Clock(_load_anchor(settings.data_dir / "clock.json"))
-        self.link = Link(self.spool, self.clock, self, timings=timings)
+        self.trust = Trust(settings.data_dir, ca_file=_path(settings.ca_file), insecure_http=settings.insecure_http)
+        self.link = Link(self.spool, self.clock, self, self.trust, timings=timings)
         self.reporter = AgentReporter(self.spool, self.link, self.clock, self.refresh_tokens)
         self.parts = list(parts)
         self.judgements: dict[str, Verdict] = {}
@@ -91,7 +93,7 @@ class Agent:
         self._stop = asyncio.Event()
         self._save_clock = asyncio.Event()
         self._chores: set[asyncio.Task[None]] = set()
-        self.link.connect_to(settings.commander, _path(settings.ca_file))
+        self._go_to_commander()
 
     # Life
 
@@ -220,18 +222,30 @@ class Agent:
             if old in self._owners:
                 self._chore(self.forget(old))
 
-    def take_over(self, commander: str | None, ca_file: str | None, token: str | None) -> None:
-        """Go on with another Commander, or another token."""
+    def take_over(self, settings: Settings, token: str | None) -> None:
+        """Go on with the Commander that these settings and what is trusted name now, or with another token."""
         rig = self.rig
-        if (commander, ca_file) != (self.settings.commander, self.settings.ca_file):
-            log.info("another Commander", url=commander)
-            self.settings = msgspec.structs.replace(self.settings, commander=commander, ca_file=ca_file)
-            for part in self.parts:
-                if isinstance(part, FollowsCommander):
-                    part.commander_changed(commander or "")
-            self.link.connect_to(commander, _path(ca_file))
+        before = (*_commander_of(self.settings), self.trust.certificate, self.trust.key)
+        self.trust.reload()
+        if (*_commander_of(settings), self.trust.certificate, self.trust.key) != before:
+            log.info("another Commander", url=settings.commander)
+            self.settings = msgspec.structs.replace(
+                self.settings,
+                commander=settings.commander,
+                ca_file=settings.ca_file,
+                insecure_http=settings.insecure_http,
+            )
+            self.trust.ca_file, self.trust.insecure_http = _path(settings.ca_file), settings.insecure_http
+            self._go_to_commander()
         if rig is not None and token is not None and token not in rig.tokens():
             self.adopt(token)
+
+    def _go_to_commander(self) -> None:
+        url = self.settings.commander
+        for part in self.parts:
+            if isinstance(part, FollowsCommander):
+                part.commander_changed(url or "", self.trust)
+        self.link.connect_to(url)
 
     # What the Commander says: link.LinkEvents
 
@@ -323,6 +337,10 @@ class Agent:
             await asyncio.to_thread(write_private, self.settings.data_dir / "clock.json", data)
         except OSError as error:
             log.warning("the clock cannot be kept", error=str(error))
+
+
+def _commander_of(settings: Settings) -> tuple[str | None, str | None, bool]:
+    return settings.commander, settings.ca_file, settings.insecure_http
 
 
 def _path(text: str | None) -> Path | None:

@@ -63,11 +63,27 @@ def _settings(folder: Path) -> Settings:
 @sentry.command()
 @click.argument("url")
 @click.argument("token", required=False)
+@click.option(
+    "--fingerprint",
+    help="SHA256:… of the Commander's own certificate, as its join commands show it. Nothing is sent to any other.",
+)
 @click.option("--ca", "ca_file", type=click.Path(path_type=Path), help="PEM file of the authority behind its https.")
+@click.option(
+    "--insecure-http", is_flag=True, help="Allow a plain http:// address: on this machine, or over a tunnel of yours."
+)
 @click.option("--install", "service", is_flag=True, help="And have it run at every start, as `install` does.")
 @_ROOT
 @_FOLDER
-def join(url: str, token: str | None, ca_file: Path | None, service: bool, root: Path, data_dir: Path | None) -> None:
+def join(
+    url: str,
+    token: str | None,
+    fingerprint: str | None,
+    ca_file: Path | None,
+    insecure_http: bool,
+    service: bool,
+    root: Path,
+    data_dir: Path | None,
+) -> None:
     """Make this machine a rig of the Commander at URL.
 
     TOKEN is what the Commander shows for the rig. Every user of this machine can see a command's arguments, so it may
@@ -78,7 +94,11 @@ def join(url: str, token: str | None, ca_file: Path | None, service: bool, root:
 
     folder = _prepared(_service_folder(root, data_dir) if service else data_dir)
     try:
-        rig = asyncio.run(join_commander(folder, url, token or _token(), ca_file))
+        rig = asyncio.run(
+            join_commander(
+                folder, url, token or _token(), ca_file, fingerprint=fingerprint, insecure_http=insecure_http
+            )
+        )
     except JoinError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"This machine is {rig} now.")

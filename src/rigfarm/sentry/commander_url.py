@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 __all__ = ["commander_url", "host_of", "link_url"]
 
-_EXAMPLE = 'such as "http://10.0.0.5:8000" or "https://farm.example.org"'
+_EXAMPLE = 'such as "https://10.0.0.5:7070" or "https://farm.example.org"'
 
 
 def commander_url(text: str) -> str:
@@ -17,9 +17,9 @@ def commander_url(text: str) -> str:
     text = text.strip()
     if not text:
         raise ValueError(f"The Commander's address is missing: give it {_EXAMPLE}.")
-    parts = _split(text if "://" in text else f"http://{text}")
+    parts = _split(text if "://" in text else f"https://{text}")
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"The Commander's address begins with http:// or https://, {_EXAMPLE}; found {text!r}.")
+        raise ValueError(f"The Commander's address begins with https://, {_EXAMPLE}; found {text!r}.")
     if not parts.hostname or any(c.isspace() for c in text):
         raise ValueError(f"{text!r} is no address of a Commander; it looks {_EXAMPLE}.")
     if parts.username is not None or parts.query or parts.fragment:

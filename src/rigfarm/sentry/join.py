@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rigfarm.sentry.commander_url import commander_url
-from rigfarm.sentry.link.errors import LinkError
+from rigfarm.sentry.link.errors import LinkError, TlsError
+from rigfarm.sentry.link.trust import Trust, find_fingerprint
 from rigfarm.sentry.probe import check_token
 from rigfarm.sentry.settings import SettingsError, load_settings, save_commander
 from rigfarm.sentry.tokens import TokenStore, find_token
+from rigfarm.wire.frames import Verdict
 
 __all__ = ["JoinError", "join"]
 
@@ -17,11 +19,23 @@ class JoinError(Exception):
     """This machine cannot join; the text says why and what to do."""
 
 
-async def join(folder: Path, url: str, token: str, ca_file: Path | None = None) -> str:
-    """The name of the rig that this machine is from now on. JoinError; then nothing was changed."""
+async def join(
+    folder: Path,
+    url: str,
+    token: str,
+    ca_file: Path | None = None,
+    *,
+    fingerprint: str | None = None,
+    insecure_http: bool = False,
+) -> str:
+    """The name of the rig that this machine is from now on. JoinError; then nothing was changed.
+
+    `fingerprint` is the SHA-256 of the Commander's certificate; without it an authority has to vouch for that.
+    """
     try:
         address = commander_url(url)
-        authority = _authority(ca_file)
+        trust = Trust(ca_file=_authority(ca_file), insecure_http=insecure_http)
+        trust.certificate = _fingerprint(fingerprint)
         load_settings(folder)
     except (ValueError, SettingsError) as error:
         raise JoinError(str(error)) from None
@@ -32,16 +46,40 @@ async def join(folder: Path, url: str, token: str, ca_file: Path | None = None) 
             "created or its token is rotated."
         )
     try:
-        verdict = await check_token(address, found, authority)
+        verdict, trust = await _check(address, found, trust, Trust(folder))
     except LinkError as error:
         raise JoinError(str(error)) from None
     try:
         # The token last: a Sentry that runs here takes over as soon as it sees it.
-        save_commander(folder, address, str(authority) if authority is not None else None)
+        trust.save(folder)
+        authority = str(trust.ca_file) if trust.ca_file is not None else None
+        save_commander(folder, address, authority, insecure_http=address.startswith("http:"))
         TokenStore(folder).save(found)
     except (OSError, SettingsError) as error:
         raise JoinError(f"The Commander takes the token, but it cannot be kept: {error}") from None
     return verdict.name or f"rig {verdict.rig}"
+
+
+async def _check(address: str, token: str, trust: Trust, before: Trust) -> tuple[Verdict, Trust]:
+    """The verdict on the token, and whom to trust. A machine that joined before knows its Commander without help."""
+    try:
+        return await check_token(address, token, trust), trust
+    except TlsError:
+        if trust.certificate is not None or trust.ca_file is not None or before.key is None:
+            raise
+        return await check_token(address, token, before), before
+
+
+def _fingerprint(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    found = find_fingerprint(text)
+    if found is None:
+        raise ValueError(
+            f"{text!r} is not a fingerprint. It is SHA256: and 64 hexadecimal digits, as the Commander's join commands "
+            "and `rigfarm commander fingerprint` show it."
+        )
+    return found
 
 
 def _authority(ca_file: Path | None) -> Path | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 from rigfarm.sentry.commander_url import host_of
 from rigfarm.sentry.link.connect import Timings, open_socket
 from rigfarm.sentry.link.errors import LinkError
+from rigfarm.sentry.link.proof import prove
 from rigfarm.sentry.link.session import say_hello
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.wire.frames import Verdict
 
 __all__ = ["TokenRefusedError", "check_token"]
@@ -22,16 +23,17 @@ class TokenRefusedError(LinkError):
     """The Commander is well, and does not take this token."""
 
 
-async def check_token(url: str, token: str, ca_file: Path | None = None) -> Verdict:
-    """The rig behind a token. LinkError says what is wrong, and what to do."""
+async def check_token(url: str, token: str, trust: Trust) -> Verdict:
+    """The rig behind a token; `trust` learns the Commander's key. LinkError says what is wrong, and what to do."""
     try:
         async with asyncio.timeout(_ALL_S):
-            async with await open_socket(url, ca_file, _TIMINGS) as socket:
+            async with await open_socket(url, trust, _TIMINGS) as socket:
+                signatures = await prove(socket, url, trust, _TIMINGS)
                 # A spool of its own, for this connection only: nothing is sent.
-                welcome, _ = await say_hello(socket, os.urandom(16), [token], _TIMINGS)
+                greeting = await say_hello(socket, os.urandom(16), [token], _TIMINGS, signatures)
     except TimeoutError:
         raise LinkError(f"{host_of(url)} takes too long to answer. Try again when it is less busy.") from None
-    verdict = welcome.verdicts[0]
+    verdict = greeting.welcome.verdicts[0]
     if verdict.kind == "ok":
         return verdict
     name = f" ({verdict.name})" if verdict.name else ""

@@ -85,6 +85,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str | None,
         Meta(description="PEM file of the authority that signed the Commander's certificate, if it is the farm's own."),
     ] = None
+    insecure_http: Annotated[
+        bool,
+        Meta(
+            description="Whether the Commander may be reached by plain http, through which others can read the token: "
+            "only on this machine, or where a proxy or tunnel protects the way."
+        ),
+    ] = False
     ui: Annotated[
         str, Meta(description="Address and port of the Sentry's own page; `off`: none. Others need `ui_password`.")
     ] = "127.0.0.1:7777"
@@ -265,12 +272,12 @@ def _password(text: str) -> str:
     return hash_password(text)
 
 
-def save_commander(folder: Path, url: str, ca_file: str | None = None) -> None:
+def save_commander(folder: Path, url: str, ca_file: str | None = None, *, insecure_http: bool = False) -> None:
     """Write the Commander's address into the file. OSError, SettingsError."""
-    save_settings(folder, {"commander": url, "ca_file": ca_file})
+    save_settings(folder, {"commander": url, "ca_file": ca_file, "insecure_http": insecure_http or None})
 
 
-def save_settings(folder: Path, values: Mapping[str, str | None]) -> None:
+def save_settings(folder: Path, values: Mapping[str, str | bool | None]) -> None:
     """Write settings into the file (None: take out), and leave all else in it as it is. OSError, SettingsError."""
     path = folder / FILE_NAME
     _read(path)
@@ -285,12 +292,12 @@ def save_settings(folder: Path, values: Mapping[str, str | None]) -> None:
     write_private(path, text.encode())
 
 
-def _with_setting(text: str, name: str, value: str | None) -> str:
+def _with_setting(text: str, name: str, value: str | bool | None) -> str:
     """The text with one setting of its top level replaced, added or taken out."""
     table = re.search(r"^\s*\[", text, re.MULTILINE)
     end = table.start() if table else len(text)
     head, rest = text[:end], text[end:]
-    # JSON's strings are TOML's basic strings, but for one character that no setting here holds.
+    # JSON's strings are TOML's basic strings, but for one character that no setting here holds; booleans are the same.
     line = "" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
     replaced, count = re.subn(rf"^[ \t]*{name}[ \t]*=.*\n?", lambda _: line, head, count=1, flags=re.MULTILINE)
     return (replaced if count else line + head) + rest

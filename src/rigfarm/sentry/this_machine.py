@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from rigfarm.sentry.clock import wall_ms
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.miners import MinerAdapter, adapters, read
 from rigfarm.sentry.parts import Reporter
 from rigfarm.sentry.playbooks import PlaybookRunner, RunnerError
 from rigfarm.sentry.playbooks import Settings as RunnerSettings
+from rigfarm.sentry.playbooks.fetch import Tls, authorities
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
 from rigfarm.sentry.rig.commands import run_command
 from rigfarm.sentry.rig.part import RigPart
@@ -44,6 +46,7 @@ class ThisMachine(RigPart):
         )
         self._playbooks_run = asyncio.Event()
         self._commander_url = settings.commander or ""
+        self._tls: Tls = authorities
         store = TokenStore(settings.data_dir)
         super().__init__(
             store.load(),
@@ -54,17 +57,20 @@ class ThisMachine(RigPart):
             runner=self._playbooks,
             allow_power=settings.allow_power,
         )
-        self.commander_changed(self._commander_url)
+        self._use_commander()
 
     def set_token(self, token: str) -> None:
         """See `RigPart`. Mining software is fetched with the new one."""
         super().set_token(token)
-        self.commander_changed(self._commander_url)
+        self._use_commander()
 
-    def commander_changed(self, url: str) -> None:
+    def commander_changed(self, url: str, trust: Trust) -> None:
         """Mining software is fetched from there."""
-        self._commander_url = url
-        self._playbooks.use_commander(url, self.standing.token or "")
+        self._commander_url, self._tls = url, trust.context
+        self._use_commander()
+
+    def _use_commander(self) -> None:
+        self._playbooks.use_commander(self._commander_url, self.standing.token or "", self._tls)
 
     def _now_ms(self) -> int:
         """By the Commander's clock, as far as it is known: a rig's own may be wrong by years."""

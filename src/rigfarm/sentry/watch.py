@@ -8,7 +8,8 @@ from pathlib import Path
 
 import structlog
 
-from rigfarm.sentry.settings import FILE_NAME, SettingsError, load_settings
+from rigfarm.sentry.link.trust import FILE_NAME as TRUST
+from rigfarm.sentry.settings import FILE_NAME, Settings, SettingsError, load_settings
 from rigfarm.sentry.tokens import FILE_NAME as TOKENS
 from rigfarm.sentry.tokens import TokenStore
 
@@ -19,12 +20,12 @@ log = structlog.get_logger()
 EVERY_S = 2.0
 
 
-async def follow_files(folder: Path, take_over: Callable[[str | None, str | None, str | None], None]) -> None:
-    """Hand over address, file of the authority and token at each change, until cancelled.
+async def follow_files(folder: Path, take_over: Callable[[Settings, str | None], None]) -> None:
+    """Hand over the settings (of which those about the Commander matter) and the token at each change, until cancelled.
 
     Other settings are read at the next start.
     """
-    paths = [folder / FILE_NAME, folder / TOKENS]
+    paths = [folder / FILE_NAME, folder / TOKENS, folder / TRUST]
     seen = _stamps(paths)
     while True:
         await asyncio.sleep(EVERY_S)
@@ -38,7 +39,7 @@ async def follow_files(folder: Path, take_over: Callable[[str | None, str | None
             log.error("the new configuration is not used", reason=str(error))
             continue
         token = await asyncio.to_thread(TokenStore(folder).load)
-        take_over(settings.commander, settings.ca_file, token)
+        take_over(settings, token)
 
 
 def _stamps(paths: list[Path]) -> list[tuple[int, int] | None]:

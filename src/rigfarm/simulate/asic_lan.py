@@ -65,6 +65,7 @@ class AsicLan:
         settings = Settings(
             data_dir=self._folder,
             commander=commander,
+            insecure_http=True,
             ui=f"127.0.0.1:{self.port}",
             ui_password=await asyncio.to_thread(hash_password, self.password),
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -43,12 +45,16 @@ class CommanderProcess(StartedProcess):
         password: str = PASSWORD,
         settings: dict[str, str] | None = None,
         mutation: str = "",
+        tls: bool = False,
     ) -> None:
-        """`mutation` is Python that is run before it starts: how the control of a fault test breaks it."""
+        """It speaks plain http on the loopback address; with `tls`, https with a certificate of its own.
+
+        `mutation` is Python that is run before it starts: how the control of a fault test breaks it."""
         self.folder = folder
         self.port = port or free_port()
         self.password = password
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.tls = tls
         self.log = folder / "commander.log"
         self._settings = settings or {}
         self._mutation = mutation
@@ -72,6 +78,7 @@ class CommanderProcess(StartedProcess):
             **clean,
             "RIGFARM_DATA_DIR": str(self.folder),
             "RIGFARM_HOST": "127.0.0.1",
+            "RIGFARM_TLS": "on" if self.tls else "off",
             "RIGFARM_PORT": str(self.port),
             "RIGFARM_PASSWORD": self.password,
             "PYTHONUNBUFFERED": "1",
@@ -115,10 +122,22 @@ class CommanderProcess(StartedProcess):
     def ready(self) -> bool:
         """Whether it can take logs now."""
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):  # noqa: S310 - our own loopback
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1, context=self.context):  # noqa: S310 - our own loopback
                 return True
         except (urllib.error.URLError, OSError):
             return False
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """For clients that recognise it; None without TLS."""
+        path = self.folder / "tls" / "certificate.pem"
+        return ssl.create_default_context(cafile=path) if self.tls and path.exists() else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its certificate, as `rigfarm sentry join` takes it."""
+        pem = (self.folder / "tls" / "certificate.pem").read_text()
+        return f"SHA256:{hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()}"
 
     @contextlib.contextmanager
     def killed(self) -> Iterator[None]:
@@ -150,7 +169,7 @@ class CommanderProcess(StartedProcess):
             data=body if body is None or isinstance(body, bytes) else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.key}", "Content-Type": kind},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60, context=self.context) as answer:  # noqa: S310
             text = answer.read()
         return json.loads(text) if text else None
 

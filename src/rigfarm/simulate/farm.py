@@ -90,7 +90,7 @@ class SimulatedRig:
             ask,
             machine=SimulatedMachine(self.rig, uptime_s=86_400.0 + 7_777.0 * self.rig.seed % 900_000),
         )
-        settings = Settings(data_dir=self._folder, commander=self._commander, ui="off")
+        settings = Settings(data_dir=self._folder, commander=self._commander, insecure_http=True, ui="off")
         return Agent(settings, [part])
 
     def _sources(self) -> list[WorkloadSource]:
@@ -185,7 +185,7 @@ async def this_machine(commander: str, token: str, folder: Path) -> AsyncIterato
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     await asyncio.to_thread(let_programs_in, folder, beside=False)
     TokenStore(folder).save(token)
-    settings = Settings(data_dir=folder, commander=commander, ui="off")
+    settings = Settings(data_dir=folder, commander=commander, insecure_http=True, ui="off")
     agent = Agent(settings, [ThisMachine(settings)])
     task = asyncio.create_task(agent.run(), name="this machine")
     try:

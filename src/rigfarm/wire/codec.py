@@ -109,8 +109,8 @@ def encode_up(frame: UpFrame) -> bytes:
     return data
 
 
-_UP_TAGS = range(1, 9)
-_DOWN_TAGS = range(101, 108)
+_UP_TAGS = range(1, 10)
+_DOWN_TAGS = range(101, 110)
 _BESIDE_LOGS = frozenset({2, 5, 6, 7, 8})
 """Frames that are passed over when a value in them is out of its range: they say nothing that must not be missed, and a
 Sentry would send the same again on its next link, and be closed again, for ever."""

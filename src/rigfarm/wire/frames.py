@@ -24,10 +24,13 @@ from rigfarm.wire.limits import (
 )
 from rigfarm.wire.orders import Order, OrderState
 from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.signing import NONCE_BYTES
 from rigfarm.wire.specs import BoardDetail, Specs
 
 __all__ = [
     "MAX_RANGES",
+    "MAX_SIGNED",
+    "MAX_SUCCESSIONS",
     "PROTOCOL",
     "Acks",
     "Command",
@@ -39,9 +42,13 @@ __all__ = [
     "Hello",
     "Logs",
     "Playbooks",
+    "Proof",
+    "Prove",
     "RigBoards",
     "RigPlaybooks",
     "RigSpecs",
+    "Signed",
+    "Succession",
     "UpFrame",
     "Verdict",
     "VerdictKind",
@@ -53,6 +60,13 @@ PROTOCOL = 1
 
 MAX_RANGES = 20_000
 """In one frame of acknowledgements."""
+MAX_SIGNED = 10_000
+"""Frames that are signed together."""
+MAX_SUCCESSIONS = 16
+"""Changes of the Commander's key that a Sentry can catch up with."""
+
+_Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
+_Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 Interval = Annotated[float, Meta(ge=0.01, le=86_400)]
 """Between two reports of a rig, s."""
@@ -67,7 +81,7 @@ class _Frame(Struct, array_like=True, gc=False):
 
 
 class Hello(_Frame, tag=1):
-    """First frame, and again whenever the Sentry's tokens change. Answered by Welcome."""
+    """First frame after Prove, and again whenever the Sentry's tokens change. Answered by Welcome."""
 
     protocol: Id
     version: Word
@@ -135,6 +149,13 @@ class CommandResult(_Frame, tag=8):
     detail: Paragraph = ""
 
 
+class Prove(_Frame, tag=9):
+    """First frame of a Sentry, before anything secret: show that you are my Commander. Answered by Proof."""
+
+    nonce: Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+    """32 random bytes of this connection; everything signed on it covers them (see `signing`)."""
+
+
 # Down: Commander -> Sentry
 
 
@@ -198,5 +219,38 @@ class ReportEvery(_Frame, tag=107):
     interval_s: Interval
 
 
-UpFrame = Hello | RigSpecs | Logs | Gap | RigBoards | RigPlaybooks | Console | CommandResult
-DownFrame = Welcome | Acks | Verdicts | Playbooks | Command | ConsoleWatch | ReportEvery
+class Succession(_Frame):
+    """A Commander changed its key: the one before vouches for the next."""
+
+    key: _Key
+    """The next public key."""
+    signature: _Signature
+    """By the key before it."""
+
+
+class Proof(_Frame, tag=108):
+    """The answer to Prove."""
+
+    key: _Key
+    """The Commander's Ed25519 public key."""
+    certificate: Annotated[bytes, Meta(max_length=32)]
+    """SHA-256 of the certificate that the Commander itself serves, so that nobody in between can pass this proof on;
+    empty when it serves plain http, to a proxy."""
+    signature: _Signature
+    successions: Annotated[list[Succession], Meta(max_length=MAX_SUCCESSIONS)] = []
+    """Earlier keys and what they vouched for, oldest first."""
+
+
+class Signed(_Frame, tag=109):
+    """Frames that change something on a rig: a Sentry acts on Playbooks, Command and the verdict `removed` only when
+    they come in one of these."""
+
+    sequence: Sequence
+    """Higher than that of every earlier one of this connection."""
+    frames: Annotated[list[bytes], Meta(max_length=MAX_SIGNED)]
+    """Encoded frames, in their order."""
+    signature: _Signature
+
+
+UpFrame = Prove | Hello | RigSpecs | Logs | Gap | RigBoards | RigPlaybooks | Console | CommandResult
+DownFrame = Welcome | Acks | Verdicts | Playbooks | Command | ConsoleWatch | ReportEvery | Proof | Signed

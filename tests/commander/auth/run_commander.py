@@ -10,10 +10,12 @@ from gated import make_app
 from litestar import Litestar
 
 from rigfarm.commander.cli import commander
+from rigfarm.commander.identity.certificate import Certificate
 from rigfarm.commander.settings import Settings
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings, certificate: Certificate | None) -> Litestar:
+    assert certificate is None
     return make_app(settings)[0]
 
 

@@ -29,7 +29,8 @@ SCRIPT = Path(__file__).with_name("run_commander.py")
 
 def _environment(folder: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RIGFARM_")}
-    return kept | {"RIGFARM_DATA_DIR": str(folder / "data"), "RIGFARM_HOST": "127.0.0.1", "RIGFARM_PORT": "0"} | more
+    own = {"RIGFARM_DATA_DIR": str(folder / "data"), "RIGFARM_HOST": "127.0.0.1", "RIGFARM_PORT": "0"}
+    return kept | own | {"RIGFARM_TLS": "off"} | more
 
 
 def _process(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:

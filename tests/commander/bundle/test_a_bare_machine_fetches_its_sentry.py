@@ -20,6 +20,7 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 from structlog.testing import capture_logs
 
+from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle, Bundles, install_line
 from rigfarm.commander.bundle.model import BundleError, read_bundle
 from rigfarm.commander.bundle.serving import bundle_routes
@@ -89,10 +90,10 @@ def run(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess[s
     return subprocess.run(["/bin/sh", "-c", line], env=environment, capture_output=True, text=True, timeout=60)
 
 
-async def line(folder: Path, url: str, token: str = TOKEN) -> str:
+async def line(folder: Path, url: str, token: str = TOKEN, fingerprint: str = "") -> str:
     bundles = Bundles(folder)
     await bundles.look()
-    return install_line(bundles.offered, url, token)
+    return install_line(bundles.offered, Address(url, fingerprint), token)
 
 
 @pytest.mark.parametrize("without", ["wget", "curl"])
@@ -103,9 +104,27 @@ async def test_it_works(commander: CommanderProcess, tmp_path: Path, without: st
     done = run(await line(commander.folder / "bundles", commander.url), environment)
     assert done.returncode == 0, done.stderr
     home = Path(environment["HOME"])
-    assert (home / "arguments").read_text() == f"join {commander.url} --install\n"
+    assert (home / "arguments").read_text() == f"join {commander.url} --insecure-http --install\n"
     assert (home / "token").read_text() == f"{TOKEN}\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "tools"], "nothing is left of the download"
+
+
+@pytest.mark.parametrize("without", ["wget", "curl"])
+async def test_it_works_with_a_certificate_that_only_its_fingerprint_vouches_for(tmp_path: Path, without: str) -> None:
+    if shutil.which("curl" if without == "wget" else "wget") is None:
+        pytest.skip(f"this machine has only {without}")
+    (tmp_path / "commander").mkdir()
+    put(tmp_path / "commander/bundles", STAND_IN)
+    with CommanderProcess(tmp_path / "commander", tls=True) as secure:
+        (tmp_path / "machine").mkdir()
+        environment = bare(tmp_path / "machine", without)
+        shown = await line(secure.folder / "bundles", secure.url, fingerprint=secure.fingerprint)
+        done = run(shown, environment)
+        assert done.returncode == 0, done.stderr
+        home = Path(environment["HOME"])
+        said = f"join {secure.url} --fingerprint {secure.fingerprint} --install\n"
+        assert (home / "arguments").read_text() == said
+        assert (home / "token").read_text() == f"{TOKEN}\n"
 
 
 async def test_another_file_is_not_run(commander: CommanderProcess, tmp_path: Path) -> None:
@@ -140,7 +159,7 @@ async def test_hostile_addresses_stay_addresses(commander: CommanderProcess, tmp
     assert not (home / "evil").exists()
     assert done.returncode == 0, done.stderr
     assert (home / "asked").read_text() == f"{hostile}/bundle/{NAME}\n"
-    assert (home / "arguments").read_text() == f"join {hostile} --install\n"
+    assert (home / "arguments").read_text() == f"join {hostile} --insecure-http --install\n"
 
 
 async def test_other_users_cannot_see_the_token(commander: CommanderProcess) -> None:

@@ -14,6 +14,7 @@ import pytest
 from speaker import Speaker, speaker, stored
 
 from rigfarm.commander.events import Events
+from rigfarm.commander.identity import Identity
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link import charge
 from rigfarm.commander.link.budgets import GREETINGS_AT_ONCE, Allowance, Budget, Budgets
@@ -83,6 +84,7 @@ def links(tmp_path: Path) -> Links:
         OperationalStats(Hub(), events, 5.0),
         journal,
         events,
+        Identity.open(tmp_path),
         interval_s=5.0,
         incidents=Incidents(),
     )

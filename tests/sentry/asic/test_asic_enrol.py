@@ -13,6 +13,7 @@ import pytest
 from rigfarm.sentry.asic import enrol as enrol_module
 from rigfarm.sentry.asic.enrol import WantedRig, enrol
 from rigfarm.sentry.asic.model import InputError, Login
+from rigfarm.sentry.playbooks.fetch import authorities
 from rigfarm.simulate.asic_trial import Sentry, farm_of, until
 from rigfarm.wire.tokens import is_token, new_token
 
@@ -83,7 +84,7 @@ async def test_a_selection_of_a_scan_is_enrolled_in_one_go(asics: Sentry, comman
         first, second, third = farm.devices
         asics.service.start_scan(",".join(farm.devices))
         await until(lambda: asics.service.scan and asics.service.scan.state == "done")
-        added = await asics.service.enrol(commander.url, KEY, {first: "rig-1", third: "rig-3"})
+        added = await asics.service.enrol(commander.url, KEY, {first: "rig-1", third: "rig-3"}, authorities)
         assert [(view.ip, view.name, view.has_token) for view in added] == [
             (first, "rig-1", True),
             (third, "rig-3", True),
@@ -109,7 +110,7 @@ async def test_a_listed_device_gets_its_token_and_keeps_its_login(asics: Sentry,
         old = unit.device.token
         asics.service.start_scan(ip)
         await until(lambda: asics.service.scan and asics.service.scan.state == "done")
-        await asics.service.enrol(commander.url, KEY, {ip: "new name"})
+        await asics.service.enrol(commander.url, KEY, {ip: "new name"}, authorities)
         assert unit.device.token not in (None, old)
         assert (unit.device.name, unit.device.login) == ("new name", Login("op", "secret"))
         assert len(asics.service.devices()) == 1
@@ -120,11 +121,13 @@ async def test_big_lists_go_in_parts_and_lose_no_token(
 ) -> None:
     monkeypatch.setattr(enrol_module, "_PER_REQUEST", 10)
     wanted = [WantedRig(f"rig-{i}") for i in range(25)]
-    made = await enrol(commander.url, KEY, wanted)
+    made = await enrol(commander.url, KEY, wanted, authorities)
     assert [rig.name for rig in made] == [rig.name for rig in wanted]
     assert commander.requests == 3
     commander.refuse_after = 4
-    assert len(await enrol(commander.url, KEY, wanted)) == 10, "what was made before the refusal comes back"
+    assert len(await enrol(commander.url, KEY, wanted, authorities)) == 10, (
+        "what was made before the refusal comes back"
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ async def test_big_lists_go_in_parts_and_lose_no_token(
 async def test_refusals_in_words(commander: ToyCommander, said: tuple[int, bytes], field: str, why: str) -> None:
     commander.say = said
     with pytest.raises(InputError) as caught:
-        await enrol(commander.url, KEY, [WantedRig("rig-1")])
+        await enrol(commander.url, KEY, [WantedRig("rig-1")], authorities)
     assert (caught.value.field, why in caught.value.message) == (field, True), caught.value.message
     assert caught.value.message.isprintable()
 
@@ -151,13 +154,13 @@ async def test_refusals_in_words(commander: ToyCommander, said: tuple[int, bytes
 @pytest.mark.parametrize("url", ["", "farm.example", "ftp://farm.example", "http://", "http://127.0.0.1:1"])
 async def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(InputError) as caught:
-        await enrol(url, KEY, [WantedRig("rig-1")])
+        await enrol(url, KEY, [WantedRig("rig-1")], authorities)
     assert caught.value.field == "commander"
 
 
 async def test_no_key_no_request(commander: ToyCommander) -> None:
     with pytest.raises(InputError, match="enrolment key"):
-        await enrol(commander.url, " ", [WantedRig("rig-1")])
+        await enrol(commander.url, " ", [WantedRig("rig-1")], authorities)
     assert commander.requests == 0
 
 
@@ -173,7 +176,7 @@ async def test_names_that_cannot_be(asics: Sentry, commander: ToyCommander) -> N
             ({first: "x" * 65}, "64"),
         ):
             with pytest.raises(InputError, match=why):
-                await asics.service.enrol(commander.url, KEY, names)
+                await asics.service.enrol(commander.url, KEY, names, authorities)
         assert commander.requests == 0
         assert asics.service.devices() == []
 

@@ -153,11 +153,11 @@ async def test_the_address_of_the_commander(settings: Settings) -> None:
         assert "none yet" in await looker.text()
         wrong = await looker.post("/asics/commander", address="ftp://farm")
         assert wrong.status_code == 422
-        assert "begins with http:// or https://" in wrong.text
+        assert "begins with https://" in wrong.text
         assert 'value="ftp://farm"' in wrong.text
         assert (await looker.post("/asics/commander", address="127.0.0.1:1/")).status_code == 303
-        await until(lambda: load_settings(settings.data_dir, {}).commander == "http://127.0.0.1:1")
-        assert "http://127.0.0.1:1" in await looker.text()
+        await until(lambda: load_settings(settings.data_dir, {}).commander == "https://127.0.0.1:1")
+        assert "https://127.0.0.1:1" in await looker.text()
 
 
 async def test_what_the_environment_says_is_not_changed_here(

@@ -68,7 +68,7 @@ async def test_a_refusal_keeps_what_was_typed_and_ticked(settings: Settings) -> 
             marks = {key: mark for key, mark, _ in await looker.rows("finds")}
             assert f'data-key="{first}" data-mark="{marks[first]}"' in answer.text, "the script leaves the boxes alone"
             for fields, why in (
-                ({"key": KEY, "commander": "ftp://x"}, "http:// or https://"),
+                ({"key": KEY, "commander": "ftp://x"}, "begins with https://"),
                 ({"key": "", "commander": commander.url}, "Enter an enrolment key"),
                 ({"key": KEY, "commander": "http://127.0.0.1:1"}, "did not answer"),
                 ({"key": KEY, "commander": commander.url, "names": "all the same"}, "cannot both be called"),

@@ -52,9 +52,11 @@ def _policy(host: str) -> bytes:
 class SecureHeaders:
     """Adds them to every HTTP response, errors and unknown paths included. A response's own header of a name stays."""
 
-    def __init__(self, app: ASGIApp, public_url: str | None) -> None:
+    def __init__(self, app: ASGIApp, public_url: str | None, *, hsts: bool = False) -> None:
+        """`hsts`: have browsers insist on https for this host, all its ports included."""
         self._app = app
         self._public_url = public_url
+        self._hsts = hsts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the connection on; WebSockets as they are."""
@@ -71,17 +73,21 @@ class SecureHeaders:
 
     def _missing(self, scope: Scope, there: set[bytes]) -> list[tuple[bytes, bytes]]:
         headers = [*_ALWAYS, (b"content-security-policy", _policy(host_of(scope)))]
-        if is_https(scope, self._public_url):
+        if self._hsts and is_https(scope, self._public_url):
             headers.append(_HSTS)
         if not scope["path"].startswith("/static/"):
             headers.append(_NO_STORE)
         return [one for one in headers if one[0] not in there]
 
 
-def harden(app: Litestar, settings: Settings, change_log: ChangeLog) -> None:
+def harden(app: Litestar, settings: Settings, change_log: ChangeLog, *, own_certificate: bool = False) -> None:
     """Put secure headers, the log of changes, and belief in trusted proxies only, around the whole application: its own
-    middlewares would miss requests that match no route."""
-    handler: ASGIApp = LoggedChanges(SecureHeaders(app.asgi_handler, settings.public_url), change_log)
+    middlewares would miss requests that match no route.
+
+    With the Commander's own certificate browsers are not told to insist on https: where one insists, nobody gets past
+    its warning any more, nor to anything else on that machine."""
+    secured = SecureHeaders(app.asgi_handler, settings.public_url, hsts=not own_certificate)
+    handler: ASGIApp = LoggedChanges(secured, change_log)
     if settings.trusted_proxies:
         handler = ProxyHeadersMiddleware(handler, settings.trusted_proxies)  # type: ignore[arg-type,assignment]
     app.asgi_handler = handler

@@ -1,7 +1,7 @@
 """Sentries as files that this Commander hands to new rigs: which there are, their hashes, the line that installs.
 
 bundles = Bundles(folder); await bundles.look()
-line = install_line(bundles.offered, url, token)    # "" when there is none
+line = install_line(bundles.offered, address, token)    # "" when there is none
 """
 
 from rigfarm.commander.bundle.bundles import SHIPPED, Bundles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,12 +12,13 @@ import structlog
 from rigfarm.commander.link.budgets import UNHEARD_AT_ONCE, UNHEARD_PER_S, Allowance
 from rigfarm.commander.logs import Newcomer
 from rigfarm.wire.codec import encode
-from rigfarm.wire.frames import Acks, DownFrame, Verdict, Verdicts
+from rigfarm.wire.frames import MAX_SIGNED, Acks, Command, DownFrame, Playbooks, Signed, Verdict, Verdicts, Welcome
+from rigfarm.wire.signing import frames_message
 
 if TYPE_CHECKING:
     from rigfarm.commander.link.registry import Links
 
-__all__ = ["Link"]
+__all__ = ["Link", "needs_signature"]
 
 log = structlog.get_logger()
 
@@ -25,6 +26,8 @@ MAX_WAITING = 1_000
 MAX_WAITING_PER_RIG = 4
 """Frames that may wait for a Sentry that does not read, and so many more for each of its rigs: one click may tell every
 ASIC of a farm something. One more closes the link, and it asks anew when it returns."""
+SIGNED_BYTES = 256 << 10
+"""Frames that leave together are signed together, up to so many bytes."""
 
 
 class Link:
@@ -45,8 +48,10 @@ class Link:
         "in_flight",
         "links",
         "newcomer",
+        "nonce",
         "receipt",
         "rigs",
+        "sequence",
         "slots",
         "spool",
         "telling",
@@ -84,6 +89,10 @@ class Link:
         """Sizes of the frames that are not durable yet, in their order."""
         self._landed: asyncio.Event = asyncio.Event()
         self._owes = 0.0
+        self.nonce: bytes | None = None
+        """What this Sentry wants signatures to cover; None: it asked for none, so nothing is signed for it."""
+        self.sequence = 0
+        """Of the last signed frame."""
         self._send = send
         self._close = close
         self.receipt: Callable[[int, int], None] = self.ack
@@ -192,15 +201,53 @@ class Link:
                 if self._acks:
                     frames = [Acks(self._acks), *frames]
                 self._acks, self._waiting = [], []
-                for frame in frames:
+                for data in self._outgoing(frames):
                     if turns.over():
                         await turns.next()
-                    await self._send(encode(frame))
+                    await self._send(data)
         except Exception as error:  # noqa: BLE001 - whatever a broken socket raises, the link is over
             log.debug("link broke while sending", address=self.address, error=repr(error))
             self.closed = True
         finally:
             self._sending = None
+
+    def _outgoing(self, frames: Sequence[DownFrame]) -> Iterator[bytes]:
+        """The frames as bytes; those that change something on a rig signed, neighbours together."""
+        batch: list[bytes] = []
+        size = 0
+        for frame in frames:
+            data = encode(frame)
+            if self.nonce is None or not needs_signature(frame):
+                if batch:
+                    yield self._signed(batch)
+                    batch, size = [], 0
+                yield data
+                continue
+            if batch and (size + len(data) > SIGNED_BYTES or len(batch) >= MAX_SIGNED):
+                yield self._signed(batch)
+                batch, size = [], 0
+            batch.append(data)
+            size += len(data)
+            if isinstance(frame, Welcome):  # a Sentry reads it alone
+                yield self._signed(batch)
+                batch, size = [], 0
+        if batch:
+            yield self._signed(batch)
+
+    def _signed(self, frames: list[bytes]) -> bytes:
+        assert self.nonce is not None
+        self.sequence += 1
+        signature = self.links.identity.sign(frames_message(self.nonce, self.sequence, frames))
+        return encode(Signed(self.sequence, frames, signature))
+
+
+def needs_signature(frame: DownFrame) -> bool:
+    """Whether it changes something on a rig: what runs there, or that nothing does any more."""
+    if isinstance(frame, Verdicts):
+        return any(verdict.kind == "removed" for _, verdict in frame.changes)
+    if isinstance(frame, Welcome):
+        return any(verdict.kind == "removed" for verdict in frame.verdicts)
+    return isinstance(frame, Playbooks | Command)
 
 
 def _to_nobody(_first: int, _last: int) -> None:

@@ -27,6 +27,7 @@ from rigfarm.wire.frames import (
     Gap,
     Hello,
     Logs,
+    Prove,
     RigBoards,
     RigPlaybooks,
     RigSpecs,
@@ -132,6 +133,8 @@ def _other(links: Links, link: Link, frame: UpFrame, size: int) -> Hello | None:
     """Everything but logs: rare."""
     if isinstance(frame, Hello):
         return frame
+    if isinstance(frame, Prove):
+        raise FrameError("proof is asked for once, before the Hello")
     if isinstance(frame, Gap):
         _gap(links, link, frame, size)
         return None

@@ -12,6 +12,7 @@ import structlog
 
 from rigfarm import __version__
 from rigfarm.commander.events import Events, RigRemoved, TokenRotated, WorkWaiting
+from rigfarm.commander.identity import Identity
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.budgets import Budgets
@@ -23,8 +24,9 @@ from rigfarm.commander.logs.journal import MAX_PENDING_BYTES
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
-from rigfarm.wire.frames import CommandResult, Console, DownFrame, Hello, Verdict, Welcome
+from rigfarm.wire.frames import CommandResult, Console, DownFrame, Hello, Proof, Prove, Verdict, Welcome
 from rigfarm.wire.playbooks import PlaybookStatus
+from rigfarm.wire.signing import proof_message
 from rigfarm.wire.specs import BoardDetail
 
 __all__ = ["Links", "Source", "UpHandlers"]
@@ -64,11 +66,16 @@ class Links:
         stats: OperationalStats,
         journal: Journal,
         events: Events,
+        identity: Identity,
         *,
         interval_s: float,
         incidents: Incidents,
         journal_bytes_per_rig: float = 512 << 20,
+        certificate: Callable[[], bytes] = lambda: b"",
     ) -> None:
+        """`certificate` is the SHA-256 of the certificate that is served at this moment, empty without TLS."""
+        self.identity = identity
+        self.certificate = certificate
         self.book = book
         self.stats = stats
         self.journal = journal
@@ -113,6 +120,13 @@ class Links:
         if wait_s:
             link.limited("connects or greets too often", "it has to wait", rig_id=rig.id)
         return wait_s
+
+    def prove(self, link: Link, prove: Prove) -> Proof:
+        """Show a Sentry that this is its Commander; from now on what changes its rigs is signed for it."""
+        link.nonce = prove.nonce
+        certificate = self.certificate()
+        signature = self.identity.sign(proof_message(prove.nonce, certificate))
+        return Proof(self.identity.public, certificate, signature, self.identity.successions)
 
     def greet(self, link: Link, hello: Hello) -> Welcome:
         """Judge the tokens of a Hello (the first, or a later one) and register the rigs behind the good ones."""

@@ -12,12 +12,12 @@ from litestar.exceptions import WebSocketDisconnect
 
 from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.connections import connection_of
-from rigfarm.commander.link.link import Link
+from rigfarm.commander.link.link import Link, needs_signature
 from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import GREETING_WAITS_S, Links
 from rigfarm.commander.logs import UncheckedError
 from rigfarm.wire.codec import FrameError, decode_up, encode
-from rigfarm.wire.frames import PROTOCOL, Hello
+from rigfarm.wire.frames import PROTOCOL, Hello, Prove
 
 __all__ = ["MALFORMED", "NOT_WELCOME", "NO_HELLO", "SLOW_DOWN", "link_socket"]
 
@@ -70,13 +70,16 @@ def _short(reason: str) -> str:
 
 
 async def _welcome(socket: Socket, links: Links, link: Link, bad_tokens: RateLimit) -> bool:
-    """The first frame must be a Hello with a good token."""
+    """A Sentry may ask for proof first; then there must be a Hello with a good token."""
     try:
-        data = await asyncio.wait_for(socket.receive_data(mode="binary"), HELLO_WITHIN_S)
+        async with asyncio.timeout(HELLO_WITHIN_S):
+            frame = decode_up(await socket.receive_data(mode="binary"))
+            if isinstance(frame, Prove):
+                await socket.send_data(encode(links.prove(link, frame)), mode="binary")
+                frame = decode_up(await socket.receive_data(mode="binary"))
     except TimeoutError:
         await socket.close(code=NO_HELLO, reason="no Hello within 10 s")
         return False
-    frame = decode_up(data)
     if not isinstance(frame, Hello):
         raise FrameError("the first frame must be a Hello")
     if links.turns.over():
@@ -108,7 +111,10 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
     if good and connection is not None and not connection.greeted():
         await socket.close(code=FULL, reason="the Commander has no connection left for another rig")
         return False
-    await socket.send_data(encode(welcome), mode="binary")
+    if needs_signature(welcome):
+        link.tell(welcome)  # in one order with everything else that is signed
+    else:
+        await socket.send_data(encode(welcome), mode="binary")
     if not good:
         await asyncio.sleep(GOODBYE_S)
         await socket.close(code=NOT_WELCOME, reason="none of these tokens is good here")

@@ -9,6 +9,7 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 from msgspec.structs import replace
 
+from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.logs import RecentRows
@@ -41,14 +42,14 @@ class Shown:
         stats: OperationalStats,
         rig_list: RigList,
         recent: RecentRows,
-        public_url: Callable[[], str],
+        address: Callable[[], Address],
     ) -> None:
         self.templates = templates
         self.book = book
         self.stats = stats
         self.rig_list = rig_list
         self.recent = recent
-        self.public_url = public_url
+        self.address = address
         self.chips: ChipBook | None = None
         """The latest of every ASIC's boards, chip by chip."""
         self.at_stake: list[AtStake] = []
@@ -148,7 +149,7 @@ class Shown:
 
     def join(self, rig: Rig, token: str = "") -> view.JoinView:
         """How it joins; `token` while it is shown."""
-        return view.join_view(rig, self.public_url(), token, self.bundles())
+        return view.join_view(rig, self.address(), token, self.bundles())
 
     async def panel_html(self, rig_id: int) -> Markup:
         """What other parts show on a rig's page."""

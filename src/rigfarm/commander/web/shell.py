@@ -52,7 +52,9 @@ class Shell(Struct, frozen=True):
     """Where the search of the top bar looks; empty: there is none."""
     new: str = ""
     """What the key `n` opens where the page itself has nothing new; empty: nothing."""
-    url: str = "http://commander.lan:7070"
+    join_arguments: str = "https://commander.lan:7070"
+    """Of `rigfarm sentry join`, for a shell."""
+    url: str = "https://commander.lan:7070"
     """How a rig reaches this Commander: in the commands that empty pages show."""
 
     troubles: tuple[Trouble, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,9 +12,12 @@ from msgspec import Struct
 
 from rigfarm.sentry.asic import clean
 from rigfarm.sentry.asic.model import InputError
+from rigfarm.sentry.link.errors import LinkError
 from rigfarm.wire.tokens import is_token
 
 __all__ = ["EnrolledRig", "WantedRig", "enrol"]
+
+Tls = Callable[[str], ssl.SSLContext | None]
 
 _PER_REQUEST = 200
 _TIMEOUT_S = 30.0
@@ -49,10 +52,10 @@ class _Problem(Struct):
     detail: str = ""
 
 
-async def enrol(commander: str, key: str, wanted: list[WantedRig], ca_file: Path | None = None) -> list[EnrolledRig]:
+async def enrol(commander: str, key: str, wanted: list[WantedRig], tls: Tls) -> list[EnrolledRig]:
     """Make these rigs in the Commander; they come back in the same order. InputError says what to do.
 
-    `ca_file`: PEM file of the authority behind its https, if it is the farm's own.
+    `tls`: how the Commander is recognised, see `Trust.context`.
 
     Big lists go in several requests: if a later one fails, the rigs of the earlier ones come back all the same, so that
     no token is lost.
@@ -61,7 +64,7 @@ async def enrol(commander: str, key: str, wanted: list[WantedRig], ca_file: Path
     if not key.strip():
         raise InputError("key", "Enter an enrolment key: the Commander's settings page makes one.")
     made: list[EnrolledRig] = []
-    async with _client(ca_file) as http:
+    async with _client(base, tls) as http:
         for start in range(0, len(wanted), _PER_REQUEST):
             part = wanted[start : start + _PER_REQUEST]
             try:
@@ -77,18 +80,17 @@ def _checked_url(commander: str) -> str:
     url = urlsplit(commander.strip())
     if url.scheme not in ("http", "https") or not url.hostname:
         raise InputError(
-            "commander", "Enter the Commander's address, such as https://farm.example or http://10.0.0.2:8080."
+            "commander", "Enter the Commander's address, such as https://farm.example or https://10.0.0.2:7070."
         )
     return commander.strip().rstrip("/")
 
 
-def _client(ca_file: Path | None) -> httpx.AsyncClient:
-    if ca_file is None:
-        return httpx.AsyncClient(timeout=_TIMEOUT_S)
+def _client(url: str, tls: Tls) -> httpx.AsyncClient:
     try:
-        return httpx.AsyncClient(timeout=_TIMEOUT_S, verify=ssl.create_default_context(cafile=ca_file))
-    except OSError as error:
-        raise InputError("commander", f"The authority's file {ca_file} cannot be used: {error}") from None
+        context = tls(url)
+    except LinkError as error:
+        raise InputError("commander", str(error)) from None
+    return httpx.AsyncClient(timeout=_TIMEOUT_S, verify=context if context is not None else True)
 
 
 async def _ask(http: httpx.AsyncClient, url: str, key: str, wanted: list[WantedRig]) -> list[EnrolledRig]:

@@ -12,7 +12,7 @@ import structlog
 from rigfarm.sentry.asic.addresses import parse_range
 from rigfarm.sentry.asic.conversations import Conversations
 from rigfarm.sentry.asic.csv_import import CsvError, Entry, checked_name, parse_csv
-from rigfarm.sentry.asic.enrol import EnrolledRig, WantedRig, enrol
+from rigfarm.sentry.asic.enrol import EnrolledRig, Tls, WantedRig, enrol
 from rigfarm.sentry.asic.follow import Follower
 from rigfarm.sentry.asic.happenings import Happenings
 from rigfarm.sentry.asic.interpret import AsicReading
@@ -182,14 +182,12 @@ class AsicService:
             by_name |= {name: unit for name in (unit.ip, identity.mac, identity.serial) if name}
         return [(find, _listed(find, by_name)) for find in self._scan.progress.finds]
 
-    async def enrol(
-        self, commander: str, key: str, names: dict[str, str], ca_file: Path | None = None
-    ) -> list[DeviceView]:
+    async def enrol(self, commander: str, key: str, names: dict[str, str], tls: Tls) -> list[DeviceView]:
         """Make rigs for finds of the last scan (address -> name) and add them, tokens and all."""
         chosen = self._chosen(names)
         wanted = [WantedRig(checked_name(names[find.ip]) or find.ip, mac=find.identity.mac) for find, _ in chosen]
         _check_distinct(wanted)
-        made = await enrol(commander, key, wanted, ca_file)
+        made = await enrol(commander, key, wanted, tls)
         added = await self._adopt(list(zip(chosen, made, strict=False)))
         self.happenings.tell("good", "", f"{len(added)} of {len(chosen)} ASICs enrolled at {commander}")
         if len(made) < len(chosen):

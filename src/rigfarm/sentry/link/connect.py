@@ -6,7 +6,6 @@ import errno
 import logging
 import socket
 import ssl
-from pathlib import Path
 
 from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
@@ -33,6 +32,7 @@ from rigfarm.sentry.link.errors import (
     closed,
 )
 from rigfarm.sentry.link.flood import FLOOD, GuardedConnection
+from rigfarm.sentry.link.trust import Trust, WrongCertificateError
 from rigfarm.wire.codec import MAX_FRAME_BYTES
 
 __all__ = ["Timings", "connection_lost", "open_socket"]
@@ -67,10 +67,19 @@ class _Connect(connect):
         return exc
 
 
-async def open_socket(url: str, ca_file: Path | None, timings: Timings) -> ClientConnection:
-    """A connected WebSocket, or LinkError."""
+async def open_socket(url: str, trust: Trust, timings: Timings) -> ClientConnection:
+    """A connected WebSocket, or LinkError. Say nothing before `prove` has found it to be the Commander's."""
     try:
-        tls = _tls(url, ca_file)
+        return await _open(url, trust.link_context(url), timings)
+    except TlsError:
+        if trust.key is None or trust.certificate is not None:
+            raise
+        # The authorities do not vouch for it (this machine's clock may be wrong); its own key still may.
+        return await _open(url, trust.link_context(url, unverified=True), timings)
+
+
+async def _open(url: str, tls: ssl.SSLContext | None, timings: Timings) -> ClientConnection:
+    try:
         return await _Connect(
             link_url(url),
             ssl=tls,
@@ -87,15 +96,6 @@ async def open_socket(url: str, ca_file: Path | None, timings: Timings) -> Clien
         )
     except (OSError, InvalidHandshake, EOFError) as error:
         raise _in_words(error, url) from error
-
-
-def _tls(url: str, ca_file: Path | None) -> ssl.SSLContext | None:
-    if not url.startswith("https:"):
-        return None
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"The certificate file {ca_file} cannot be used ({error}). Give a PEM file.") from error
 
 
 def _in_words(error: Exception, url: str) -> LinkError:
@@ -121,10 +121,17 @@ def _in_words(error: Exception, url: str) -> LinkError:
 
 def _network_in_words(error: OSError, url: str) -> LinkError:
     where = host_of(url)
+    if isinstance(error, WrongCertificateError):
+        return TlsError(
+            f"The certificate of {where} has another fingerprint than expected: {error.args[0]}. "
+            "Nothing was sent. Compare with `rigfarm commander fingerprint` on the Commander or with its settings page."
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return TlsError(
-            f"The certificate of {where} is not trusted ({error.verify_message}). If it is the farm's own, join again "
-            "with --ca and the file of the authority that signed it; also check this machine's date."
+            f"No authority known to this machine vouches for the certificate of {where} ({error.verify_message}). "
+            "Join with --fingerprint: the Commander's join commands carry it, its settings page and `rigfarm "
+            "commander fingerprint` show it. Or, if an authority of your own signed it, with --ca and its file; then "
+            "also check this machine's date."
         )
     if isinstance(error, ssl.SSLError):
         return TlsError(f"{where} does not speak TLS ({error.reason}). Does its address begin with http:// instead?")

@@ -7,6 +7,8 @@ __all__ = [
     "ClosedError",
     "FloodError",
     "HandshakeTimeoutError",
+    "ImpostorError",
+    "InsecureError",
     "LinkError",
     "LostError",
     "NoGoodTokenError",
@@ -38,6 +40,16 @@ class UnreachableError(LinkError):
 
 class TlsError(LinkError):
     """The certificate cannot be trusted, or the other side speaks no TLS."""
+
+
+class InsecureError(LinkError):
+    """Plain http, which the operator has not allowed."""
+
+
+class ImpostorError(LinkError):
+    """The other side cannot prove to be this machine's Commander. It was told nothing."""
+
+    wait_s = 10.0
 
 
 class NotACommanderError(LinkError):

@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 
 from rigfarm.sentry.pace import Pace
 
-__all__ = ["FLOOD", "GuardedConnection"]
+__all__ = ["FLOOD", "GuardedConnection", "new_pace", "received"]
 
 FLOOD = 1008
 """The code this Sentry closes with when it is flooded ("policy violation")."""
@@ -25,6 +25,18 @@ FRAMES_PER_S = 500.0
 faster waits in the network, and so at the Commander."""
 BYTES_PER_FRAME = 4_096
 """A larger frame counts as several."""
+
+
+def new_pace() -> Pace:
+    """Of one connection."""
+    return Pace(FRAMES, FRAMES_PER_S)
+
+
+async def received(socket: ClientConnection, pace: Pace) -> str | bytes:
+    """The next message, once it may be handled."""
+    data = await socket.recv()
+    await pace.wait(1 + len(data) / BYTES_PER_FRAME)
+    return data
 
 
 class GuardedConnection(ClientConnection):

@@ -11,7 +11,6 @@ import contextlib
 import math
 from collections import deque
 from enum import Enum
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -30,8 +29,10 @@ from rigfarm.sentry.link.errors import (
     printable,
 )
 from rigfarm.sentry.link.lanes import FRAME_LOGS, Lanes
+from rigfarm.sentry.link.proof import Signatures, prove
 from rigfarm.sentry.link.reconnect import Reconnect
-from rigfarm.sentry.link.session import Session, say_hello
+from rigfarm.sentry.link.session import Greeting, Session, say_hello
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.spool import Spool
 from rigfarm.sentry.spool.record import Record
 from rigfarm.wire.frames import (
@@ -119,6 +120,7 @@ class Link:
         spool: Spool,
         clock: Clock,
         events: LinkEvents,
+        trust: Trust,
         *,
         timings: Timings | None = None,
     ) -> None:
@@ -126,13 +128,15 @@ class Link:
         """How often the Commander wants to hear of each rig."""
         self.state = LinkState.IDLE
         self.error: LinkError | None = None
+        self.unsigned = 0
+        """Orders, playbooks and removals that were ignored because they were not signed by this Commander."""
         self._spool = spool
         self._clock = clock
         self._events = events
+        self._trust = trust
         self._timings = timings or Timings()
         self._reconnect = Reconnect(self._timings)
         self._url: str | None = None
-        self._ca_file: Path | None = None
         self._tokens: list[str] = []
         self._session: Session | None = None
         self._changed = asyncio.Event()
@@ -154,11 +158,10 @@ class Link:
 
     # What the agent asks for
 
-    def connect_to(self, url: str | None, ca_file: Path | None = None) -> None:
-        """The Commander's address."""
-        if (url, ca_file) != (self._url, self._ca_file):
-            self._url, self._ca_file = url, ca_file
-            self._start_over()
+    def connect_to(self, url: str | None) -> None:
+        """The Commander's address; connect again, for whom this Sentry trusts may have changed too."""
+        self._url = url
+        self._start_over()
 
     def speak_for(self, tokens: list[str]) -> None:
         """These tokens and no others."""
@@ -269,10 +272,12 @@ class Link:
         greeted: float | None = None
         self._become(LinkState.CONNECTING)
         try:
-            async with await open_socket(url, self._ca_file, self._timings) as socket:
+            async with await open_socket(url, self._trust, self._timings) as socket:
                 self._become(LinkState.GREETING)
+                signatures = await prove(socket, url, self._trust, self._timings)
                 tokens, spool = list(self._tokens), self._spool.id
-                welcome, seconds = await say_hello(socket, spool, tokens, self._timings)
+                greeting = await say_hello(socket, spool, tokens, self._timings, signatures)
+                welcome, seconds = greeting.welcome, greeting.round_trip_s
                 if welcome.highest is not None and self._spool.forgot(welcome.highest):
                     if self._renewed:
                         raise ProtocolError(
@@ -283,7 +288,7 @@ class Link:
                     return
                 await self._tell_time(welcome, seconds)
                 greeted = loop.time()
-                await self._greeted(socket, spool, tokens, welcome)
+                await self._greeted(socket, spool, tokens, greeting, signatures)
         finally:
             if greeted is not None:
                 self._reconnect.stood(loop.time() - greeted)
@@ -304,16 +309,17 @@ class Link:
             await self._spool.shift(corrected)
         self._events.on_clock()
 
-    async def _greeted(self, socket: ClientConnection, spool: bytes, tokens: list[str], welcome: Welcome) -> None:
+    async def _greeted(
+        self, socket: ClientConnection, spool: bytes, tokens: list[str], greeting: Greeting, signatures: Signatures
+    ) -> None:
         loop = asyncio.get_running_loop()
+        welcome = greeting.welcome
         lanes = Lanes(self._spool, loop.time, resend_s=self._timings.resend_s, one_frame_of=self._one_frame_of)
-        session = self._session = Session(socket, spool, lanes, tokens, self, self._timings.careful_s)
-        session.apply(list(enumerate(welcome.verdicts)))
+        session = self._session = Session(socket, spool, lanes, tokens, self, self._timings.careful_s, signatures)
         self._version = printable(welcome.version, 40)
         self._report_every(welcome.interval_s)
         try:
-            for token, verdict in zip(tokens, welcome.verdicts, strict=True):
-                self.judged(token, verdict)
+            session.judge(enumerate(welcome.verdicts), signed=greeting.signed)
             if not lanes.slots:
                 raise closed(NoGoodTokenError.CODE, "")
             self._become(LinkState.ONLINE)
@@ -419,6 +425,12 @@ class Link:
             self._events.on_order(token, frame.id, frame.order)
         elif isinstance(frame, ConsoleWatch):
             self._events.on_console_watch(token, frame.playbook, frame.on)
+
+    def not_signed(self, what: str) -> None:
+        """What only the Commander may say came without its signature: a proxy in between changes frames."""
+        self.unsigned += 1
+        if self.unsigned == 1:
+            log.error("not signed by this machine's Commander and ignored; somebody in between makes it up", what=what)
 
     def _report_every(self, seconds: float) -> None:
         if math.isfinite(seconds):

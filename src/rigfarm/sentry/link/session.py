@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import Protocol
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
 import structlog
 from websockets.asyncio.client import ClientConnection
@@ -13,15 +14,27 @@ from websockets.exceptions import ConnectionClosed
 
 from rigfarm import __version__
 from rigfarm.sentry.link.connect import Timings, connection_lost
-from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError, printable
-from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S
+from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError
+from rigfarm.sentry.link.flood import new_pace, received
 from rigfarm.sentry.link.lanes import Lanes
-from rigfarm.sentry.pace import Pace
+from rigfarm.sentry.link.proof import Signatures, decode
 from rigfarm.sentry.spool.record import token_key
-from rigfarm.wire.codec import MAX_FRAME_BYTES, FrameError, UnknownFrameError, decode_down, encode, encode_up
-from rigfarm.wire.frames import PROTOCOL, Acks, DownFrame, Hello, UpFrame, Verdict, Verdicts, Welcome
+from rigfarm.wire.codec import MAX_FRAME_BYTES, encode, encode_up
+from rigfarm.wire.frames import (
+    PROTOCOL,
+    Acks,
+    Command,
+    DownFrame,
+    Hello,
+    Playbooks,
+    Signed,
+    UpFrame,
+    Verdict,
+    Verdicts,
+    Welcome,
+)
 
-__all__ = ["Session", "SessionEvents", "say_hello"]
+__all__ = ["Greeting", "Session", "SessionEvents", "say_hello"]
 
 log = structlog.get_logger()
 
@@ -47,18 +60,29 @@ class SessionEvents(Protocol):
     def told(self, frame: DownFrame, token: str | None) -> None:
         """Anything else, with the token of its slot where it has one."""
 
+    def not_signed(self, what: str) -> None:
+        """Something was ignored because the Commander's signature was missing."""
+
+
+class Greeting(NamedTuple):
+    """The Commander's answer to the first Hello."""
+
+    welcome: Welcome
+    signed: bool
+    round_trip_s: float
+
 
 async def say_hello(
-    socket: ClientConnection, spool: bytes, tokens: list[str], timings: Timings
-) -> tuple[Welcome, float]:
-    """Greet the Commander on a fresh connection; its answer, and how long that took. LinkError."""
+    socket: ClientConnection, spool: bytes, tokens: list[str], timings: Timings, signatures: Signatures
+) -> Greeting:
+    """Greet the Commander on a connection that is proven to be its own. LinkError."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     try:
         async with asyncio.timeout(timings.welcome_s):
             await socket.send(encode(Hello(PROTOCOL, __version__, spool, tokens)))
-            pace = _new_pace()
-            while (frame := _decode(await _received(socket, pace))) is None:
+            pace = new_pace()
+            while (frame := decode(await received(socket, pace))) is None:
                 pass
     except TimeoutError:
         raise HandshakeTimeoutError(
@@ -66,34 +90,13 @@ async def say_hello(
         ) from None
     except ConnectionClosed as error:
         raise connection_lost(error) from error
+    signed = isinstance(frame, Signed)
+    if isinstance(frame, Signed):
+        frame = next(iter(signatures.open(frame)), None)
     if not isinstance(frame, Welcome):
         raise ProtocolError(f"The Commander answered the greeting with {type(frame).__name__}.")
     check_welcome(frame, tokens)
-    return frame, loop.time() - started
-
-
-def _new_pace() -> Pace:
-    return Pace(FRAMES, FRAMES_PER_S)
-
-
-async def _received(socket: ClientConnection, pace: Pace) -> str | bytes:
-    """The next message, once it may be handled."""
-    data = await socket.recv()
-    await pace.wait(1 + len(data) / BYTES_PER_FRAME)
-    return data
-
-
-def _decode(data: str | bytes) -> DownFrame | None:
-    """A frame; None for one of a type that this version does not know."""
-    if isinstance(data, str):
-        raise ProtocolError("The Commander sent text where only binary frames are spoken.")
-    try:
-        return decode_down(data)
-    except UnknownFrameError as error:
-        log.debug("frame ignored", error=str(error))
-        return None
-    except FrameError as error:
-        raise ProtocolError(f"The Commander sent what is no frame of the link ({printable(str(error))}).") from error
+    return Greeting(frame, signed, loop.time() - started)
 
 
 def check_welcome(welcome: Welcome, tokens: list[str]) -> None:
@@ -112,6 +115,7 @@ class Session:
         tokens: list[str],
         events: SessionEvents,
         careful_s: float,
+        signatures: Signatures,
     ) -> None:
         self.tokens = tokens
         """By slot. A slot keeps its token as long as the connection lasts, so that no frame, however late, is
@@ -121,6 +125,7 @@ class Session:
         self._events = events
         self._spool = spool
         self._careful_s = careful_s
+        self._signatures = signatures
         self._controls: deque[bytes] = deque()
         self._controls_bytes = 0
         self._changes = 0
@@ -178,8 +183,19 @@ class Session:
         self._leaving = True
         self._wake.set()
 
-    def apply(self, verdicts: list[tuple[int, Verdict]]) -> None:
-        """Slot and verdict: whose logs may be sent from now on."""
+    def judge(self, verdicts: Iterable[tuple[int, Verdict]], *, signed: bool) -> None:
+        """Slot and verdict: whose logs may be sent from now on, and whose mining ends. A removal must be signed."""
+        believed = []
+        for slot, verdict in verdicts:
+            if verdict.kind == "removed" and not signed:
+                self._events.not_signed("a removal")
+            else:
+                believed.append((slot, verdict))
+        self._apply(believed)
+        for slot, verdict in believed:
+            self._events.judged(self.tokens[slot], verdict)
+
+    def _apply(self, verdicts: list[tuple[int, Verdict]]) -> None:
         gained = False
         for slot, verdict in verdicts:
             key = token_key(self.tokens[slot])
@@ -209,34 +225,36 @@ class Session:
             await asyncio.gather(receiving, sending, return_exceptions=True)
 
     async def _receive(self) -> None:
-        pace = _new_pace()
+        pace = new_pace()
         try:
             while True:
-                frame = _decode(await _received(self._socket, pace))
-                if frame is not None:
-                    self._take(frame)
+                frame = decode(await received(self._socket, pace))
+                if isinstance(frame, Signed):
+                    for inner in self._signatures.open(frame):
+                        self._take(inner, signed=True)
+                elif frame is not None:
+                    self._take(frame, signed=False)
                 elif not self._warned:
                     self._warned = True
                     log.warning("the Commander sends frames this version does not know; they are ignored")
         except ConnectionClosed as error:
             raise connection_lost(error) from error
 
-    def _take(self, frame: DownFrame) -> None:
+    def _take(self, frame: DownFrame, *, signed: bool) -> None:
         if isinstance(frame, Acks):
             self.lanes.acked(frame.ranges)
             self._maybe_relax()
             self._wake.set()
         elif isinstance(frame, Welcome):
-            self._welcomed_again(frame)
+            self._welcomed_again(frame, signed=signed)
         elif isinstance(frame, Verdicts):
             self._changes += len(frame.changes)
             if self._changes > MAX_CHANGES + MAX_CHANGES_PER_TOKEN * len(self.tokens):
                 raise ProtocolError("The Commander changes its mind about this Sentry's tokens again and again.")
-            changes = [(slot, verdict) for slot, verdict in frame.changes if 0 <= slot < len(self.tokens)]
-            self.apply(changes)
-            for slot, verdict in changes:
-                self._events.judged(self.tokens[slot], verdict)
+            self.judge([one for one in frame.changes if 0 <= one[0] < len(self.tokens)], signed=signed)
             self._wake.set()
+        elif isinstance(frame, Playbooks | Command) and not signed:
+            self._events.not_signed("playbooks" if isinstance(frame, Playbooks) else "an order")
         else:
             addressee: int | None = getattr(frame, "slot", None)
             if addressee is None:
@@ -244,15 +262,13 @@ class Session:
             elif 0 <= addressee < len(self.tokens):
                 self._events.told(frame, self.tokens[addressee])
 
-    def _welcomed_again(self, welcome: Welcome) -> None:
+    def _welcomed_again(self, welcome: Welcome, *, signed: bool) -> None:
         if self._hello_sent is None:
             raise ProtocolError("The Commander answered a greeting that it was not given.")
         check_welcome(welcome, self.tokens)
-        self.apply(list(enumerate(welcome.verdicts)))
         self._events.welcomed(welcome, asyncio.get_running_loop().time() - self._hello_sent)
         self._hello_sent = None
-        for token, verdict in zip(self.tokens, welcome.verdicts, strict=True):
-            self._events.judged(token, verdict)
+        self.judge(enumerate(welcome.verdicts), signed=signed)
         self._wake.set()
 
     def _maybe_relax(self) -> None:

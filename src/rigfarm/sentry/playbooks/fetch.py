@@ -16,13 +16,23 @@ from urllib.parse import urlsplit
 import h11
 from msgspec import Struct
 
+from rigfarm.sentry.link.errors import LinkError
+from rigfarm.sentry.link.trust import WrongCertificateError
 from rigfarm.sentry.playbooks.threads import abortable
 from rigfarm.wire.playbooks import Archive
 
-__all__ = ["CHUNK_BYTES", "FetchError", "Pace", "PinError", "fetch"]
+__all__ = ["CHUNK_BYTES", "FetchError", "Pace", "PinError", "Tls", "authorities", "fetch"]
 
 CHUNK_BYTES = 64 << 10
 _WRITE_BYTES = 512 << 10
+
+Tls = Callable[[str], ssl.SSLContext | None]
+"""The TLS context for a URL, None for http. Raises LinkError for one that must not be used: see `Trust.context`."""
+
+
+def authorities(url: str) -> ssl.SSLContext | None:
+    """Trust whom this machine trusts."""
+    return ssl.create_default_context() if url.startswith("https:") else None
 
 
 class FetchError(Exception):
@@ -44,7 +54,13 @@ class Pace(Struct, frozen=True):
 
 
 async def fetch(
-    url: str, token: str, archive: Archive, part: Path, progress: Callable[[int], None], pace: Pace
+    url: str,
+    token: str,
+    archive: Archive,
+    part: Path,
+    progress: Callable[[int], None],
+    pace: Pace,
+    tls: Tls = authorities,
 ) -> None:
     """Complete the file `part`, and see to it that it has the archive's size and SHA-256.
 
@@ -55,7 +71,7 @@ async def fetch(
         await abortable(sink.open)
         progress(sink.size)
         if sink.size < archive.size:
-            await _download(url, token, archive, sink, progress, pace)
+            await _download(url, token, archive, sink, progress, pace, tls)
         await abortable(sink.check)
     finally:
         sink.close()
@@ -114,11 +130,17 @@ class _Sink:
 
 
 async def _download(
-    url: str, token: str, archive: Archive, sink: _Sink, progress: Callable[[int], None], pace: Pace
+    url: str, token: str, archive: Archive, sink: _Sink, progress: Callable[[int], None], pace: Pace, tls: Tls
 ) -> None:
     try:
         async with asyncio.timeout(pace.connect_s):
-            exchange = await _Exchange.open(url)
+            exchange = await _Exchange.open(url, tls)
+    except WrongCertificateError:
+        raise FetchError(
+            "the Commander shows another certificate than the pinned one; nothing was sent to it"
+        ) from None
+    except LinkError as error:
+        raise FetchError(str(error)) from None
     except (OSError, TimeoutError, ValueError) as error:
         raise FetchError(f"the Commander cannot be reached: {error or 'no answer'}") from None
     try:
@@ -229,12 +251,12 @@ class _Exchange:
         self._http = h11.Connection(h11.CLIENT)
 
     @classmethod
-    async def open(cls, url: str) -> _Exchange:
-        """Connect to the Commander. Raises OSError; ValueError for a URL that is none."""
+    async def open(cls, url: str, tls: Tls) -> _Exchange:
+        """Connect to the Commander. Raises OSError, LinkError; ValueError for a URL that is none."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not the address of a Commander")
-        secure = ssl.create_default_context() if parts.scheme == "https" else None
+        secure = tls(url)
         port = parts.port or (443 if secure else 80)
         reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=CHUNK_BYTES)
         return cls(url, reader, writer)

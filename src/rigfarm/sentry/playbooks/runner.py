@@ -14,6 +14,7 @@ import structlog
 from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.playbooks import cgroup
 from rigfarm.sentry.playbooks.disk import make_folder, remove_tree
+from rigfarm.sentry.playbooks.fetch import Tls, authorities
 from rigfarm.sentry.playbooks.ledger import Ledger
 from rigfarm.sentry.playbooks.leftovers import end_marked, folder_id
 from rigfarm.sentry.playbooks.news import News, owner_of
@@ -87,6 +88,7 @@ class PlaybookRunner:
         self._pruned_for: list[Archive] = []
         self._lock = -1
         self._commander = ("", "")
+        self._tls: Tls = authorities
         self._rig: Surroundings | None = None
 
     # From start to end
@@ -106,6 +108,7 @@ class PlaybookRunner:
 
     async def _begin(self) -> None:
         rig = self._rig = self._surroundings()
+        rig.software.tls = self._tls
         left = await asyncio.to_thread(self._end_leftovers, rig.mark)
         if left:
             _log.error("processes of an earlier run cannot be ended; reboot the rig", pids=left)
@@ -134,14 +137,14 @@ class PlaybookRunner:
                 self._tell()
         self._unlock_folder()
 
-    def use_commander(self, url: str, token: str) -> None:
-        """Where archives come from, and the rig's token, which is sent nowhere else."""
+    def use_commander(self, url: str, token: str, tls: Tls = authorities) -> None:
+        """Where archives come from, the rig's token, which is sent nowhere else, and how to tell that it is there."""
         if self._rig is not None and owner_of(token) != self._owner:
             self._revision = 0
             self._news.forget()
-        self._commander = (url, token)
+        self._commander, self._tls = (url, token), tls
         if self._rig is not None:
-            self._rig.commander = self._commander
+            self._rig.commander, self._rig.software.tls = self._commander, tls
 
     # What the Commander and the operator want
 

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from rigfarm.sentry.playbooks.archives import AbortedError, Limits, UnpackError, unpack
 from rigfarm.sentry.playbooks.disk import make_folder, remove_tree, sync_folder
-from rigfarm.sentry.playbooks.fetch import Pace, fetch
+from rigfarm.sentry.playbooks.fetch import Pace, Tls, authorities, fetch
 from rigfarm.sentry.playbooks.manifest import FILES, MANIFEST, is_intact, read_manifest, write_manifest
 from rigfarm.sentry.playbooks.sane import archive_problem
 from rigfarm.sentry.playbooks.threads import abortable
@@ -51,6 +51,8 @@ class Software:
         self.folder = folder
         self._limits = limits or Limits()
         self._pace = pace or Pace()
+        self.tls: Tls = authorities
+        """How the Commander is recognised."""
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def installed(self, archive: Archive) -> Path | None:
@@ -91,7 +93,7 @@ class Software:
                 told = percent
                 report("downloading", progress=received / archive.size)
 
-        await fetch(*commander, archive, part, progress, self._pace)
+        await fetch(*commander, archive, part, progress, self._pace, self.tls)
         await abortable(lambda _: _move(part, stored))
 
     async def _unpack(self, archive: Archive, stored: Path, report: Report) -> Path:

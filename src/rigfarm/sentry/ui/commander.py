@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rigfarm.sentry.commander_url import commander_url
 from rigfarm.sentry.link import LinkState
+from rigfarm.sentry.link.errors import LinkError
+from rigfarm.sentry.link.trust import Trust, find_fingerprint
 from rigfarm.sentry.settings import SettingsError, save_commander
 from rigfarm.units import duration
 
@@ -32,10 +35,27 @@ class CommanderDesk:
         return self._agent.settings.commander
 
     @property
-    def ca_file(self) -> Path | None:
-        """Who signed its certificate, if it is the farm's own authority."""
-        named = self._agent.settings.ca_file
-        return Path(named) if named else None
+    def trust(self) -> Trust:
+        """Whom the agent takes for it."""
+        return self._agent.trust
+
+    def parse(self, text: str) -> tuple[str, Trust]:
+        """The address in what was typed, and whom to trust there: with a fingerprint (`SHA256:…`) beside it, the owner
+        of that certificate and nobody else. ValueError says what would be right."""
+        words = [word for word in text.split() if find_fingerprint(word) is None and not word.startswith("--")]
+        url = commander_url(" ".join(words))
+        agent = self._agent
+        fingerprint = find_fingerprint(text)
+        if fingerprint is None or fingerprint == agent.trust.certificate:
+            trust = agent.trust
+        else:
+            trust = Trust(ca_file=agent.trust.ca_file, insecure_http=agent.trust.insecure_http)
+            trust.certificate = fingerprint
+        try:
+            trust.check_url(url)
+        except LinkError as error:
+            raise ValueError(str(error)) from None
+        return url, trust
 
     def words(self) -> tuple[str, str, str]:
         """State of the link in a word, its tone, and a sentence (empty while all is well)."""
@@ -56,15 +76,23 @@ class CommanderDesk:
 
     async def change(self, text: str) -> str:
         """Go on with the Commander at this address; returns it. ValueError says what would be right."""
-        url = commander_url(text)
-        if url == self.url:
-            return url
-        if os.environ.get(_VARIABLE):
+        url, trust = self.parse(text)
+        await self.use(url, trust)
+        return url
+
+    async def use(self, url: str, trust: Trust, token: str | None = None) -> None:
+        """Keep address and trust, and go on with them. ValueError when they cannot be kept."""
+        if url == self.url and trust is self._agent.trust and token is None:
+            return
+        if url != self.url and os.environ.get(_VARIABLE):
             raise ValueError(f"The address comes from {_VARIABLE}: change it there, and restart the Sentry.")
         settings = self._agent.settings
         try:
-            await asyncio.to_thread(save_commander, settings.data_dir, url, settings.ca_file)
+            await asyncio.to_thread(trust.save, settings.data_dir)
+            if url != self.url:
+                await asyncio.to_thread(
+                    save_commander, settings.data_dir, url, settings.ca_file, insecure_http=settings.insecure_http
+                )
         except (OSError, SettingsError) as error:
             raise ValueError(f"The address cannot be kept on this machine: {error}") from None
-        self._agent.take_over(url, settings.ca_file, None)
-        return url
+        self._agent.take_over(msgspec.structs.replace(settings, commander=url), token)

@@ -4,15 +4,13 @@ Commander before it is taken."""
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import structlog
 
 from rigfarm.sentry.agent import Agent
-from rigfarm.sentry.commander_url import commander_url
 from rigfarm.sentry.link.errors import LinkError
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.probe import check_token
-from rigfarm.sentry.settings import SettingsError, save_commander
 from rigfarm.sentry.tokens import find_token
 from rigfarm.sentry.ui.html import Html, join, render
 from rigfarm.sentry.ui.http import Response, redirect
@@ -82,8 +80,9 @@ class TokenPage:
         rig, known = self._agent.rig, self._agent.settings.commander
         if rig is None or self._agent.has_good_token(rig):
             return redirect("/")
+        desk = self._ui.commander
         try:
-            address = known if known is not None else commander_url(url)
+            address, trust = desk.parse(url) if known is None else (known, self._agent.trust)
         except ValueError as error:
             return self._page(visit, url, pasted, str(error), "")
         token = find_token(pasted)
@@ -91,22 +90,19 @@ class TokenPage:
             wrong = "That is no token: one begins with rf_ and has 46 characters."
             return self._page(visit, url, pasted, "", wrong)
         async with self._one_at_a_time:
-            wrong = await self._take(address, token)
+            wrong = await self._take(address, trust, token)
         if wrong:
             return self._page(visit, url, pasted, "", wrong)
         return redirect("/")
 
-    async def _take(self, address: str, token: str) -> str:
+    async def _take(self, address: str, trust: Trust, token: str) -> str:
         """Check and keep a token; what is wrong, if something is."""
-        settings = self._agent.settings
         try:
-            verdict = await check_token(address, token, Path(settings.ca_file) if settings.ca_file else None)
-            if settings.commander is None:
-                await asyncio.to_thread(save_commander, settings.data_dir, address, settings.ca_file)
-            self._agent.take_over(address, settings.ca_file, token)
-        except LinkError as error:
+            verdict = await check_token(address, token, trust)
+            await self._ui.commander.use(address, trust, token)
+        except (LinkError, ValueError) as error:
             return str(error)
-        except (OSError, SettingsError) as error:
+        except OSError as error:
             return f"The Commander takes the token, but it cannot be kept on this machine: {error}"
         log.info("a token was entered", rig=verdict.name)
         return ""

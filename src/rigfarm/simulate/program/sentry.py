@@ -27,7 +27,7 @@ class SentryProcess(StartedProcess):
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> SentryProcess:
-        self._call("join", self._url, RIGFARM_TOKEN=self._token)
+        self._call("join", self._url, "--insecure-http", RIGFARM_TOKEN=self._token)
         self.start()
         return self
 

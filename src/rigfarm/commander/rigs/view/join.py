@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle, install_line
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.rigs.model import Rig
@@ -49,41 +49,41 @@ class JoinView(Struct, frozen=True):
     reported: bool
 
 
-def join_view(rig: Rig, commander_url: str, token: str = "", bundles: Sequence[Bundle] = ()) -> JoinView:
-    """`commander_url` is how the rig reaches this Commander; `bundles` the Sentries it has for rigs."""
+def join_view(rig: Rig, address: Address, token: str = "", bundles: Sequence[Bundle] = ()) -> JoinView:
+    """`address` is how the rig reaches this Commander; `bundles` the Sentries it has for rigs."""
     shown = token or _NO_TOKEN
-    steps = join_steps(rig.kind, commander_url, bundles, shown)
-    again = _again(rig, commander_url, shown)
+    steps = join_steps(rig.kind, address, bundles, shown)
+    again = _again(rig, address, shown)
     reported = rig.first_seen_at is not None
     return JoinView(rig.id, rig.name, rig.kind, href(rig.kind, rig.id), token, steps, again, reported)
 
 
-def join_steps(kind: Kind, url: str, bundles: Sequence[Bundle], token: str = _NO_TOKEN) -> tuple[JoinStep, ...]:
+def join_steps(kind: Kind, address: Address, bundles: Sequence[Bundle], token: str = _NO_TOKEN) -> tuple[JoinStep, ...]:
     """From a machine without a Sentry to a rig that reports. Empty pages show the steps with a place for the token."""
     if kind == "asic":
-        return _asic_steps(url, bundles)
+        return _asic_steps(address, bundles)
     if bundles:
-        return (JoinStep(_PASTE, install_line(bundles, url, token)),)
-    joins = f"{_join('rigfarm', url, token)} --install"
+        return (JoinStep(_PASTE, install_line(bundles, address, token)),)
+    joins = f"{_join('rigfarm', address, token)} --install"
     return (_NO_SENTRY, JoinStep("Or, on a rig that has a Sentry already, join", joins))
 
 
-def _asic_steps(url: str, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
+def _asic_steps(address: Address, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
     text = "No Sentry in the ASIC's network yet? Install one on any machine there"
     return (
-        JoinStep(text, install_line(bundles, url)) if bundles else _NO_SENTRY,
+        JoinStep(text, install_line(bundles, address)) if bundles else _NO_SENTRY,
         JoinStep("On that machine, open its page", "http://127.0.0.1:7777"),
-        JoinStep("There, its Commander is", url),
+        JoinStep("There, its Commander is", address.text),
         JoinStep("Add the ASIC with its IP address and the token of its rig."),
     )
 
 
-def _again(rig: Rig, url: str, token: str) -> JoinStep:
+def _again(rig: Rig, address: Address, token: str) -> JoinStep:
     if rig.kind == "asic":
         return JoinStep("Give it to the ASIC on the page of its Sentry:", "http://127.0.0.1:7777")
-    return JoinStep("On the rig:", _join("rigfarm", url, token))
+    return JoinStep("On the rig:", _join("rigfarm", address, token))
 
 
-def _join(program: str, url: str, token: str) -> str:
+def _join(program: str, address: Address, token: str) -> str:
     """The token goes in where other users of the machine cannot see it."""
-    return f"echo {token} | sudo {program} sentry join {shlex.quote(url)}"
+    return f"echo {token} | sudo {program} sentry join {address.arguments}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from rigfarm.commander.address import Address
 from rigfarm.commander.auth.answers import ago
 from rigfarm.commander.auth.model import ApiKey, Session
 from rigfarm.commander.auth.pages import KeyForm, settings_view
@@ -34,6 +35,7 @@ LIMITS = (
     ("sent logs faster than a rig may", "its link is slowed down", 4),
     ("\u202egnimocni txet tfel ot thgir\x1b[31m", "closed", None),
 )
+ADDRESS = Address("https://10.0.0.5:7070", f"SHA256:{'0f3a' * 16}")
 TOKEN = "rf_6pQxK2mVt0a8Zy1nC4dE7gH9jL3sW5uBqXfRkTvYw0Tq"  # noqa: S105 - made up
 
 
@@ -62,7 +64,7 @@ class Gallery:
             version="0.1.0",
             search=f"{HERE}/rigs-12",
         )
-        self.environment.globals["join_steps"] = lambda kind: view.join_steps(kind, "http://10.0.0.5:7070", ())
+        self.environment.globals["join_steps"] = lambda kind: view.join_steps(kind, ADDRESS, ())
         self.environment.globals["acting_limits"] = lambda: (None, 0)
         self.renderer = view.RowRenderer(self.environment)
         self.units = view.CoinUnits()
@@ -159,7 +161,7 @@ class Gallery:
         """The view of one rig."""
         rig, stats = made.rigs[rig_id]
         charts = None if stats.log is None else view.chart_data(hour(stats, made.now_ms), 5.0)
-        join = view.join_view(rig, "http://10.0.0.5:7070") if stats.log is None else None
+        join = view.join_view(rig, ADDRESS) if stats.log is None else None
         return view.detail_page(rig, stats, made.now_ms, charts=charts, join=join)
 
     def _detail(self, rig_id: int) -> str:
@@ -240,13 +242,13 @@ class Gallery:
     def page_created(self) -> str:
         """Its token, this once."""
         rig = self._farm(0, 0, 1).rigs[200_000][0]
-        join = view.join_view(rig, "http://10.0.0.5:7070", TOKEN, BUNDLES)
+        join = view.join_view(rig, ADDRESS, TOKEN, BUNDLES)
         return self.template("rig_created.html", join=join)
 
     def page_token(self) -> str:
         """A new token for an old rig."""
         rig = self._farm(0, 0, 1).rigs[200_000][0]
-        join = view.join_view(rig, "http://10.0.0.5:7070", TOKEN)
+        join = view.join_view(rig, ADDRESS, TOKEN)
         return self.template("rig_created.html", join=join, rotated=True)
 
     def page_rotate(self) -> str:

@@ -10,7 +10,6 @@ from rigfarm.sentry.asic.pages.scan_card import ScanForm, names_for, scan_card
 from rigfarm.sentry.asic.pages.states import LOOKS
 from rigfarm.sentry.asic.pages.table import PER_PAGE, Choice, Table
 from rigfarm.sentry.asic.service import AsicService
-from rigfarm.sentry.commander_url import commander_url
 from rigfarm.sentry.ui import Fact, Html, Live, Response, Row, Ui, Visit, redirect
 
 __all__ = ["AsicPages"]
@@ -134,14 +133,14 @@ class AsicPages:
         """InputError says what to do."""
         desk = self._ui.commander
         try:
-            url = desk.url or commander_url(form.commander)
+            url, trust = (desk.url, desk.trust) if desk.url is not None else desk.parse(form.commander)
         except ValueError as error:
             raise InputError("commander", str(error)) from None
         picks = set(form.picks or [])
         names = names_for(form.names, [pair for pair in self._service.finds() if pair[0].ip in picks])
-        await self._service.enrol(url, form.key, names, desk.ca_file)
+        await self._service.enrol(url, form.key, names, trust.context)
         try:
-            await desk.change(url)
+            await desk.use(url, trust)
         except ValueError as error:
             raise InputError("commander", f"They are enrolled. {error}") from None
 
