@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rigfarm.commander.numbers import MAX_NUMBER, asked_number, number
-from rigfarm.commander.playbooks.typed import TypedPlaybook
+from rigfarm.commander.playbooks.texts import read_cpus
+from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.query import IndexQuery
 from rigfarm.commander.selection import numbers
 
@@ -46,14 +47,11 @@ def test_any_page_number_is_a_page(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "9" * 5000 + "-1", "0-" + "9" * 5000, "²", "1-", "-1", "1024", "a"])
-def test_cpus_that_are_not_numbers_are_named_at_their_field(text: str) -> None:
-    wrong: dict[str, str] = {}
-    assert TypedPlaybook({"affinity": text})._affinity(wrong) == []
-    assert "0-3,8" in wrong["affinity"]
+def test_cpus_that_are_not_numbers_are_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="0-3,8"):
+        read_cpus(text)
 
 
 def test_cpus_named_often_are_held_once() -> None:
     """A form of one megabyte would otherwise be a list of a hundred million numbers."""
-    wrong: dict[str, str] = {}
-    assert TypedPlaybook({"affinity": "0-1023," * 20_000})._affinity(wrong) == list(range(1024))
-    assert wrong == {}
+    assert read_cpus("0-1023," * 20_000) == list(range(1024))
