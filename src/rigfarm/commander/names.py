@@ -8,9 +8,10 @@ from functools import lru_cache
 
 from rigfarm.commander.refusals import Invalid
 
-__all__ = ["MAX_NAME", "clean_line", "clean_name", "name_key", "name_order"]
+__all__ = ["MAX_NAME", "MAX_TEXT", "clean_line", "clean_name", "clean_text", "name_key", "name_order"]
 
 MAX_NAME = 64
+MAX_TEXT = 2_000
 _DIGITS = re.compile(r"(\d+)")
 _INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 
@@ -35,6 +36,16 @@ def clean_line(text: str, field: str, what: str, limit: int) -> str:
     if any(unicodedata.category(char) in _INVISIBLE for char in line):
         raise Invalid(f"{what} may not contain control or invisible characters.", field=field)
     return line
+
+
+def clean_text(text: str, _: object = None) -> str:
+    """Notes of several lines, without blanks at their ends; empty is allowed. Invalid says what would be right."""
+    lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    if len(lines) > MAX_TEXT:
+        raise Invalid(f"Notes have at most {MAX_TEXT} characters; these have {len(lines)}.")
+    if any(char != "\n" and unicodedata.category(char) in _INVISIBLE for char in lines):
+        raise Invalid("Notes may not contain control or invisible characters.")
+    return lines
 
 
 def name_key(name: str) -> str:

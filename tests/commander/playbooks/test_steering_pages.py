@@ -253,6 +253,21 @@ async def test_the_preview_names_the_placeholder_without_value(web: Web) -> None
         assert says in answer.text, answer.text
 
 
+async def test_notes_are_kept_shown_and_compared(web: Web) -> None:
+    await web.farm.new_form()
+    made = await web.post("/playbooks", _fields(web, notes=" for the cold months \r\n<b>"))
+    here = made.headers["location"]
+    assert "for the cold months\n&lt;b&gt;" in await web.get(here)
+    await web.post(here, _fields(web, notes="", revision="1"))
+    history = await web.get(f"{here}/history")
+    assert "Notes" in history
+    assert "for the cold months" in history
+    [software] = web.steering.software.listed()
+    form = {"name": "F", "version": "1", "executable": "f", "adapter": "xmrig", "notes": "slow start", "revision": "9"}
+    await web.post(f"/software/{software.id}", form | {"revision": str(software.revision)})
+    assert "slow start" in await web.get("/software")
+
+
 async def test_a_playbook_that_cannot_be_keeps_all_that_was_typed(web: Web) -> None:
     await web.farm.new_form()
     wrong = {

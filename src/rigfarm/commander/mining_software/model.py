@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rigfarm.commander.fields import form_field
 from rigfarm.commander.mining_software.reach import BadUrlError, check_url
-from rigfarm.commander.names import clean_line, clean_name
+from rigfarm.commander.names import MAX_TEXT, clean_line, clean_name, clean_text
 from rigfarm.commander.refusals import Invalid
 from rigfarm.wire.playbooks import Archive
 from rigfarm.wire.template import API_PORT, TemplateError, placeholders
@@ -166,6 +166,7 @@ class SoftwareForm(Struct, frozen=True):
     template: Annotated[
         str, form_field("Template for new playbooks", group="options", check=_template, max_length=MAX_TEMPLATE, rows=4)
     ] = ""
+    notes: Annotated[str, form_field("Notes", group="options", check=clean_text, max_length=MAX_TEXT, rows=2)] = ""
 
 
 class Software(Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from rigfarm.commander.fields import form_field
-from rigfarm.commander.names import clean_line, clean_name
+from rigfarm.commander.names import MAX_TEXT, clean_line, clean_name, clean_text
 from rigfarm.commander.playbooks import texts
 from rigfarm.commander.playbooks.texts import MAX_CPUS
 from rigfarm.commander.refusals import Invalid
@@ -212,6 +212,7 @@ class PlaybookFields(Struct, frozen=True):
             max_length=32,
         ),
     ] = ""
+    notes: Annotated[str, form_field("Notes", group="head", check=clean_text, max_length=MAX_TEXT, rows=2)] = ""
     supervision: Supervision = Supervision()
 
     @property
