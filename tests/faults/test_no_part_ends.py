@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -126,7 +128,7 @@ async def test_logs_that_cannot_be_packed_stop_nobody(tmp_path: Path) -> None:
     assert control, "the control acknowledged logs: this test shows nothing"
 
 
-DEADLINE_S = 2.0
+DEADLINE_S = 3.0
 
 
 class Fault:
@@ -268,3 +270,20 @@ async def until_ready(one: Whole) -> None:
     async with asyncio.timeout(60):
         while (await readiness(one))[0] != 200:
             await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(300)
+async def test_a_machine_that_was_suspended_is_ready_at_once(commander: CommanderProcess) -> None:
+    """Its parts did nothing while it slept: that is no fault, and no load balancer reacts to it."""
+    ((rig, token),) = await asyncio.to_thread(commander.add_rigs, ["rig"])
+    sender = Sender(commander.url, (rig, token), random.Random(39))
+    await sender.connect()
+    for seconds in (0.0, 7.0):
+        sender.send(10)
+        os.kill(commander.pid, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        os.kill(commander.pid, signal.SIGCONT)
+        for _ in range(20):
+            assert (await asyncio.to_thread(answer, commander, "/readyz"))[0] == 200
+            await asyncio.sleep(0.1)
+        await sender.settled()

@@ -105,6 +105,8 @@ class PartAnswer(Struct):
 class StoredAnswer(Struct):
     """How the journal does, beside its figures."""
 
+    duplicates: int
+    """Logs that came again since the start and were not stored twice."""
     set_aside: int
     """Frames that could not be stored since the start and are kept in the folder `set-aside`."""
     set_aside_dropped: int
@@ -196,6 +198,7 @@ def _part_answer(part: Part) -> PartAnswer:
 def _stored_answer(journal: Journal) -> StoredAnswer:
     aside = journal.set_aside
     return StoredAnswer(
+        duplicates=journal.duplicates,
         set_aside=aside.kept,
         set_aside_dropped=aside.dropped,
         lost=aside.lost,

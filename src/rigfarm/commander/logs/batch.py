@@ -68,14 +68,11 @@ class Batch:
         """First and last numbers in turn, by spool; a range that continues the last one is joined to it."""
         marks: Marks = {}
         for position, spool in enumerate(self.spools):
-            for first, last in self.taken(position):
-                known = marks.get(spool)
-                if known is None:
-                    marks[spool] = [first, last]
-                elif known[-1] + 1 == first:
-                    known[-1] = last
-                else:
-                    known += (first, last)
+            if position in self.partly:
+                for first, last in self.partly[position]:
+                    _mark(marks, spool, first, last)
+            else:
+                _mark(marks, spool, self.firsts[position], self.lasts[position])
         return marks
 
     def halves(self) -> tuple[Batch, Batch]:
@@ -91,3 +88,13 @@ class Batch:
             taken = self.taken(position)
             part.add(self.spools[position], taken, self.rigs[logs], self.logs[logs], frame, self.receipts[position])
         return part
+
+
+def _mark(marks: Marks, spool: bytes, first: int, last: int) -> None:
+    known = marks.get(spool)
+    if known is None:
+        marks[spool] = [first, last]
+    elif known[-1] + 1 == first:
+        known[-1] = last
+    else:
+        known += (first, last)
