@@ -74,6 +74,12 @@ def test_what_runs_is_the_version_that_the_tests_run_with(extra: str) -> None:
         assert tested[wanted.name] == (wanted.specifier, options)
 
 
+def test_a_build_asks_for_the_build_tool_that_is_locked() -> None:
+    locked = {wanted.name: wanted.specifier for wanted, _ in entries(ROOT / "requirements" / "dev.txt")}
+    [asked] = map(Requirement, PROJECT["build-system"]["requires"])
+    assert asked.specifier == locked[asked.name], "write the version of requirements/dev.txt into pyproject.toml"
+
+
 def test_every_call_of_pip_asks_for_hashes_or_fetches_nothing() -> None:
     calls = re.findall(r"\$\(PIP\) (.*)", (ROOT / "Makefile").read_text())
     assert calls

@@ -127,7 +127,8 @@ def rig(commander: CommanderProcess) -> dict[str, object]:
 
 def line_of_a_new_rig(commander: CommanderProcess, name: str) -> str:
     """Create it on the page, and copy what the dialog shows."""
-    with httpx.Client(base_url=commander.url, headers={"Origin": commander.url}, timeout=60) as browser:
+    trusted = {"headers": {"Origin": commander.url}, "verify": not commander.tls}
+    with httpx.Client(base_url=commander.url, timeout=60, **trusted) as browser:
         browser.post("/login", data={"password": commander.password})
         page = browser.get("/rigs/new").text
         csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', page)

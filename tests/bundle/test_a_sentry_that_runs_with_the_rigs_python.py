@@ -19,10 +19,10 @@ def test_the_line_of_the_dialog_makes_the_machine_a_rig_and_uninstall_leaves_not
     """No index of packages is asked: what root runs is the file whose hash is in the line, and nothing else."""
     port = free_port()
     settings = {
-        "report_interval_s": "1", "bundle_dir": str(bundles_with_python), "public_url": f"http://127.0.0.1:{port}",
+        "report_interval_s": "1", "bundle_dir": str(bundles_with_python), "public_url": f"https://127.0.0.1:{port}",
     }  # fmt: skip
     (tmp_path / "commander").mkdir()
-    with CommanderProcess(tmp_path / "commander", port=port, settings=settings) as commander:
+    with CommanderProcess(tmp_path / "commander", port=port, settings=settings, tls=True) as commander:
         machine = BareMachine(tmp_path)
         machine.paste(line_of_a_new_rig(commander, "rig-01"))
         assert "OK" in machine.said, "the hash was checked"
@@ -38,7 +38,7 @@ def test_the_line_of_the_dialog_makes_the_machine_a_rig_and_uninstall_leaves_not
 def test_its_packages_are_its_own(bundles_with_python: Path, tmp_path: Path) -> None:
     """The system's packages, whatever their versions, are not what it runs with."""
     program = _unpacked(bundles_with_python, tmp_path)
-    code = "import sys, httpx, rigfarm, cryptography; print(*{m.__file__ for m in (httpx, rigfarm, cryptography)})"
+    code = "import httpx, nacl, rigfarm; print(*{m.__file__ for m in (httpx, nacl, rigfarm)})"
     done = subprocess.run([program / "bin/python", "-I", "-c", code], capture_output=True, text=True, check=True)
     assert all(path.startswith(f"{program}/") for path in done.stdout.split())
 
