@@ -18,9 +18,11 @@ from rigfarm.sentry.link.session import MAX_CONTROL_BYTES, MAX_CONTROLS
 from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.part_host import MAX_CONSOLES, MAX_ORDERS
 from rigfarm.sentry.parts import OrderOutcome
+from rigfarm.sentry.sensors.known import load as known_gpus
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.meta import Meta, write_meta
+from rigfarm.sentry.tokens import TokenStore
 from rigfarm.wire.codec import MAX_FRAME_BYTES, encode
 from rigfarm.wire.frames import (
     Acks,
@@ -155,6 +157,33 @@ async def test_a_link_that_fails_altogether_is_started_again_and_said(
         assert part.mining
         await until(lambda: part.verdicts)
         assert agent.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "where"), [("page", "rigfarm.sentry.ui.server.serve_page"), ("files", "rigfarm.sentry.agent.follow_files")]
+)
+async def test_every_other_part_is_started_again_too(
+    settings: Settings, commander: ToyCommander, monkeypatch: pytest.MonkeyPatch, name: str, where: str
+) -> None:
+    part = FakePart()
+    commander.good(part.token)
+    starts = 0
+
+    async def fails_once(*_: object) -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 1:
+            raise ZeroDivisionError("nobody foresaw this")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(where, fails_once)
+    here = msgspec.structs.replace(settings, commander=commander.url)
+    async with running(Agent(here, [part], timings=QUICK, watch_files=True)) as agent:
+        await until(lambda: (name, "ZeroDivisionError: nobody foresaw this") in agent.problems())
+        await until(lambda: part.verdicts)
+        numbers = part.report(2)
+        await until(lambda: commander.uptimes == numbers)
+        await until(lambda: starts == 2 and agent.problems() == [])
 
 
 async def test_a_clock_that_cannot_be_kept_ends_nothing(
@@ -500,3 +529,12 @@ def test_no_file_is_left_open(tmp_path: Path) -> None:
     file.close()
     SpoolFile(tmp_path / "spool.db", 1 << 20).close()
     assert len(list(tmp_path.glob("spool.db.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b'{"rig":"\xff"}', b'{"x":' + b"[" * 50_000, b'{"rig":7}', b"[]"])
+def test_a_token_file_of_nonsense_is_no_token(tmp_path: Path, content: bytes) -> None:
+    """The Sentry would not start, and not mine."""
+    (tmp_path / "tokens.json").write_bytes(content)
+    assert TokenStore(tmp_path).load() is None
+    (tmp_path / "gpus.json").write_bytes(content)
+    assert known_gpus(tmp_path / "gpus.json") == ()

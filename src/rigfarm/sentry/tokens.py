@@ -33,7 +33,7 @@ class TokenStore:
             token = msgspec.json.decode(self.path.read_bytes(), type=_File).rig
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             log.error("the token cannot be read: enter it again", file=str(self.path), reason=type(error).__name__)
             return None
         return token if token is not None and is_token(token) else None

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from rigfarm.sentry import miners
-from rigfarm.sentry.miners import adapters, read
+from rigfarm.sentry.miners import adapters, read, transport
 from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.simulate.miners import FakeMiner, programs
 
@@ -180,3 +180,46 @@ async def test_readings_of_a_broken_program_leave_no_connection_behind(name, fau
             await asyncio.sleep(0.01)
 
         assert open_now <= before
+
+
+@pytest.mark.parametrize("piece", [b"{}", b"[]", b"{" * 50 + b"}"])
+async def test_an_answer_that_could_end_after_every_drop_is_read_through_a_few_times_only(monkeypatch, piece):
+    """Counted: the Sentry would spend its time on reading the same megabyte again and again."""
+    looks = 0
+    complete = transport._complete
+
+    def count(answer):
+        nonlocal looks
+        looks += 1
+        return complete(answer)
+
+    monkeypatch.setattr(transport, "_complete", count)
+
+    async def serve(reader, writer):
+        writer.write(b"[")
+        while not writer.is_closing():
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        reading = await read(WorkloadSource(adapter=CGMINER, port=port), adapters()[CGMINER])
+
+    assert looks <= 64 * len(adapters()[CGMINER].requests)
+    assert [workload.state for workload in reading.workloads] == ["unreachable"]
+
+
+async def test_an_answer_nested_without_end_is_no_answer():
+    async def serve(reader, writer):
+        writer.write(b"[" * 500_000 + b"]")
+        await writer.drain()
+        await reader.read()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        reading = await read(WorkloadSource(adapter=CGMINER, port=port), adapters()[CGMINER])
+
+    assert [workload.state for workload in reading.workloads] == ["unreachable"]

@@ -41,7 +41,9 @@ async def exposures(ip: str, firmware: str | None) -> list[str]:
 
 async def _write_open(ip: str) -> bool:
     """cgminer's own question of rank, `privileged`, changes nothing and is answered S only to who may write."""
-    with suppress(OSError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError, asyncio.LimitOverrunError):
+    with suppress(
+        OSError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, asyncio.LimitOverrunError
+    ):
         async with asyncio.timeout(_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(ip, _PORT, limit=_MAX_BYTES)
             try:

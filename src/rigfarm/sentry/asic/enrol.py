@@ -114,7 +114,7 @@ async def _ask(http: httpx.AsyncClient, url: str, key: str, wanted: list[WantedR
 def _rigs(body: bytes, wanted: list[WantedRig]) -> list[EnrolledRig]:
     try:
         rigs = msgspec.json.decode(body[:_MAX_ANSWER_BYTES], type=_Answer).rigs
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("commander", "The Commander's answer makes no sense: is its address right?") from error
     if len(rigs) != len(wanted) or not all(is_token(rig.token) for rig in rigs):
         raise InputError("commander", "The Commander's answer does not fit what was asked; nothing was changed here.")
@@ -124,7 +124,7 @@ def _rigs(body: bytes, wanted: list[WantedRig]) -> list[EnrolledRig]:
 def _problem(response: httpx.Response) -> str:
     try:
         problem = msgspec.json.decode(response.content[:_MAX_ANSWER_BYTES], type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = _Problem()
     said = clean.text(problem.detail or problem.title, 300)
     return said or f"The Commander refused (status {response.status_code})."

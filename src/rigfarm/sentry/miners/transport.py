@@ -18,6 +18,9 @@ __all__ = ["MAX_ANSWER_BYTES", "NoAnswerError", "ask"]
 
 MAX_ANSWER_BYTES = 1 << 20
 _CHUNK = 64 << 10
+_LOOKS = 64
+"""An answer is read through so often at most, to see whether it is complete: one that drips in, and could be complete
+after every drop, would cost the square of its size."""
 
 
 class NoAnswerError(Exception):
@@ -83,11 +86,16 @@ async def _tcp(request: Tcp, host: str, port: int) -> bytes:
     try:
         writer.write(request.payload)
         answer = bytearray()
+        looks = 0
         while chunk := await reader.read(_CHUNK):
             answer += chunk
             _check_size(answer)
-            if _complete(answer):
-                break
+            if _may_be_complete(answer):
+                looks += 1
+                if looks > _LOOKS:
+                    raise NoAnswerError(f"{host}:{port} answers in too many pieces")
+                if _complete(answer):
+                    break
         if not answer:
             raise NoAnswerError(f"{host}:{port} closed the connection without an answer")
         return bytes(answer)
@@ -95,16 +103,20 @@ async def _tcp(request: Tcp, host: str, port: int) -> bytes:
         writer.transport.abort()
 
 
+def _may_be_complete(answer: bytearray) -> bool:
+    """By its end, which is quickly seen."""
+    if not answer.startswith((b"{", b"[")):
+        return answer.endswith((b"|", b"\0"))
+    return bytes(answer[-8:]).rstrip(b"\0 \r\n\t").endswith((b"}", b"]"))
+
+
 def _complete(answer: bytearray) -> bool:
     """Whether a program that keeps its connection open has said all it will."""
     if not answer.startswith((b"{", b"[")):
-        return answer.endswith((b"|", b"\0"))
-    end = bytes(answer[-8:]).rstrip(b"\0 \r\n\t")
-    if not end.endswith((b"}", b"]")):
-        return False
+        return True
     try:
         msgspec.json.decode(bytes(answer).rstrip(b"\0"), type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 

@@ -64,7 +64,7 @@ def load(path: Path) -> Known:
         gpus = msgspec.json.decode(path.read_bytes(), type=list[KnownGpu])
     except FileNotFoundError:
         return ()
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _log.warning("known-gpus-not-read", path=str(path), error=str(error))
         return ()
     return tuple({gpu.id: gpu for gpu in gpus}.values())[:_MAX]
