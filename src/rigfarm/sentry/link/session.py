@@ -128,6 +128,9 @@ class Session:
         self._signatures = signatures
         self._controls: deque[bytes] = deque()
         self._controls_bytes = 0
+        self._room = asyncio.Event()
+        """Clear while so much waits to be sent that nobody listens: what is asked for would get no answer."""
+        self._room.set()
         self._changes = 0
         self._hello_sent: float | None = None
         """When a Hello was sent that is not answered yet; there is one at most."""
@@ -152,9 +155,12 @@ class Session:
             log.error("something is too large to be told", what=type(frame).__name__, bytes=len(data))
             return
         self._controls_bytes += len(data)
-        while self._controls and (len(self._controls) == MAX_CONTROLS or self._controls_bytes > MAX_CONTROL_BYTES):
+        most = MAX_CONTROLS + 2 * len(self.tokens)  # specs and statuses of each, at each connect
+        while self._controls and (len(self._controls) >= most or self._controls_bytes > MAX_CONTROL_BYTES):
             self._controls_bytes -= len(self._controls.popleft())
         self._controls.append(data)
+        if len(self._controls) > MAX_CONTROLS // 2:
+            self._room.clear()
         self._wake.set()
 
     def _next_control(self) -> bytes | None:
@@ -162,6 +168,8 @@ class Session:
             return None
         data = self._controls.popleft()
         self._controls_bytes -= len(data)
+        if len(self._controls) <= MAX_CONTROLS // 2:
+            self._room.set()
         return data
 
     def slot_of(self, token: str) -> int | None:
@@ -228,6 +236,7 @@ class Session:
         pace = new_pace()
         try:
             while True:
+                await self._room.wait()
                 frame = decode(await received(self._socket, pace))
                 if isinstance(frame, Signed):
                     for inner in self._signatures.open(frame):
