@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 from sentry_helpers import QUICK, FakePart, running, until
 
@@ -61,7 +62,7 @@ async def test_one_log_the_commander_cannot_read(tmp_path: Path, settings: Setti
         rigs = await asyncio.to_thread(commander.add_rigs, ["rig-01", "rig-02"])
         tokens = [token for _, token in rigs]
         spooled(settings.data_dir / "spool.db", tokens, bad)
-        here = Settings(data_dir=settings.data_dir, ui="off", commander=commander.url)
+        here = msgspec.structs.replace(settings, commander=commander.url)
         parts = [FakePart(token) for token in tokens]
         for part in parts:
             part.reports = FIRST_LIVE

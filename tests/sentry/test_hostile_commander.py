@@ -360,8 +360,8 @@ async def test_frames_are_handled_at_a_bounded_pace(
     settings: Settings, commander: ToyCommander, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted, not timed: so many at once, then so many a second, while logs go on."""
-    monkeypatch.setattr("rigfarm.sentry.link.session.FRAMES", 100.0)
-    monkeypatch.setattr("rigfarm.sentry.link.session.FRAMES_PER_S", 50.0)
+    monkeypatch.setattr("rigfarm.sentry.link.flood.FRAMES", 100.0)
+    monkeypatch.setattr("rigfarm.sentry.link.flood.FRAMES_PER_S", 50.0)
     part = FakePart()
     commander.good(part.token)
     loop = asyncio.get_running_loop()
