@@ -15,6 +15,7 @@ from rigfarm.sentry.clock import Clock
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.link.flood import BYTES_PER_FRAME, FRAMES, FRAMES_PER_S
 from rigfarm.sentry.link.session import MAX_CONTROL_BYTES, MAX_CONTROLS
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.part_host import MAX_CONSOLES, MAX_ORDERS
 from rigfarm.sentry.parts import OrderOutcome
@@ -538,3 +539,5 @@ def test_a_token_file_of_nonsense_is_no_token(tmp_path: Path, content: bytes) ->
     assert TokenStore(tmp_path).load() is None
     (tmp_path / "gpus.json").write_bytes(content)
     assert known_gpus(tmp_path / "gpus.json") == ()
+    (tmp_path / "commander.json").write_bytes(content)
+    assert Trust(tmp_path).key is None

@@ -126,7 +126,7 @@ class Trust:
             self.key = bytes.fromhex(found.key) if found.key else None
         except FileNotFoundError:
             self.certificate = self.key = None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.error("what is known of the Commander cannot be read: join again", file=str(self._path), why=str(error))
 
     def save(self, folder: Path | None = None) -> None:
