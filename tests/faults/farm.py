@@ -46,8 +46,11 @@ async def until(condition: Callable[[], object], what: str = "", within_s: float
         await asyncio.sleep(0.01)
 
 
-def make_playbook(commander: CommanderProcess, name: str = "XMR", template: str = "-o $CPU_POOL") -> int:
-    """Address book, mining software and a playbook of the fake program, as an operator's script would; its id."""
+def make_playbook(
+    commander: CommanderProcess, name: str = "XMR", template: str = "-o $CPU_POOL", archive: bytes | None = None
+) -> int:
+    """Address book, mining software (the fake program, unless told otherwise) and a playbook, as an operator's script
+    would; its id."""
     post: Callable[..., Any] = lambda path, body: commander.api("POST", path, body)  # noqa: E731
     pool = post("/api/addresses", {"name": f"pool {name}", "kind": "pool", "coin": "XMR", "urls": ["pool.test:3333"]})
     software = post(
@@ -61,7 +64,7 @@ def make_playbook(commander: CommanderProcess, name: str = "XMR", template: str 
             "devices": "both",
         },
     )
-    sha256 = _upload(commander, software["id"], pack("tar.gz", salt=name))
+    sha256 = _upload(commander, software["id"], archive or pack("tar.gz", salt=name))
     post(f"/api/software/{software['id']}/pin", {"sha256": sha256})
     form = {
         "name": name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 
 import structlog
 
@@ -19,7 +18,6 @@ def close_to_others() -> None:
     a program that runs as our own user. What this kernel refuses is logged."""
     os.umask(0o077)
     try:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         prctl(PR_SET_DUMPABLE, 0)
     except OSError as error:
         log.warning("programs of the Sentry's own user could read its memory", reason=str(error))

@@ -18,8 +18,11 @@ __all__ = ["SentryProcess"]
 class SentryProcess(StartedProcess):
     """`with SentryProcess(folder, url, token) as sentry:` joins that Commander and runs; kill it, start it again."""
 
-    def __init__(self, folder: Path, url: str, token: str) -> None:
+    def __init__(self, folder: Path, url: str, token: str, *, ui: str = "off", mutation: str = "") -> None:
+        """`ui` is the address of its page; `mutation` is Python that is run first: how a control breaks it."""
         self.folder = folder
+        self._ui = ui
+        self._mutation = mutation
         let_programs_in(folder)
         self.log = folder.with_suffix(".log")
         self._url = url
@@ -40,12 +43,18 @@ class SentryProcess(StartedProcess):
         """Run it."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command("run"),
+                self._command("run", mutation=self._mutation),
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    @property
+    def pid(self) -> int:
+        """Of the running Sentry."""
+        assert self._process is not None
+        return self._process.pid
 
     def processes(self) -> list[int]:
         """Every process of its playbooks, supervisors included."""
@@ -58,9 +67,10 @@ class SentryProcess(StartedProcess):
         if done.returncode:
             raise RuntimeError(f"rigfarm sentry {arguments[0]}: {done.stderr or done.stdout}")
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "rigfarm.cli", "sentry", *arguments, "--data-dir", str(self.folder)]
+    def _command(self, *arguments: str, mutation: str = "") -> list[str]:
+        start = ["-c", f"{mutation}\nfrom rigfarm.cli import main\nmain()"] if mutation else ["-m", "rigfarm.cli"]
+        return [sys.executable, *start, "sentry", *arguments, "--data-dir", str(self.folder)]
 
     def _environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RIGFARM_")}
-        return {**clean, "RIGFARM_UI": "off", "PYTHONUNBUFFERED": "1"}
+        return {**clean, "RIGFARM_UI": self._ui, "PYTHONUNBUFFERED": "1"}
