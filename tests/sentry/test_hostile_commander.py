@@ -255,7 +255,16 @@ async def test_a_commander_that_always_claims_to_know_more_gets_no_storm(
         Meta(shifts={MAX_SEQUENCE + 1: 5}),
         Meta(shifts={5: LATEST}),
     ],
-    ids=str,
+    ids=[
+        "next-largest",
+        "next-zero",
+        "short-id",
+        "negative-count",
+        "unwritten-largest",
+        "epoch",
+        "shift-of",
+        "shift-by",
+    ],
 )
 async def test_a_spool_that_describes_itself_impossibly_is_survived(
     settings: Settings, commander: ToyCommander, meta: Meta
