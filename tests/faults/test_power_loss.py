@@ -17,6 +17,8 @@ from powerloss import ApswConnection, Disk, PowerLossError
 from promise import record, scaled
 
 from rigfarm.commander.logs import journal as journals
+from rigfarm.commander.logs.batch import Batch
+from rigfarm.commander.logs.rows import EncodedLog
 from rigfarm.commander.logs.store import _SCHEMA
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
@@ -48,12 +50,14 @@ def lose_power_once(folder: Path, seed: int, synchronous: str) -> Loss:
         journal._db = connection  # type: ignore[assignment]
         t = 0
         while True:
-            batch = journals._Batch()
+            batch = Batch()
             times = [t + n for n in range(1, chance.randint(2, 8))]
             t = times[-1]
-            batch.rigs = [7] * len(times)
-            batch.logs = [encode(OperationalLog(t=n, workloads=[Workload(coin="XMR", hashrate=n / 3)])) for n in times]
-            batch.mark(SPOOL, [(times[0], times[-1])])
+            logs: list[EncodedLog] = [
+                encode(OperationalLog(t=n, workloads=[Workload(coin="XMR", hashrate=n / 3)])) for n in times
+            ]
+            span = times[0], times[-1]
+            batch.add(SPOOL, [span], [7] * len(times), logs, span, lambda _first, _last: None)
             journal._commit(batch, None)
             acknowledged += times
     disk.fails_at = 0  # whatever closing would write does not reach the disk any more
@@ -72,7 +76,8 @@ def kept(path: Path) -> tuple[set[int], bool]:
         journal.open()
         stored = {log.t for _, row in journal.rows_after(0) for _, log in row.logs()}
         assert journal._db is not None
-        return stored, journal._db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        whole = journal._db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        return stored, whole and not journal.damage
     except sqlite3.DatabaseError:
         return set(), False
     finally:
