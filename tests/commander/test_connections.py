@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from rigfarm.commander.accept import MAX_WAITING_PER_ADDRESS, WaitingRoom
 from rigfarm.commander.connections import (
     FAIR_PER_ADDRESS,
     KNOWN_S,
     MAX_LARGE_HELLOS_PER_ADDRESS,
-    NEW_BURST,
     OWNERS_KEPT,
     PER_ADDRESS,
     Connection,
@@ -45,8 +47,7 @@ class Farm:
         self.incidents = Incidents()
         self.all = Connections(self.incidents, trusted, files=files, clock=lambda: self.now)
 
-    def connect(self, address: str, *, slowly: bool = True) -> Connection | None:
-        self.now += 0.1 if slowly else 0.0
+    def connect(self, address: str) -> Connection | None:
         connection = self.all.admit(address)
         if connection is not None:
             connection.peer = Peer()
@@ -131,18 +132,9 @@ def test_who_logged_in_counts_no_longer_as_a_stranger(farm: Farm) -> None:
     assert not farm.noted
 
 
-def test_new_connections_come_at_a_bounded_rate_until_somebody_is_known(farm: Farm) -> None:
-    made = [farm.connect("192.0.2.7", slowly=False) for _ in range(NEW_BURST + 50)]
-    assert sum(one is not None for one in made) == NEW_BURST
-    last = made[NEW_BURST - 1]
-    assert last is not None
-    last.login()
-    assert all(farm.connect("192.0.2.7", slowly=False) is not None for _ in range(NEW_BURST))
-
-
 def test_behind_a_trusted_proxy_nobody_is_locked_out_by_its_address() -> None:
     farm = Farm(files=8192, trusted=("192.0.2.0/24",))
-    made = [farm.connect("192.0.2.1", slowly=False) for _ in range(farm.all.share)]
+    made = [farm.connect("192.0.2.1") for _ in range(farm.all.share)]
     assert all(one is not None and not one.ended for one in made)
 
 
@@ -214,3 +206,24 @@ def test_an_ipv6_address_counts_as_its_network() -> None:
     assert network_of("::ffff:192.0.2.7") == network_of("192.0.2.7")
     assert network_of("fe80::1%eth0") == network_of("fe80::2")
     assert network_of("unknown") == "unknown"
+
+
+def test_strangers_who_wait_take_turns_by_address() -> None:
+    """An owner at a new address is not behind the hundreds of an attacker."""
+    room = WaitingRoom(1000)
+    refused = [room.add(socket.socket(), "attacker", "192.0.2.7") for _ in range(MAX_WAITING_PER_ADDRESS + 5)]
+    assert refused == [None] * MAX_WAITING_PER_ADDRESS + ["attacker"] * 5
+    assert room.add(socket.socket(), "owner", "203.0.113.9") is None
+    assert [room.pop()[1] for _ in range(3)] == ["192.0.2.7", "203.0.113.9", "192.0.2.7"]
+    assert len(room.take("attacker")) == MAX_WAITING_PER_ADDRESS - 2
+    assert len(room) == 0
+
+
+def test_a_full_waiting_room_refuses_those_who_take_most_of_it() -> None:
+    room = WaitingRoom(20)
+    for _ in range(15):
+        room.add(socket.socket(), "attacker", "192.0.2.7")
+    refused = [room.add(socket.socket(), f"guest {number}", "203.0.113.9") for number in range(10)]
+    assert refused == [None] * 5 + ["attacker"] * 5
+    room.close()
+    assert len(room) == 0

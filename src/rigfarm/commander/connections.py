@@ -38,9 +38,6 @@ PER_KNOWN_ADDRESS = 1_024
 """The same, where a rig or a login was seen: a farm behind one address returns all at once."""
 FAIR_PER_ADDRESS = 8
 """When all of a share is in use by requests under way, an address with more than this gives one up."""
-NEW_PER_S = 32.0
-NEW_BURST = 128
-"""New connections from an address where nobody was authenticated yet."""
 OWNERS_KEPT = 32
 """Connections that rigs leave to people and their programs."""
 MAX_KNOWN = 4_096
@@ -174,14 +171,19 @@ class Connections:
         self._by_network: dict[str, dict[Connection, None]] = {}
         """The unauthenticated ones."""
         self._known: OrderedDict[str, float] = OrderedDict()
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._large: dict[Connection, str] = {}
         self._rigs = 0
+        self.on_known: Callable[[str], None] | None = None
+        """Called when somebody was authenticated in a network for the first time."""
 
     def __len__(self) -> int:
         return len(self._all)
 
     # Acceptance
+
+    def knows(self, address: str) -> bool:
+        """Whether somebody was authenticated from there lately, or it is a trusted proxy's."""
+        return self._is_trusted(address) or self._is_known(network_of(address))
 
     def admit(self, address: str) -> Connection | None:
         """A new connection; None when it has to be refused."""
@@ -189,9 +191,6 @@ class Connections:
         trusted = self._is_trusted(address)
         known = trusted or self._is_known(network)
         standing = Standing.NEIGHBOR if known else Standing.STRANGER
-        if not known and not self._take_rate(network):
-            self.incidents.note(network, f"opened more than {NEW_PER_S:.0f} connections a second", REFUSED)
-            return None
         limit = min(PER_KNOWN_ADDRESS if known else PER_ADDRESS, self.share)
         if not trusted and len(self._by_network.get(network, ())) >= limit:
             oldest = next((one for one in self._by_network[network] if one.waiting), None)
@@ -236,17 +235,6 @@ class Connections:
         connection.end()
         if peer is not None:
             peer.abort()
-
-    def _take_rate(self, network: str) -> bool:
-        """A token bucket per network; the one that was quiet for longest is forgotten."""
-        now = self._clock()
-        tokens, at = self._buckets.pop(network, (float(NEW_BURST), now))
-        tokens = min(tokens + (now - at) * NEW_PER_S, NEW_BURST)
-        allowed = tokens >= 1
-        self._buckets[network] = (tokens - 1 if allowed else tokens, now)
-        if len(self._buckets) > MAX_KNOWN:
-            self._buckets.popitem(last=False)
-        return allowed
 
     # What becomes of a connection
 
@@ -313,6 +301,8 @@ class Connections:
     # Known addresses
 
     def _know(self, network: str) -> None:
+        if network not in self._known and self.on_known is not None:
+            self.on_known(network)
         self._known[network] = self._clock()
         self._known.move_to_end(network)
         if len(self._known) > MAX_KNOWN:

@@ -86,6 +86,8 @@ class Links:
         self.handlers = UpHandlers()
         self.drops = Drops()
         self.turns = Turns()
+        self.newcomers = Turns()
+        """For links that have not been greeted yet: strangers who knock take no turn from rigs that report."""
         self.arrivals = Arrivals(book, stats)
         self.doubles = Doubles(journal)
         self.links: set[Link] = set()

@@ -40,8 +40,8 @@ async def link_socket(
 ) -> None:
     """Serve one Sentry until it goes."""
     address = socket.client.host if socket.client is not None else "?"
-    if links.turns.over():  # a farm that returns all at once leaves room for pages
-        await links.turns.next()
+    if links.newcomers.over():  # a farm that returns all at once leaves room for pages
+        await links.newcomers.next()
     await socket.accept()
 
     async def send(data: bytes) -> None:
@@ -82,8 +82,8 @@ async def _welcome(socket: Socket, links: Links, link: Link, bad_tokens: RateLim
         return False
     if not isinstance(frame, Hello):
         raise FrameError("the first frame must be a Hello")
-    if links.turns.over():
-        await links.turns.next()
+    if links.newcomers.over():
+        await links.newcomers.next()
     return await _greet(socket, links, link, frame, bad_tokens)
 
 
