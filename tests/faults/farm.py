@@ -83,7 +83,7 @@ def _upload(commander: CommanderProcess, software: int, content: bytes) -> str:
         data=content,
         headers={"Authorization": f"Bearer {commander.key}"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=60, context=commander.context) as answer:
         sha256: str = json.load(answer)["file"]["sha256"]
     return sha256
 

@@ -156,6 +156,7 @@ def _shell(commander: Commander) -> Shell:
         new="/rigs/new",
         url=commander.public_url(),
         troubles=commander.troubles(),
+        fingerprint=commander.address().fingerprint,
         join_arguments=commander.address().arguments,
     )
 

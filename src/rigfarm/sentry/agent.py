@@ -20,7 +20,7 @@ from rigfarm.sentry.clock import Anchor, Clock
 from rigfarm.sentry.folder import make_private, write_private
 from rigfarm.sentry.link import Link
 from rigfarm.sentry.link.connect import Timings
-from rigfarm.sentry.link.trust import Trust
+from rigfarm.sentry.link.trust import Trust, insecure_words
 from rigfarm.sentry.part_host import PartHost
 from rigfarm.sentry.parts import Part
 from rigfarm.sentry.reporter import AgentReporter
@@ -198,10 +198,23 @@ class Agent:
         return not self.reporter.tokens and self.rig is not None
 
     def problems(self) -> list[tuple[str, str]]:
-        """Parts that are not running, and why."""
+        """What an operator should look at: parts that are not running, and a Commander that cannot be relied on."""
         own = [(one.name, one.problem) for one in self._own]
         parts = [(host.name, host.problem) for host in self._hosts]
-        return [(name, problem) for name, problem in [*own, *parts] if problem is not None]
+        commander = [("Commander", words) for words in self._doubts()]
+        return [(name, problem) for name, problem in [*own, *parts, *commander] if problem is not None]
+
+    def _doubts(self) -> list[str]:
+        """About the Commander, or what is in between."""
+        doubts = []
+        if words := insecure_words(self.settings.commander or ""):
+            doubts.append(f"{words}.")
+        if self.link.unsigned:
+            doubts.append(
+                f"{self.link.unsigned:,} playbooks, commands or removals were not signed by this machine's Commander "
+                "and were ignored. Something in between makes them up: check the proxy, and who can reach it."
+            )
+        return doubts
 
     @property
     def rig(self) -> TakesToken | None:

@@ -233,12 +233,23 @@ def doctor(data_dir: Path | None) -> None:
     """Say what it can read on this machine, what not and why, and what to do about it."""
     from rigfarm.sentry.doctor import diagnose, exit_code, render
     from rigfarm.sentry.folder import data_folder
+    from rigfarm.sentry.link.trust import Trust
     from rigfarm.sentry.settings import Settings
 
     folder = data_folder(data_dir)
     readable = folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
     settings = _settings(folder) if readable else Settings()
-    findings = asyncio.run(diagnose(folder, settings.sources, policy=settings.policy, allow_power=settings.allow_power))
+    trust = Trust(folder if readable else None, insecure_http=settings.insecure_http)
+    findings = asyncio.run(
+        diagnose(
+            folder,
+            settings.sources,
+            policy=settings.policy,
+            allow_power=settings.allow_power,
+            commander=settings.commander,
+            trust=trust,
+        )
+    )
     click.echo(render(findings))
     sys.exit(exit_code(findings))
 

@@ -52,6 +52,8 @@ class Shell(Struct, frozen=True):
     """Where the search of the top bar looks; empty: there is none."""
     new: str = ""
     """What the key `n` opens where the page itself has nothing new; empty: nothing."""
+    fingerprint: str = ""
+    """Of the Commander's own certificate, `SHA256:…`; empty where authorities vouch for it."""
     join_arguments: str = "https://commander.lan:7070"
     """Of `rigfarm sentry join`, for a shell."""
     url: str = "https://commander.lan:7070"

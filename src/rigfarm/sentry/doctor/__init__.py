@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rigfarm.sentry.doctor.access import check_access
+from rigfarm.sentry.doctor.commander import check_commander
 from rigfarm.sentry.doctor.finding import Finding, exit_code, render
 from rigfarm.sentry.doctor.folder import check_folder
 from rigfarm.sentry.doctor.machine import check_machine
@@ -19,6 +20,7 @@ from rigfarm.sentry.doctor.privileges import check_privileges
 from rigfarm.sentry.doctor.programs import check_programs
 from rigfarm.sentry.doctor.running import check_running
 from rigfarm.sentry.doctor.sources import check_sources
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.miners import MinerAdapter
 from rigfarm.sentry.playbooks.access import Policy
 from rigfarm.sentry.readings import WorkloadSource
@@ -36,11 +38,14 @@ async def diagnose(
     adapters: Mapping[str, MinerAdapter] | None = None,
     policy: Policy | None = None,
     allow_power: bool = False,
+    commander: str | None = None,
+    trust: Trust | None = None,
 ) -> list[Finding]:
     """Look at everything once; changes nothing, and does not need the Sentry to be stopped.
 
     `data_dir` is the Sentry's, or None; `sources` the programs that should answer. `sensors` and `adapters` replace
-    this machine's and those that ship with Rigfarm. `policy` and `allow_power` are what its sentry.toml allows.
+    this machine's and those that ship with Rigfarm. `policy` and `allow_power` are what its sentry.toml allows;
+    `commander` and `trust` say where its Commander is and how it is recognised.
     """
     own = sensors or Sensors(sysfs_root)
     try:
@@ -57,5 +62,6 @@ async def diagnose(
         *await asyncio.to_thread(check_privileges, policy or Policy(), allow_power),
         *programs,
         *folder,
+        *check_commander(commander, trust or Trust()),
         *running,
     ]

@@ -13,6 +13,7 @@ import re
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -30,6 +31,7 @@ __all__ = [
     "certificate_of",
     "find_fingerprint",
     "fingerprint_text",
+    "insecure_words",
     "is_signed",
 ]
 
@@ -71,6 +73,18 @@ def certificate_of(connection: ssl.SSLObject | None) -> bytes:
     """SHA-256 of the certificate that the other side showed; empty without TLS."""
     certificate = connection.getpeercert(binary_form=True) if connection is not None else None
     return hashlib.sha256(certificate).digest() if certificate else b""
+
+
+def insecure_words(url: str) -> str:
+    """What is wrong with an address that the operator has allowed; empty when nothing is."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or host in ("localhost", "::1") or host.startswith("127."):
+        return ""
+    return (
+        f"{url} is plain http (insecure_http = true): unless a tunnel or a TLS proxy protects the way, others can "
+        "read this machine's token and follow everything that it reports"
+    )
 
 
 class _PinningObject(ssl.SSLObject):

@@ -62,6 +62,9 @@ class Gallery:
                 NavItem("addresses", "Addresses", "/addresses", go="d"),
             ),
             version="0.1.0",
+            fingerprint=ADDRESS.fingerprint,
+            join_arguments=ADDRESS.arguments,
+            url=ADDRESS.url,
             search=f"{HERE}/rigs-12",
         )
         self.environment.globals["join_steps"] = lambda kind: view.join_steps(kind, ADDRESS, ())
