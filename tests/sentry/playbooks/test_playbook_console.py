@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigfarm.sentry.playbooks.console import KEPT_LINES, Console
+from rigfarm.sentry.playbooks.console import KEPT_LINES, SHOWS, Console
 from rigfarm.sentry.playbooks.logfile import LogFile
 from rigfarm.sentry.playbooks.plain_text import MAX_LINE_CHARS, Lines, plain
 from rigfarm.simulate.program.rig import Rig, order_for
@@ -205,7 +205,7 @@ async def test_whoever_asks_again_and_again_is_shown_the_last_lines_now_and_then
     await asyncio.sleep(0.4)
     for _ in range(10_000):
         console.watch(on=True)
-    assert sum(shown) == KEPT_LINES
+    assert sum(shown) <= (SHOWS + 2) * KEPT_LINES
     await console.close()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.playbooks.logfile import LogFile
 from rigfarm.sentry.playbooks.plain_text import Lines, plain
 from rigfarm.units import size
@@ -17,8 +18,9 @@ __all__ = ["KEPT_LINES", "Console"]
 
 KEPT_LINES = 500
 FLUSH_S = 0.25
+SHOWS = 5
 SHOW_EVERY_S = 1.0
-"""All of the last lines are not shown more often, however often somebody asks."""
+"""All of the last lines are shown so many times at once, and then not more often, however often somebody asks."""
 _LINES_AT_ONCE = 100
 _UNWRITTEN_LINES = 5_000
 
@@ -39,6 +41,7 @@ class Console:
         self._began = 0
         self._shown = 0
         self._watched = False
+        self._shows = Pace(SHOWS, 1 / SHOW_EVERY_S)
         self._again: asyncio.TimerHandle | None = None
         self._pieces = Lines()
         self._unwritten: deque[str] = deque(maxlen=_UNWRITTEN_LINES)
@@ -67,8 +70,9 @@ class Console:
         """Somebody looks (from the last lines on), or nobody does any more."""
         self._watched = on
         self._shown = max(0, self._count - len(self._lines))
-        if self._again is None:
+        if self._shows.take(1):
             self._show()
+        elif self._again is None:
             self._again = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._show_again)
 
     def _show_again(self) -> None:
