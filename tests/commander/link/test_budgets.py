@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from speaker import Speaker, speaker, stored
 
-from rigfarm.commander.events import Events
+from rigfarm.commander.events import Events, TokenRotated
 from rigfarm.commander.identity import Identity
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link import charge
@@ -37,9 +37,12 @@ def test_an_allowance_is_generous_at_once_and_then_has_its_pace() -> None:
     assert allowance.take(50.0, 1_010.0) == 0.0, "waiting pays"
     assert allowance.take(50.0, 1_010.0) == 5.0
     assert allowance.take(100.0, 9_000.0) == 0.0
-    assert not allowance.spend(1.0, 9_000.0)
-    assert allowance.spend(1.0, 9_000.1)
-    assert not allowance.spend(1.0, 9_000.1)
+    assert allowance.spend(1.0, 9_000.0) is None
+    assert allowance.spend(1.0, 9_000.15) == 0.0
+    assert allowance.spend(1.0, 9_000.15) is None
+    assert allowance.spend(1.0, 9_000.15, within_s=5.0) == pytest.approx(0.05)
+    assert [allowance.spend(90.0, 9_000.15, within_s=5.0) for _ in range(1_000)] == [None] * 1_000
+    assert allowance.spend(1.0, 9_000.4) == 0.0, "what was refused is no debt"
 
 
 def test_a_backlog_of_a_day_is_taken_at_once_and_a_flood_is_not() -> None:
@@ -54,7 +57,7 @@ def test_a_backlog_of_a_day_is_taken_at_once_and_a_flood_is_not() -> None:
 def test_a_second_by_second_reporter_with_sixteen_gpus_stays_within_a_third_of_its_share_of_the_journal() -> None:
     size = len(encode(a_log(1, 1_700_000_000_000, gpus=16)))
     budget = Budget(512.0 * MIB)
-    assert all(budget.journal.spend(size, second) for second in range(3 * 86_400))
+    assert all(budget.journal.spend(size, second) == 0.0 for second in range(3 * 86_400))
     assert 86_400 * size < 512 * MIB / 3
 
 
@@ -152,6 +155,13 @@ async def test_who_has_much_under_way_waits_for_its_commit_and_who_has_little_go
     for link in many:
         link.left()
     await asyncio.wait_for(asyncio.gather(*stuck), 5)
+
+
+async def test_a_new_token_is_a_new_start(links: Links) -> None:
+    """Who stole the old one used up what the rig may do: its owner must not wait for that."""
+    used_up = links.budgets.of(1)
+    links._token_rotated(TokenRotated(1))
+    assert links.budgets.of(1) is not used_up
 
 
 # With a real Commander

@@ -41,13 +41,14 @@ class Allowance:
         self._paid_until = max(self._paid_until, now) + amount / self._per_s
         return max(self._paid_until - now - self._at_once_s, 0.0)
 
-    def spend(self, amount: float, now: float) -> bool:
-        """Take it if it is there."""
+    def spend(self, amount: float, now: float, within_s: float = 0.0) -> float | None:
+        """Take it if it is there, or will be within a time: s to wait for it. None: nothing was taken."""
         after = max(self._paid_until, now) + amount / self._per_s
-        if after - now > self._at_once_s:
-            return False
+        wait_s = after - now - self._at_once_s
+        if wait_s > within_s:
+            return None
         self._paid_until = after
-        return True
+        return max(wait_s, 0.0)
 
 
 class Budget:

@@ -29,23 +29,24 @@ def for_logs(
         budget = links.budgets.of(owners[0])
         if wait_s := budget.take(count, size, now):
             link.owes(wait_s)
-        return None if budget.journal.spend(size, now) else _thinned(links, link, owners, raws, {owners[0]})
-    over: set[int] = set()
+        over = budget.journal.spend(size, now) is None
+        return _thinned(links, link, owners, raws, {owners[0]}) if over else None
+    beyond: set[int] = set()
     rest = size
     for owner, mine in _by_owner(owners, raws).items():
         used = sum(mine)
         rest -= used
         budget = links.budgets.of(owner)
         link.owes(budget.take(len(mine), used, now))
-        if not budget.journal.spend(used, now):
-            over.add(owner)
+        if budget.journal.spend(used, now) is None:
+            beyond.add(owner)
     pays = link.pays()
     if pays is None:
         link.owes(link.unheard.take(size, now))
     else:  # what was sent again, what nobody may say, and the frame itself
         shares = min(link.heard, MAX_SHARED)
         link.owes(links.budgets.of(pays).take((count - len(owners)) / shares, rest / shares, now))
-    return _thinned(links, link, owners, raws, over) if over else None
+    return _thinned(links, link, owners, raws, beyond) if beyond else None
 
 
 def _by_owner(owners: list[int], raws: list[EncodedLog]) -> dict[int, list[int]]:
@@ -65,7 +66,7 @@ def _thinned(links: Links, link: Link, owners: list[int], raws: list[EncodedLog]
     kept: list[int] = []
     lost: Counter[int] = Counter()
     for i, (owner, raw) in enumerate(zip(owners, raws, strict=True)):
-        if owner not in over or links.budgets.of(owner).journal.spend(len(raw), now):
+        if owner not in over or links.budgets.of(owner).journal.spend(len(raw), now) is not None:
             kept.append(i)
         else:
             lost[owner] += 1

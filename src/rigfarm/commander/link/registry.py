@@ -113,13 +113,13 @@ class Links:
 
     # Sentries come and go
 
-    def greets_too_often(self, link: Link, hello: Hello) -> float:
-        """Charge the first rig that a Hello has a good token of; s to wait before it is looked at."""
+    def may_greet(self, link: Link, hello: Hello) -> float | None:
+        """Charge the first rig that a Hello has a good token of: s until it is looked at, None for not at all."""
         rig = next((rig for token in hello.tokens if (rig := self.book.by_token(token)) is not None), None)
         if rig is None:
             return 0.0  # the limit of bad tokens is for these
-        wait_s = self.budgets.of(rig.id).greetings.take(1, time.monotonic())
-        if wait_s:
+        wait_s = self.budgets.of(rig.id).greetings.spend(1, time.monotonic(), GREETING_WAITS_S)
+        if wait_s != 0.0:
             link.limited("connects or greets too often", "it has to wait", rig_id=rig.id)
         return wait_s
 
@@ -226,6 +226,7 @@ class Links:
             link.revoke(removed.rig_id, Verdict("removed", removed.rig_id, removed.name))
 
     def _token_rotated(self, rotated: TokenRotated) -> None:
+        self.budgets.forget(rotated.rig_id)  # whoever had the old one used it up
         link = self.by_rig.pop(rotated.rig_id, None)
         if link is not None:
             link.revoke(rotated.rig_id, Verdict("unknown"))

@@ -14,7 +14,7 @@ from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.connections import connection_of
 from rigfarm.commander.link.link import Link, needs_signature
 from rigfarm.commander.link.receive import receive
-from rigfarm.commander.link.registry import GREETING_WAITS_S, Links
+from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs import UncheckedError
 from rigfarm.wire.codec import FrameError, decode_up, encode
 from rigfarm.wire.frames import PROTOCOL, Hello, Prove
@@ -92,8 +92,8 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
         raise FrameError(f"protocol {hello.protocol}; this Commander speaks {PROTOCOL}: update the older of the two")
     if len(set(hello.tokens)) != len(hello.tokens):
         raise FrameError("a Hello names a token twice")
-    wait_s = links.greets_too_often(link, hello)
-    if wait_s > GREETING_WAITS_S:
+    wait_s = links.may_greet(link, hello)
+    if wait_s is None:
         await socket.close(code=FULL, reason="this rig connects too often; try again in a minute")
         return False
     if wait_s:
