@@ -22,10 +22,14 @@ from rigfarm.wire.frames import (
     Hello,
     Logs,
     Playbooks,
+    Proof,
+    Prove,
     ReportEvery,
     RigBoards,
     RigPlaybooks,
     RigSpecs,
+    Signed,
+    Succession,
     UpFrame,
     Verdict,
     Verdicts,
@@ -88,6 +92,7 @@ def up_frames(t: int, tokens: list[str]) -> list[UpFrame]:
         RigPlaybooks(0, [status]),
         Console(0, 7, 0, ["line", "another"]),
         CommandResult("0" * 32, 0, "done", "it is done"),
+        Prove(bytes(range(32))),
     ]
 
 
@@ -108,6 +113,8 @@ def down_frames(t: int) -> list[DownFrame]:
         Command("1" * 32, 0, RestartMiner(7)),
         ConsoleWatch(0, 7, True),
         ReportEvery(5.0),
+        Proof(bytes(32), bytes(32), bytes(64), [Succession(bytes(32), bytes(64))]),
+        Signed(1, [encode(ReportEvery(5.0))], bytes(64)),
     ]
 
 

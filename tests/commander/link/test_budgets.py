@@ -25,7 +25,8 @@ from rigfarm.commander.logs import Journal
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log
-from rigfarm.wire.codec import encode
+from rigfarm.wire.codec import decode_down, encode
+from rigfarm.wire.frames import MAX_RANGES, Acks
 from rigfarm.wire.log import OperationalLog, Workload
 
 MIB = 1 << 20
@@ -233,3 +234,14 @@ async def test_who_greets_without_end_is_made_to_wait(commander: CommanderProces
             await sentry.hello(token)
         await beside.log(0)
     assert "greets too often" in commander.log.read_text()
+
+
+async def test_a_sentry_that_reads_no_acknowledgements_is_hung_up_on(links: Links) -> None:
+    """What it was not told yet is kept for it: ranges that do not touch would be kept for ever."""
+    link = linked(links, 1)
+    for number in range(MAX_RANGES + 10):
+        link.flies(10)
+        link.ack(2 * number, 2 * number)
+    assert link.closed
+    assert len(link._acks) == MAX_RANGES
+    decode_down(encode(Acks(link._acks)))

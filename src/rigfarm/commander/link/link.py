@@ -12,7 +12,18 @@ import structlog
 from rigfarm.commander.link.budgets import UNHEARD_AT_ONCE, UNHEARD_PER_S, Allowance
 from rigfarm.commander.logs import Newcomer
 from rigfarm.wire.codec import encode
-from rigfarm.wire.frames import MAX_SIGNED, Acks, Command, DownFrame, Playbooks, Signed, Verdict, Verdicts, Welcome
+from rigfarm.wire.frames import (
+    MAX_RANGES,
+    MAX_SIGNED,
+    Acks,
+    Command,
+    DownFrame,
+    Playbooks,
+    Signed,
+    Verdict,
+    Verdicts,
+    Welcome,
+)
 from rigfarm.wire.signing import frames_message
 
 if TYPE_CHECKING:
@@ -149,8 +160,10 @@ class Link:
         acks = self._acks
         if acks and acks[-1][1] + 1 == first:
             acks[-1] = (acks[-1][0], last)
-        else:
+        elif len(acks) < MAX_RANGES:
             acks.append((first, last))
+        else:
+            self.hang_up(1013, "the Sentry does not read what is acknowledged")
         self._start_sending()
 
     def tell(self, frame: DownFrame) -> None:
