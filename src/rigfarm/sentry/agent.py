@@ -58,6 +58,14 @@ class FollowsCommander(Part, Protocol):
         """It is there now, and recognised by this."""
 
 
+@runtime_checkable
+class ForgetsTokens(Part, Protocol):
+    """A part whose tokens an operator entered."""
+
+    def forget_tokens(self) -> None:
+        """They are another Commander's."""
+
+
 class Agent:
     """One Sentry. `run` until `stop` is called or it is cancelled."""
 
@@ -239,7 +247,10 @@ class Agent:
         """Go on with the Commander that these settings and what is trusted name now, or with another token."""
         rig = self.rig
         before = (*_commander_of(self.settings), self.trust.certificate, self.trust.key)
+        key = self.trust.key
         self.trust.reload()
+        if key not in (None, self.trust.key):
+            self._forget_tokens(token)
         if (*_commander_of(settings), self.trust.certificate, self.trust.key) != before:
             log.info("another Commander", url=settings.commander)
             self.settings = msgspec.structs.replace(
@@ -252,6 +263,14 @@ class Agent:
             self._go_to_commander()
         if rig is not None and token is not None and token not in rig.tokens():
             self.adopt(token)
+
+    def _forget_tokens(self, token: str | None) -> None:
+        """It is not the Commander any more that the tokens were entered for: none but a new one goes to it."""
+        spared: Part | None = self.rig if token is not None else None
+        for part in self.parts:
+            if part is not spared and isinstance(part, ForgetsTokens):
+                part.forget_tokens()
+        self.refresh_tokens()
 
     def _go_to_commander(self) -> None:
         url = self.settings.commander

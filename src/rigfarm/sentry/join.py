@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from rigfarm.sentry.commander_url import commander_url
+from rigfarm.sentry.lan import LIST_FILE
 from rigfarm.sentry.link.errors import LinkError, TlsError
 from rigfarm.sentry.link.trust import Trust, find_fingerprint
 from rigfarm.sentry.probe import check_token
@@ -50,12 +52,14 @@ async def join(
     except LinkError as error:
         raise JoinError(str(error)) from None
     try:
+        if Trust(folder).key not in (None, trust.key):
+            _forget_asics(folder / LIST_FILE)
         # The token last: a Sentry that runs here takes over as soon as it sees it.
         trust.save(folder)
         authority = str(trust.ca_file) if trust.ca_file is not None else None
         save_commander(folder, address, authority, insecure_http=address.startswith("http:"))
         TokenStore(folder).save(found)
-    except (OSError, SettingsError) as error:
+    except (OSError, SettingsError, sqlite3.Error) as error:
         raise JoinError(f"The Commander takes the token, but it cannot be kept: {error}") from None
     return verdict.name or f"rig {verdict.rig}"
 
@@ -68,6 +72,19 @@ async def _check(address: str, token: str, trust: Trust, before: Trust) -> tuple
         if trust.certificate is not None or trust.ca_file is not None or before.key is None:
             raise
         return await check_token(address, token, before), before
+
+
+def _forget_asics(path: Path) -> None:
+    """The tokens of ASICs that this Sentry reads are the former Commander's, and go to no other."""
+    if not path.exists():
+        return
+    try:
+        from rigfarm.sentry.asic.store import forget_tokens
+    except ImportError:
+        raise JoinError(
+            f"{path} holds tokens of the former Commander, and what reads ASICs is not installed: remove it first."
+        ) from None
+    forget_tokens(path)
 
 
 def _fingerprint(text: str | None) -> bytes | None:

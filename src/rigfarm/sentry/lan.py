@@ -72,6 +72,11 @@ class LanAsics:
     def tokens(self) -> list[str]:
         return self.part.tokens() if self.part is not None else []
 
+    def forget_tokens(self) -> None:
+        """See `rigfarm.sentry.agent.ForgetsTokens`."""
+        if self.part is not None:
+            self.part.service.forget_tokens()
+
     async def run(self, reporter: Reporter) -> None:
         await self._awake.wait()
         assert self.part is not None

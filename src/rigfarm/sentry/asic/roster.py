@@ -88,6 +88,13 @@ class Roster:
         self._unsaved[device.id] = device
         self._work.set()
 
+    def forget_tokens(self) -> None:
+        """All of them, at once; on disk soon."""
+        for unit in self._units.values():
+            if unit.device.token is not None:
+                unit.device = replace(unit.device, token=None, verdict=None)
+                self.save_soon(unit.device)
+
     def by_token(self, token: str) -> Unit | None:
         return next((unit for unit in self._units.values() if unit.device.token == token), None)
 

@@ -238,6 +238,12 @@ class AsicService:
         if verdict.kind == "ok":
             unit.tell_chips_within(_CHIPS_WITHIN_S)
 
+    def forget_tokens(self) -> None:
+        """They are of another Commander: the devices stay listed, and want new ones."""
+        self.roster.forget_tokens()
+        self.happenings.tell("warning", "", "Another Commander: the devices' tokens are forgotten; enrol them again")
+        self.on_tokens_changed()
+
     async def order(self, token: str, order: Order) -> OrderOutcome:
         """Carry an operator's order out."""
         unit = self.roster.by_token(token)

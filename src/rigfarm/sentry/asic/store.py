@@ -12,7 +12,7 @@ import msgspec
 
 from rigfarm.sentry.asic.model import Device
 
-__all__ = ["DeviceStore"]
+__all__ = ["DeviceStore", "forget_tokens"]
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS devices (id INTEGER PRIMARY KEY, record BLOB NOT NULL)"
 
@@ -61,3 +61,12 @@ class DeviceStore:
     def close(self) -> None:
         with self._lock:
             self._database.close()
+
+
+def forget_tokens(path: Path) -> None:
+    """Of all devices in this file: they are another Commander's. OSError, sqlite3.Error."""
+    store = DeviceStore(path)
+    try:
+        store.put(*(msgspec.structs.replace(device, token=None, verdict=None) for device in store.all()))
+    finally:
+        store.close()

@@ -86,6 +86,12 @@ class RigPart:
         self._tokens_changed()
         self._tell_all_statuses()
 
+    def forget_tokens(self) -> None:
+        """Its token is not for the Commander that it has now. Mining goes on."""
+        self._store_token(None)
+        self.standing.replace(None)
+        self._tokens_changed()
+
     async def run(self, reporter: Reporter) -> None:
         self._reporter = reporter
         self._tell_all_statuses()

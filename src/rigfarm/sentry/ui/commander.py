@@ -39,18 +39,28 @@ class CommanderDesk:
         """Whom the agent takes for it."""
         return self._agent.trust
 
-    def parse(self, text: str) -> tuple[str, Trust]:
+    def parse(self, text: str, *, another: bool = False) -> tuple[str, Trust]:
         """The address in what was typed, and whom to trust there: with a fingerprint (`SHA256:…`) beside it, the owner
-        of that certificate and nobody else. ValueError says what would be right."""
+        of that certificate and nobody else. ValueError says what would be right.
+
+        Unless it is `another` Commander, which gets none of the tokens kept here, it has to prove that it is the one
+        before.
+        """
         words = [word for word in text.split() if find_fingerprint(word) is None and not word.startswith("--")]
         url = commander_url(" ".join(words))
         agent = self._agent
         fingerprint = find_fingerprint(text)
-        if fingerprint is None or fingerprint == agent.trust.certificate:
+        if not another and (fingerprint is None or fingerprint == agent.trust.certificate):
             trust = agent.trust
         else:
             trust = Trust(ca_file=agent.trust.ca_file, insecure_http=agent.trust.insecure_http)
             trust.certificate = fingerprint
+            trust.key = None if another else agent.trust.key
+        if not another and trust.key is None and self.url not in (None, url) and agent.reporter.tokens:
+            raise ValueError(
+                f"The tokens kept here were entered for {self.url}, which has not proved yet who it is. To go on with "
+                "another Commander, tick the box: they are forgotten."
+            )
         try:
             trust.check_url(url)
         except LinkError as error:
@@ -74,9 +84,10 @@ class CommanderDesk:
             return "○ connecting", "", ""
         return "✕ not linked", "bad", status.error + retry
 
-    async def change(self, text: str) -> str:
-        """Go on with the Commander at this address; returns it. ValueError says what would be right."""
-        url, trust = self.parse(text)
+    async def change(self, text: str, *, another: bool = False) -> str:
+        """Go on with the Commander at this address; returns it. With `another` one, all tokens are forgotten first.
+        ValueError says what would be right."""
+        url, trust = self.parse(text, another=another)
         await self.use(url, trust)
         return url
 

@@ -96,7 +96,7 @@ class AsicPages:
     async def _commander(self, visit: Visit) -> Response:
         typed = visit.form.get("address", "")
         try:
-            await self._ui.commander.change(typed)
+            await self._ui.commander.change(typed, another=visit.form.get("another") == "on")
         except ValueError as error:
             return self._page(visit, ScanForm(), (typed, str(error)))
         return redirect("/asics")
