@@ -107,7 +107,7 @@ def _workload(answer: DeviceAnswer, nature: Nature, device: Device, pools: list[
     hashrate = clean.hashrate(answer.hashrate)
     return Workload(
         software=clean.text(nature.firmware, 60),
-        version=clean.text(answer.firmware_version, 80),
+        version=clean.text(answer.firmware_version, 64),
         coin=clean.text(device.coin, 12) or COINS.get(algorithm),
         algorithm=algorithm or None,
         hashrate=hashrate,

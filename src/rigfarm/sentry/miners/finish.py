@@ -44,8 +44,8 @@ def _workload(said: Workload, position: int, source: WorkloadSource, adapter: Mi
     coin = source.coins[position] if position < len(source.coins) else said.coin
     tidy = msgspec.structs.replace(
         said,
-        software=clean.text(source.software or adapter.software),
-        version=clean.text(said.version, 64) or source.version,
+        software=clean.text(source.software or adapter.software, 64),
+        version=clean.text(said.version or source.version, 64),
         coin=clean.text(coin, 32),
         algorithm=clean.text(said.algorithm, 64),
         hashrate=clean.hashrate(said.hashrate),
