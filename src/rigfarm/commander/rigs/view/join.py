@@ -72,7 +72,10 @@ def _asic_steps(address: Address, bundles: Sequence[Bundle]) -> tuple[JoinStep, 
     text = "No Sentry in the ASIC's network yet? Install one on any machine there"
     return (
         JoinStep(text, install_line(bundles, address)) if bundles else _NO_SENTRY,
-        JoinStep("On that machine, open its page", "http://127.0.0.1:7777"),
+        JoinStep(
+            "On that machine, open its page. `sudo rigfarm sentry code` prints the code to log in",
+            "http://127.0.0.1:7777",
+        ),
         JoinStep("There, its Commander is", address.text),
         JoinStep("Add the ASIC with its IP address and the token of its rig."),
     )
