@@ -27,7 +27,7 @@ from whole import Whole, cookies_of, whole
 
 ENDS_THE_SESSION = ("/logout", "/settings/sessions/end-all")
 SEED = 29
-SHARE = scaled(3, 250) / 1000
+SHARE = scaled(3, 120) / 1000
 """Of all requests that there are."""
 TAKES_S = 10.0
 """Well beyond what a request may take; it only tells work without a bound from a busy machine."""
