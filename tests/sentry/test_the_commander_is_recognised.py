@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import http.server
+import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
@@ -20,11 +23,15 @@ from sentry_helpers import QUICK, FakePart, running, until
 from websockets.asyncio.server import ServerConnection
 
 from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.asic.enrol import WantedRig, enrol
+from rigfarm.sentry.asic.model import InputError
 from rigfarm.sentry.join import JoinError, join
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.link.errors import ImpostorError, InsecureError
 from rigfarm.sentry.link.trust import FILE_NAME, Trust, find_fingerprint
+from rigfarm.sentry.playbooks.fetch import FetchError, Pace, fetch
 from rigfarm.sentry.settings import Settings, load_settings
+from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import (
     Command,
@@ -38,6 +45,7 @@ from rigfarm.wire.frames import (
     Verdicts,
 )
 from rigfarm.wire.orders import Reboot
+from rigfarm.wire.playbooks import Archive
 from rigfarm.wire.signing import frames_message, proof_message, succession_message
 from rigfarm.wire.tokens import new_token
 from toy_commander import ToyCommander
@@ -218,7 +226,6 @@ async def test_plain_http_takes_an_explicit_switch(tmp_path: Path) -> None:
         folder = folder_of(tmp_path)
         await join(folder, commander.url, token, insecure_http=True)
         assert load_settings(folder, {}).insecure_http is True
-    # https takes the switch away again.
     assert Trust(folder).key == bytes(commander.key.verify_key)
 
 
@@ -449,3 +456,131 @@ async def test_what_is_known_of_the_commander_may_be_damaged(tmp_path: Path) -> 
         trust = Trust(folder)
         assert (trust.certificate, trust.key) == (None, None)
     await asyncio.sleep(0)
+
+
+# Downloads and enrolment
+
+
+ARCHIVE = Archive("fake", "1", hashlib.sha256(b"program").hexdigest(), 7, "/a", "executable", "fake")
+
+
+class Depot(http.server.BaseHTTPRequestHandler):
+    """Serves one archive."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "7")
+        self.end_headers()
+        self.wfile.write(b"program")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def depot(pair: Pair) -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Depot) as server:
+        server.socket = pair.context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def trust_in(pair: Pair | None, *, ca: bool) -> Trust:
+    trust = Trust(ca_file=pair.path if pair is not None and ca else None)
+    trust.certificate = pair.sha256 if pair is not None and not ca else None
+    return trust
+
+
+@pytest.mark.parametrize("ca", [True, False], ids=["--ca", "pin"])
+async def test_mining_software_comes_from_the_commander_only(
+    pairs: tuple[Pair, Pair], tmp_path: Path, ca: bool
+) -> None:
+    """The rig's token goes along with every download: it must not go to whoever answers."""
+
+    async def get(port: int, trust: Trust) -> None:
+        await fetch(https(port), "rf_secret", ARCHIVE, tmp_path / "part", lambda _: None, Pace(), trust.context)
+
+    with depot(pairs[0]) as port:
+        await get(port, trust_in(pairs[0], ca=ca))
+        assert (tmp_path / "part").read_bytes() == b"program"
+    (tmp_path / "part").unlink()
+    with eavesdropper(pairs[1]) as impostor:
+        for trust in (trust_in(pairs[0], ca=ca), trust_in(None, ca=ca)):
+            with pytest.raises(FetchError):
+                await get(impostor.port, trust)
+        assert impostor.connections == 2
+        assert impostor.heard == b""
+    with eavesdropper(None) as impostor:
+        with pytest.raises(FetchError, match="is plain http"):
+            await fetch(
+                f"http://127.0.0.1:{impostor.port}", "rf_secret", ARCHIVE, tmp_path / "part", print, Pace(),
+                trust_in(pairs[0], ca=ca).context,
+            )  # fmt: skip
+        assert not impostor.connections
+
+
+@pytest.mark.parametrize("ca", [True, False], ids=["--ca", "pin"])
+async def test_an_enrolment_key_goes_to_the_commander_only(pairs: tuple[Pair, Pair], ca: bool) -> None:
+    with eavesdropper(pairs[1]) as impostor:
+        for trust in (trust_in(pairs[0], ca=ca), trust_in(None, ca=ca)):
+            with pytest.raises(InputError):
+                await enrol(https(impostor.port), "rk_secret", [WantedRig("rig-01")], trust.context)
+        assert impostor.connections == 2
+        assert impostor.heard == b""
+    with pytest.raises(InputError, match="is plain http"):
+        await enrol("http://127.0.0.1:1", "rk_secret", [WantedRig("rig-01")], trust_in(pairs[0], ca=ca).context)
+
+
+# With the real Commander
+
+
+async def test_a_real_commander_may_change_certificate_and_key(tmp_path: Path) -> None:
+    """After a renewal, after a rotation and after a restored backup no rig has to be visited."""
+    commander = CommanderProcess(tmp_path / "commander", settings={"report_interval_s": "1"}, tls=True)
+    await asyncio.to_thread(commander.start)
+    try:
+        [(_, token)] = await asyncio.to_thread(commander.add_rigs, ["rig-01"])
+        folder = folder_of(tmp_path)
+        assert await join(folder, commander.url, token, fingerprint=commander.fingerprint) == "rig-01"
+        agent, part = sentry(folder, commander.url, token)
+        async with running(agent):
+            await until(lambda: agent.link.state is LinkState.ONLINE)
+            first, key = commander.fingerprint, agent.trust.key
+            await asyncio.to_thread(commander.stop)
+            shutil.copytree(commander.folder, tmp_path / "backup", ignore=shutil.ignore_patterns("*.sock"))
+            shutil.rmtree(commander.folder / "tls")
+            rotate = [sys.executable, "-m", "rigfarm.cli", "commander", "rotate-identity"]
+            await asyncio.to_thread(subprocess.run, rotate, env=commander.environment, check=True, capture_output=True)
+            await asyncio.to_thread(commander.start)
+            await until(lambda: agent.link.state is LinkState.ONLINE)
+            assert commander.fingerprint != first
+            assert agent.trust.certificate == find_fingerprint(commander.fingerprint)
+            assert agent.trust.key not in (None, key)
+            # A backup from before the rotation is another key again: the rig does not take it for its Commander.
+            await asyncio.to_thread(commander.kill)
+            shutil.rmtree(commander.folder)
+            shutil.copytree(tmp_path / "backup", commander.folder)
+            await asyncio.to_thread(commander.start)
+            await until(lambda: isinstance(agent.link.error, ImpostorError))
+            assert part.mining
+    finally:
+        await asyncio.to_thread(commander.kill)
+
+
+async def test_a_real_commander_removes_over_tls(tmp_path: Path) -> None:
+    with CommanderProcess(tmp_path / "commander", settings={"report_interval_s": "1"}, tls=True) as commander:
+        [(rig, token)] = await asyncio.to_thread(commander.add_rigs, ["rig-01"])
+        folder = folder_of(tmp_path)
+        await join(folder, commander.url, token, fingerprint=commander.fingerprint)
+        agent, part = sentry(folder, commander.url, token)
+        async with running(agent):
+            await until(lambda: agent.link.state is LinkState.ONLINE)
+            await asyncio.to_thread(commander.api, "DELETE", f"/api/rigs/{rig}")
+            await until(lambda: not part.mining)
+        # And who was away then hears of it when he returns.
+        agent, part = sentry(folder, commander.url, token)
+        async with running(agent):
+            await until(lambda: not part.mining)

@@ -72,6 +72,7 @@ async def _live(
         SimulatedFarm(commander.url, tokens[1:-1], folder),
         lan.read(commander.url, asic_tokens),
     ):
+        # Plain http, which never leaves this machine: a newcomer's first page should not be a browser's warning.
         print(f"\n    Open      {commander.url}\n    Password  {commander.password}\n", flush=True)
         print(f"    The ASICs' Sentry  {lan.url}\n    Its password       {lan.password}", flush=True)
         print(f"    A scan of {lan.network} finds {UNLISTED} more to enrol.\n", flush=True)
