@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from speaker import Speaker, speaker, stored
 
@@ -19,6 +20,7 @@ from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link import charge
 from rigfarm.commander.link.budgets import GREETINGS_AT_ONCE, Allowance, Budget, Budgets
 from rigfarm.commander.link.link import Link
+from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import MAX_IN_FLIGHT, Links
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Journal
@@ -26,7 +28,7 @@ from rigfarm.commander.stats import OperationalStats
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log
 from rigfarm.wire.codec import decode_down, encode
-from rigfarm.wire.frames import MAX_RANGES, Acks
+from rigfarm.wire.frames import MAX_RANGES, Acks, Logs, Verdict
 from rigfarm.wire.log import OperationalLog, Workload
 
 MIB = 1 << 20
@@ -156,6 +158,22 @@ async def test_who_has_much_under_way_waits_for_its_commit_and_who_has_little_go
     for link in many:
         link.left()
     await asyncio.wait_for(asyncio.gather(*stuck), 5)
+
+
+async def test_what_waited_while_its_rig_was_removed_is_not_taken(links: Links) -> None:
+    """A frame may wait for its turn, for room in the journal, for what its rig owes: rights are checked afterwards."""
+    link = linked(links, 1, 2)
+    now = time.time_ns() // 1_000_000
+    logs = [msgspec.Raw(encode(OperationalLog(t=now + n))) for n in range(2)]
+    data = encode(Logs(1, [0, 1], logs))
+    links.by_rig.pop(1)
+    link.revoke(1, Verdict("removed", 1, "rig"))
+    receive(links, link, data)
+    assert links.journal._pending.rigs == [2]
+    assert link.in_flight == len(data), "and yet it is acknowledged, or it would come for ever"
+    for frame in ([2, 0, {"sentry_version": "1"}], [5, 0, []], [6, 0, []], [7, 0, 1, 0, []], [8, "id", 0, "done"]):
+        assert receive(links, link, encode(frame)) is None
+    assert links.budgets.of(2).words.spend(1, time.monotonic()) == 0.0
 
 
 async def test_a_new_token_is_a_new_start(links: Links) -> None:
