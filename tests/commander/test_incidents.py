@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rigfarm.commander.incidents import MAX_INCIDENTS, Incidents
+from rigfarm.commander.incidents.register import MAX_LOG_LINES
 
 
 def test_repetitions_are_one_entry_with_a_count() -> None:
@@ -37,3 +40,17 @@ def test_long_words_are_cut() -> None:
     incidents.note("x" * 10_000, "y" * 10_000, "z" * 10_000)
     (entry,) = incidents.all()
     assert max(len(entry.source), len(entry.kind), len(entry.action)) <= 200
+
+
+def test_an_attacker_with_many_addresses_cannot_fill_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    incidents = Incidents(monotonic=lambda: now[0])
+    for number in range(1_000):
+        incidents.note(f"2001:db8:{number:x}::/64", "knocked", "refused")
+    assert capsys.readouterr().out.count("a limit acted") == MAX_LOG_LINES
+    now[0] = 61.0
+    incidents.note("192.0.2.7", "knocked", "refused")
+    out = capsys.readouterr().out
+    assert "more limits acted than are in the log" in out
+    assert "940" in out
+    assert "192.0.2.7" in out

@@ -21,6 +21,8 @@ log = structlog.get_logger()
 MAX_INCIDENTS = 500
 """The one that was quiet for the longest time makes room for a new one."""
 LOG_EVERY_S = 60.0
+MAX_LOG_LINES = 60
+"""In LOG_EVERY_S, of all sources together: an attacker with many addresses cannot fill the log."""
 MAX_TEXT = 200
 SHOW_EVERY_S = 1.0
 ACTING_MS = 600_000
@@ -55,6 +57,7 @@ class Incidents:
         self._monotonic = monotonic
         self._entries: dict[tuple[str, str], Incident] = {}
         self._logged: dict[tuple[str, str], float] = {}
+        self._lines, self._lines_since = 0, monotonic()
         self._changed: asyncio.TimerHandle | None = None
         self.on_changed: Callable[[], None] | None = None
         """Called soon after something was noted, once a second at most: pages follow it."""
@@ -77,7 +80,7 @@ class Incidents:
         now = self._monotonic()
         if now - self._logged.get(key, -LOG_EVERY_S) >= LOG_EVERY_S:
             self._logged[key] = now
-            log.warning("a limit acted", source=entry.source, kind=entry.kind, action=entry.action, times=entry.count)
+            self._log(entry, now)
         if self._changed is None and self.on_changed is not None:
             self._changed = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._show)
 
@@ -85,6 +88,15 @@ class Incidents:
         """What acted within the last ten minutes, the most recent first."""
         since = self._now_ms() - ACTING_MS
         return list(itertools.takewhile(lambda entry: entry.last_ms >= since, reversed(self._entries.values())))
+
+    def _log(self, entry: Incident, now: float) -> None:
+        if now - self._lines_since >= LOG_EVERY_S:
+            if self._lines > MAX_LOG_LINES:
+                log.warning("more limits acted than are in the log", times=self._lines - MAX_LOG_LINES)
+            self._lines, self._lines_since = 0, now
+        self._lines += 1
+        if self._lines <= MAX_LOG_LINES:
+            log.warning("a limit acted", source=entry.source, kind=entry.kind, action=entry.action, times=entry.count)
 
     def _show(self) -> None:
         self._changed = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, TypeAlias
 
 import structlog
 from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
 
 from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.connections import connection_of
@@ -48,7 +50,8 @@ async def link_socket(
         await socket.send_data(data, mode="binary")
 
     async def close(code: int, reason: str) -> None:
-        await socket.close(code=code, reason=_short(reason))
+        with contextlib.suppress(ClientDisconnected):  # it has gone already
+            await socket.close(code=code, reason=_short(reason))
 
     link = Link(links, address, send, close)
     try:
