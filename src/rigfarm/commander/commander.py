@@ -24,6 +24,7 @@ from rigfarm.commander.link.registry import Links
 from rigfarm.commander.live import Hub, LiveSessions
 from rigfarm.commander.live.routes import PageRoutes
 from rigfarm.commander.logs import Journal, RecentRows
+from rigfarm.commander.memory import give_back_memory
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.live import register_live_pages
@@ -134,6 +135,9 @@ class Commander:
             yield
             self.live.end()
 
+    def _tls_work(self, certificate: Certificate) -> tuple[Work, ...]:
+        return Work("TLS certificate", certificate.run, FILES_S), Work("free memory", give_back_memory, FILES_S)
+
     def _work(self) -> tuple[Work, ...]:
         """The background parts, beside the journal."""
         return (
@@ -143,7 +147,7 @@ class Commander:
             Work("rig records", self.book.run, DATABASE_S),
             Work("chart index", self.recent.rebuild, FILES_S),
             Work("Sentry downloads", self.bundles.run, FILES_S),
-            *((Work("TLS certificate", self.certificate.run, FILES_S),) if self.certificate is not None else ()),
+            *(self._tls_work(self.certificate) if self.certificate is not None else ()),
             *self.steering.work(),
         )
 
