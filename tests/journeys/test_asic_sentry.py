@@ -59,6 +59,8 @@ def fakes(request: pytest.FixtureRequest) -> Iterator[list[str]]:
 def page_of_sentry(tmp_path: Path) -> Iterator[str]:
     """The address of the page of a Sentry that was just installed."""
     url = f"http://127.0.0.1:{(port := free_port())}"
+    (tmp_path / "sentry").mkdir(mode=0o700)
+    (tmp_path / "sentry/sentry.toml").write_text("insecure_http = true\n")  # the tests' Commander is on this machine
     run = ("rigfarm.cli", "sentry", "run", "--data-dir", str(tmp_path / "sentry"))
     with process(*run, RIGFARM_UI=f"127.0.0.1:{port}"):
         deadline = time.monotonic() + 30
@@ -176,6 +178,7 @@ def _items(answer: object) -> list[dict[str, object]]:
 def add_by_file(page: Page, file: Path) -> None:
     """Choose a CSV, look at it, send it."""
     page.get_by_role("link", name="Add by CSV").click()
+    expect(page.locator("[data-file-into]")).to_be_visible()  # the script is there
     page.set_input_files("#file", file)
     expect(page.locator("#csv")).to_have_value(file.read_text())
     page.get_by_role("button", name="Add them").click()
