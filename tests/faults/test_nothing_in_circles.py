@@ -32,9 +32,9 @@ async def collect():
             ask.unlink()
             found.with_suffix(".new").write_text(str(gc.collect()))
             found.with_suffix(".new").rename(found)
-async def collecting(self):
+async def collecting(self, *parts):
     task = asyncio.create_task(collect())
-    await run(self)
+    await run(self, *parts)
 def keeping(self):
     parser = self.parser
     upgrade(self)
