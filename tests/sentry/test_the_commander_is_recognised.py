@@ -449,13 +449,25 @@ async def test_an_unsigned_removal_in_the_greeting_is_not_believed(
             await until(lambda: not part.mining, "once it is signed, it is")
 
 
-async def test_what_is_known_of_the_commander_may_be_damaged(tmp_path: Path) -> None:
+def test_what_is_known_of_the_commander_may_be_damaged(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     for content in (b"", b"{", b'{"key": "xyz"}', b'{"key": 3}', b"\xff\xfe"):
         (folder / FILE_NAME).write_bytes(content)
         trust = Trust(folder)
         assert (trust.certificate, trust.key) == (None, None)
-    await asyncio.sleep(0)
+
+
+def test_nothing_but_joining_makes_a_sentry_trust_anybody_anew(tmp_path: Path) -> None:
+    """What was learnt was not written, or the file was damaged since: a running Sentry goes on with what it knows."""
+    folder = folder_of(tmp_path)
+    trust = Trust(folder)
+    trust.certificate, trust.key = b"c" * 32, b"k" * 32
+    trust.reload()
+    assert (trust.certificate, trust.key) == (b"c" * 32, b"k" * 32)
+    trust.save()
+    (folder / FILE_NAME).write_bytes(b"{")
+    trust.reload()
+    assert (trust.certificate, trust.key) == (b"c" * 32, b"k" * 32)
 
 
 # Downloads and enrolment

@@ -208,6 +208,17 @@ def test_the_command_says_what_is_wrong_at_once(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_leaves_the_services_files_to_the_service(tmp_path: Path) -> None:
+    """`sudo rigfarm commander rotate-identity` must not leave a key that the service's own user cannot read."""
+    tmp_path.chmod(0o700)
+    os.chown(tmp_path, 4242, 4242)
+    before = Identity.open(tmp_path).public
+    assert Identity.rotate(tmp_path).public != before
+    for path in (tmp_path / "identity", *(tmp_path / "identity").iterdir()):
+        assert path.stat().st_uid == 4242
+
+
 def test_the_command_shows_no_fingerprint_that_is_not_served(tmp_path: Path) -> None:
     """With another data folder than the service's it must not make up a certificate that no rig will ever see."""
     with pytest.raises(IdentityError, match="at its first start"):

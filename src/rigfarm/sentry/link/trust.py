@@ -131,15 +131,17 @@ class Trust:
         self.reload()
 
     def reload(self) -> None:
-        """Read what is on disk. What is damaged is logged and counts as absent."""
+        """Read what is on disk. Nothing there, or damaged: what was learnt before stays, so nothing makes this Sentry
+        trust anybody anew but joining."""
         if self._path is None:
             return
         try:
             found = msgspec.json.decode(self._path.read_bytes(), type=_File)
-            self.certificate = bytes.fromhex(found.certificate) if found.certificate else None
+            certificate = bytes.fromhex(found.certificate) if found.certificate else None
             self.key = bytes.fromhex(found.key) if found.key else None
+            self.certificate = certificate
         except FileNotFoundError:
-            self.certificate = self.key = None
+            return
         except (OSError, ValueError, RecursionError) as error:
             log.error("what is known of the Commander cannot be read: join again", file=str(self._path), why=str(error))
 
