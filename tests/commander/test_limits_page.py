@@ -73,7 +73,9 @@ async def test_the_page_changes_by_itself(commander: CommanderProcess) -> None:
         cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     url = f"{commander.url.replace('http', 'ws')}/live?page=/settings/limits"
     async with connect(url, origin=commander.url, additional_headers={"Cookie": cookies}) as page:  # type: ignore[arg-type]
-        assert "rig-04" in str(await page.recv())
+        async with asyncio.timeout(30):
+            while "rig-04" not in str(await page.recv()):
+                pass
         _, writer = await asyncio.open_connection("127.0.0.1", commander.port)
         writer.write(b"nonsense\r\n\r\n")
         async with asyncio.timeout(30):
