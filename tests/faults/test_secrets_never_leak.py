@@ -97,7 +97,8 @@ class Places:
 @contextlib.contextmanager
 def sentry(folder: Path, url: str, log: Path, more: str) -> Iterator[int]:
     """A Sentry as its service starts it, with `more` settings; yields its pid."""
-    (folder / "sentry.toml").write_text(f'commander = "{url}"\ninsecure_http = true\n{more}')
+    usual = f'commander = "{url}"\ninsecure_http = true\nprograms_user = "root"\n'
+    (folder / "sentry.toml").write_text(usual + more)
     (folder / "sentry.toml").chmod(0o600)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RIGFARM_")}
     with log.open("wb") as out:
