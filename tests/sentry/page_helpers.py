@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 import httpx
 import msgspec
 from sentry_helpers import QUICK, running, until
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.parts import Part
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.ui.ask import ask_code
 from rigfarm.simulate.commander import free_port
+from toy_commander import ToyCommander
 
 __all__ = ["browsing", "code", "csrf", "enter", "post"]
 

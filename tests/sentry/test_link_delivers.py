@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 from sentry_helpers import QUICK, FakePart, running, until
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.link import LinkState
@@ -15,6 +14,7 @@ from rigfarm.sentry.settings import Settings
 from rigfarm.wire.frames import CommandResult, Console, Hello, RigPlaybooks, RigSpecs
 from rigfarm.wire.playbooks import PlaybookStatus
 from rigfarm.wire.specs import Specs
+from toy_commander import ToyCommander
 
 
 def linked(settings: Settings, commander: ToyCommander, *parts: FakePart, resend_s: float = 1.0) -> Agent:

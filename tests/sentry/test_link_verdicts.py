@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 import pytest
 from sentry_helpers import QUICK, FakePart, running, until
-from toy_commander import ToyCommander, page
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.link import LinkState
@@ -26,6 +25,7 @@ from rigfarm.wire.frames import (
 )
 from rigfarm.wire.orders import RestartMiner
 from rigfarm.wire.tokens import new_token
+from toy_commander import ToyCommander, page
 
 
 def linked(settings: Settings, commander: ToyCommander, *parts: FakePart) -> Agent:

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 from page_helpers import browsing, code, csrf, enter
 from sentry_helpers import FakePart, running, until
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.lan import LanAsics
@@ -28,6 +27,7 @@ from rigfarm.sentry.ui.socket_path import SOCKET
 from rigfarm.simulate.asic_trial import QUICK
 from rigfarm.wire.playbooks import PlaybookStatus
 from rigfarm.wire.tokens import new_token
+from toy_commander import ToyCommander
 
 OPEN = {("GET", "/"), ("GET", "/status.json"), ("GET", "/login"), ("POST", "/login"), ("POST", "/logout")}
 """All that anyone may ask for. A route that is added here has to be harmless in the hands of a mining program."""

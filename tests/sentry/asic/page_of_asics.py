@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 import httpx
 from page_helpers import browsing, csrf
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.asic.poller import Pace
 from rigfarm.sentry.asic.service import AsicService
@@ -16,6 +15,7 @@ from rigfarm.sentry.lan import LanAsics
 from rigfarm.sentry.passwords import hash_password
 from rigfarm.sentry.settings import Settings
 from rigfarm.simulate.asic_trial import QUICK, until
+from toy_commander import ToyCommander
 
 __all__ = ["PASSWORD", "Looker", "looking"]
 

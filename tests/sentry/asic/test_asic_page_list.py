@@ -7,7 +7,6 @@ import unicodedata
 
 from page_of_asics import looking
 from sentry_helpers import until
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.settings import Settings
@@ -15,6 +14,7 @@ from rigfarm.simulate.asic import Fault
 from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.frames import Verdict, Verdicts
 from rigfarm.wire.tokens import new_token
+from toy_commander import ToyCommander
 
 
 async def test_what_is_read_is_shown(settings: Settings) -> None:

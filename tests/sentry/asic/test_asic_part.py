@@ -12,7 +12,6 @@ import msgspec
 import pytest
 from sentry_helpers import QUICK as QUICK_LINK
 from sentry_helpers import running
-from toy_commander import ToyCommander
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.asic import AsicPart, AsicService
@@ -24,6 +23,7 @@ from rigfarm.simulate.asic_trial import QUICK, Ear, Sentry, farm_of, sentry, unt
 from rigfarm.wire.frames import Command, CommandResult, RigBoards, RigSpecs, Verdict, Verdicts
 from rigfarm.wire.orders import Locate
 from rigfarm.wire.tokens import new_token
+from toy_commander import ToyCommander
 
 
 def test_it_is_a_part(tmp_path: Path) -> None:
