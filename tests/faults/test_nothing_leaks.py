@@ -32,9 +32,9 @@ async def count():
         tasks.with_suffix(".new").write_text(str(len(asyncio.all_tasks())))
         tasks.with_suffix(".new").rename(tasks)
         await asyncio.sleep(0.1)
-async def counted(self):
+async def counted(self, part):
     counting = asyncio.create_task(count())
-    await run(self)
+    await run(self, part)
 def forgetful(self, link):
     if flag.exists():
         forgotten.append(asyncio.create_task(asyncio.Event().wait()))
