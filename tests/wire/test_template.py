@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -100,6 +101,18 @@ def test_nothing_grows_without_end() -> None:
             split(template)
     with pytest.raises(TemplateError, match="longer than"):
         render("$A$A", {"A": "x" * 5_000})
+
+
+def test_a_short_template_does_not_become_a_huge_argument_before_it_is_refused() -> None:
+    """100 MB for 32 KB, on each rig that gets the playbook and on the Commander that shows it."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateError, match="longer than"):
+            render("$A" * 16_000, {"A": "x" * 8_000})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
 
 
 def test_the_stats_port_is_switched_on_once() -> None:

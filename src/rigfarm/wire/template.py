@@ -98,24 +98,27 @@ def _check_word(word: str) -> None:
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:
+    grown = sum(len(_plain(match, values)) - len(match[0]) for match in _PLACEHOLDER.finditer(word))
+    if len(word) + grown > MAX_ARGUMENT_CHARS:  # before it is made: a short template can name a long value very often
+        raise TemplateError(f"an argument becomes longer than {MAX_ARGUMENT_CHARS} characters: shorten its values")
     argument = _PLACEHOLDER.sub(lambda match: _value(match, values), word)
     first = _PLACEHOLDER.match(word)
     if first is not None and first["dollar"] is None and argument.startswith("-"):
         name = first["bare"] or first["braced"]
         raise TemplateError(f"the value of ${name} begins with '-': the program would take it for an option; change it")
-    if len(argument) > MAX_ARGUMENT_CHARS:
-        raise TemplateError(f"an argument becomes longer than {MAX_ARGUMENT_CHARS} characters: shorten its values")
     return argument
 
 
 def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
-    if match["dollar"] is not None:
-        return "$"
-    name = match["bare"] or match["braced"]
-    value = values[name]
+    value = _plain(match, values)
     if _UNPRINTABLE.search(value):
+        name = match["bare"] or match["braced"]
         raise TemplateError(f"the value of ${name} contains a line break or control character: remove it")
     return value
+
+
+def _plain(match: re.Match[str], values: Mapping[str, str]) -> str:
+    return "$" if match["dollar"] is not None else values[match["bare"] or match["braced"]]
 
 
 def _listed(names: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from msgspec.structs import replace
 
@@ -42,6 +44,29 @@ def test_what_changed_is_named() -> None:
 )
 def test_of_a_template_only_what_is_otherwise(template: str, gone: str, come: str) -> None:
     assert differences(CONTENT, replace(CONTENT, template=template)) == [Difference("Template", gone, come)]
+
+
+def test_long_templates_are_compared_in_a_time_as_long_as_they_are() -> None:
+    """All pages would stand still for minutes whenever somebody looks at such a revision. Counted, not timed: how
+    often words are compared."""
+    before = replace(CONTENT, template='$CPU_POOL "' + " ".join(["a"] * 16_000) + '"')
+    after = replace(CONTENT, template='$CPU_POOL "b ' + " ".join(["a", "c"] * 8_000) + '"')
+    lines = 0
+
+    def count(*_: object) -> object:
+        nonlocal lines
+        lines += 1
+        if lines > 1_000_000:
+            raise AssertionError("it takes too long")
+        return count
+
+    tracing = sys.gettrace()
+    sys.settrace(count)  # of every line of Python that is run
+    try:
+        found = differences(before, after)
+    finally:
+        sys.settrace(tracing)
+    assert [one.what for one in found] == ["Template"]
 
 
 def test_other_line_breaks_are_no_difference() -> None:

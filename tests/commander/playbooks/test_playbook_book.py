@@ -228,6 +228,17 @@ async def test_every_placeholder_without_value_is_named(farm: Any) -> None:
     ]  # fmt: skip
 
 
+async def test_of_thousands_of_placeholders_without_value_a_few_are_explained(farm: Any) -> None:
+    """All pages would stand still for seconds, and the answer would be a megabyte."""
+    form = await farm.new_form()
+    with pytest.raises(Invalid) as refusal:
+        await farm.playbooks.create(replace(form, template="".join(f"$GPU_POOL_A{n}" for n in range(2_000))))
+    text = refusal.value.fields["template"]
+    assert "$GPU_POOL_A0 has no value" in text
+    assert "1,995 more" in text
+    assert len(text) < 2_000
+
+
 async def test_a_program_for_cpus_mines_no_coin_with_gpus(farm: Any) -> None:
     software = await farm.new_software("Cpuonly", devices="cpu", dual=False)
     form = await farm.new_form(software_id=software.id)

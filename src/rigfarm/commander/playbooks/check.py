@@ -25,6 +25,8 @@ from rigfarm.wire.template import API_PORT, TemplateError, missing, placeholders
 
 __all__ = ["content_of", "draft_of", "software_ref", "without_value"]
 
+MAX_EXPLAINED = 5
+"""Placeholders without a value of which a person is told why: what each may have been meant for takes long to find."""
 _COIN = re.compile(r"[A-Z0-9][A-Z0-9._+-]{0,15}")
 _ALGORITHM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+:-]{0,63}")
 
@@ -73,8 +75,14 @@ def software_ref(software: Software) -> SoftwareRef:
 
 
 def without_value(content: PlaybookContent, names: list[str]) -> str:
-    """Why each of these placeholders has no value, and what to do about it."""
-    return " ".join(_why(content, name) for name in names)
+    """Why these placeholders have no value, and what to do about it; of many, the first few."""
+    more = len(names) - MAX_EXPLAINED
+    return " ".join(
+        [
+            *(_why(content, name) for name in names[:MAX_EXPLAINED]),
+            *([f"{more:,} more placeholders have no value."] if more > 0 else []),
+        ]
+    )
 
 
 def _why(content: PlaybookContent, name: str) -> str:
