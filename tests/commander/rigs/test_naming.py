@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from rigfarm.commander.refusals import Invalid
@@ -64,3 +66,20 @@ def test_what_is_no_name_is_shown_and_counted() -> None:
 def test_a_plan_without_problems() -> None:
     plan = plan_names("<b>{1..2}", lambda _: False)
     assert (plan.names, plan.problems) == (["<b>1", "<b>2"], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 300_000 + "{1..2000}", "{" + "x" * 300_000 + ",b}{1..2000}", "{,}" * 100_000, "a{" + "x" * 300_000 + "}"],
+)
+def test_a_small_text_makes_no_gigabyte_of_names(text: str) -> None:
+    """A Commander without memory is killed, and nobody's logs are taken."""
+    tracemalloc.start()
+    try:
+        plan = plan_names(text, lambda _: False)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert plan.names == []
+    assert len("".join(plan.problems)) < 500
+    assert peak < 64 << 20

@@ -93,8 +93,10 @@ def _word(status: PlaybookStatus | None) -> tuple[str, int] | None:
 
 def _clean(status: PlaybookStatus) -> PlaybookStatus:
     """A rig's words as one line of bounded length, without control characters; progress within 0..1."""
-    detail = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") else char for char in status.detail)
+    detail = "".join(
+        " " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") else char for char in status.detail[:MAX_DETAIL]
+    )
     progress = status.progress
     if progress is not None:
         progress = None if math.isnan(progress) else min(max(progress, 0.0), 1.0)
-    return replace(status, detail=detail[:MAX_DETAIL], progress=progress)
+    return replace(status, detail=detail, progress=progress)

@@ -15,15 +15,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from rigfarm.commander.names import clean_name, name_key
+from rigfarm.commander.names import MAX_NAME, clean_name, name_key
 from rigfarm.commander.refusals import Invalid, Refusal
 
 __all__ = ["MAX_NAMES", "NamePlan", "names_of", "plan_names"]
 
 MAX_NAMES = 5_000
+MAX_PIECES = 65
+"""Between braces and beside them: as many as a name has characters, and one more."""
+MAX_PATTERN_NAME = 256
+"""Characters of the longest name of a pattern, blanks that are taken out of it included. Five thousand names are made
+before the first is checked."""
 _PART = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d{1,9})\.\.(\d{1,9})")
 _SHOWN = 3
+_QUOTED = 40
 
 
 class NamePlan(Struct, frozen=True):
@@ -56,7 +62,7 @@ def plan_names(text: str, taken: Callable[[str], bool]) -> NamePlan:
         try:
             clean.append(clean_name(name, "A rig", "asic-01"))
         except Refusal as refusal:
-            wrong.append(f"“{name[:40]}”: {refusal}")
+            wrong.append(f"“{name[:_QUOTED]}”: {refusal}")
     problems = wrong[:_SHOWN]
     if len(wrong) > _SHOWN:
         problems.append(f"{len(wrong) - _SHOWN} more are no names either.")
@@ -85,9 +91,16 @@ def _expanded(line: str) -> Iterator[str]:
     pieces = _PART.split(line)
     if len(pieces) == 1:
         return iter([line])
+    if len(pieces) > MAX_PIECES:
+        raise Invalid(f"“{line[:_QUOTED]}…” has too many braces: a pattern has a few.", field="names")
     choices: list[Sequence[str]] = [
         [piece] if position % 2 == 0 else _choices(piece) for position, piece in enumerate(pieces)
     ]
+    longest = sum(max(map(len, choice)) for choice in choices)
+    if longest > MAX_PATTERN_NAME:
+        raise Invalid(
+            f"“{line[:_QUOTED]}…” makes names of {longest:,} characters: a name has at most {MAX_NAME}.", field="names"
+        )
     return map("".join, itertools.product(*choices))
 
 
@@ -96,7 +109,7 @@ def _choices(inside: str) -> Sequence[str]:
     if found is None:
         options = [option.strip() for option in inside.split(",")]
         if len(options) < 2:
-            raise Invalid(f"{{{inside}}} is no range: write {{001..120}}, or {{a,b,c}}.", field="names")
+            raise Invalid(f"{{{inside[:_QUOTED]}}} is no range: write {{001..120}}, or {{a,b,c}}.", field="names")
         return options
     first, last = int(found[1]), int(found[2])
     if last < first:
