@@ -225,7 +225,7 @@ async def test_whatever_is_a_frame_harms_neither_journal_nor_page(
                 bad += await shown(farm, browser, {"rigs": rig.id, "asics": asic.id})
         commander = farm.commander
         await asyncio.wait_for(farm.within(commander.journal.settled), 60)
-        durable = await farm.within(lambda: commander.recent.last_hour(calm.id))
+        durable = await farm.within(lambda: commander.recent.last_hour(calm.id, lambda log: log))
         lost = PAGES - len(durable)
         assert commander.journal.set_aside.kept == 0
         assert commander.journal.failing is None

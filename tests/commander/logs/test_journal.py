@@ -6,12 +6,13 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from rigfarm.commander.logs.journal import Journal
-from rigfarm.commander.logs.recent import RecentRows
+from rigfarm.commander.logs.recent import MAX_READ, RecentRows
 from rigfarm.commander.supervised import Part
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
@@ -120,8 +121,6 @@ async def test_a_full_disk_acknowledges_nothing_and_loses_nothing(
 
 
 async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
-    import time
-
     journal = Journal(tmp_path / "journal.db")
     journal.open()
     recent = RecentRows(journal)
@@ -130,15 +129,42 @@ async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
     now = time.time_ns() // 1_000_000
     await put(journal, 1, [a_log(now - 4_000_000), a_log(now - 10_000, 5.0), a_log(now - 5_000, 6.0)])
     await put(journal, 4, [a_log(now - 5_000, 99.0)], rig=8)
-    logs = await recent.last_hour(7)
+    logs = await recent.last_hour(7, _itself)
     assert [log.t for log in logs] == [now - 10_000, now - 5_000]
     assert [log.workloads[0].hashrate for log in logs] == [5.0, 6.0]
     fresh = RecentRows(journal)
     await fresh.rebuild(Part())
-    assert await fresh.last_hour(7) == logs
+    assert await fresh.last_hour(7, _itself) == logs
     recent.close()
     fresh.close()
     await journal.close()
+
+
+async def test_of_a_rig_that_floods_the_last_hour_is_read_in_bounded_time_and_memory(tmp_path: Path) -> None:
+    """Whoever opens the page of a rig that floods, as the page of limits invites to, would stop the Commander."""
+    journal = Journal(tmp_path / "journal.db")
+    journal.open()
+    recent = RecentRows(journal)
+    journal.on_committed = recent.committed
+    journal.start()
+    start = time.time_ns() // 1_000_000 - 1_000_000
+    looked_at: list[int] = []
+
+    def summary(log: OperationalLog) -> int:
+        looked_at.append(log.t)
+        return log.t - start
+
+    for first in range(0, 10_000, 500):
+        await put(journal, first + 1, [a_log(start + n) for n in range(first, first + 500)])
+    found = await recent.last_hour(7, summary)
+    assert found == list(range(0, 10_000, 3))
+    assert len(looked_at) == len(found) <= MAX_READ
+    recent.close()
+    await journal.close()
+
+
+def _itself(log: OperationalLog) -> OperationalLog:
+    return log
 
 
 _WRITER = """

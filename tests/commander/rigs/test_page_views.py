@@ -14,7 +14,7 @@ from rigfarm.commander.stats import Totals
 from rigfarm.commander.web.gallery.made_up import NOW_MS, Farm, farm, hour
 from rigfarm.commander.web.spark import HEIGHT, spark
 from rigfarm.units import UNKNOWN
-from rigfarm.wire.log import Device, Devices, OperationalLog, Pool, Workload
+from rigfarm.wire.log import Device, DeviceKind, Devices, OperationalLog, Pool, Workload
 
 FARM = farm()
 
@@ -169,7 +169,7 @@ def test_each_coin_has_a_chart_and_unknown_is_a_gap() -> None:
         OperationalLog(t=1000, power_w=100.0, workloads=[Workload(coin="ETC", hashrate=1.0)]),
         OperationalLog(t=6000, workloads=[Workload(coin="ALPH", hashrate=2.0)]),
     ]
-    data = view.chart_data(logs, 5.0)
+    data = view.chart_data(map(view.moment, logs), 5.0)
     assert data.t == [1000, 6000]
     assert [chart.title for chart in data.charts] == ["Hashrate ALPH", "Hashrate ETC", "Hottest", "Power"]
     assert [chart.series[0].values for chart in data.charts if chart.series] == [
@@ -181,12 +181,21 @@ def test_each_coin_has_a_chart_and_unknown_is_a_gap() -> None:
 
 def test_a_new_point_fits_what_is_shown_or_asks_for_all_data() -> None:
     rig_log = next(hour(FARM.rigs[2][1], NOW_MS))
-    shown = view.chart_data([rig_log], 5.0)
+    shown = view.chart_data([view.moment(rig_log)], 5.0)
     values = view.new_points(rig_log, shown)
     assert values is not None
     assert [len(one) for one in values] == [len(chart.series) for chart in shown.charts]
     other = replace(rig_log, workloads=[Workload(coin="NEW", hashrate=1.0)])
     assert view.new_points(other, shown) is None
+
+
+def test_a_rig_with_parts_of_every_kind_does_not_ask_for_all_data_with_each_log() -> None:
+    """An hour of logs would be read for each of its logs and each page that shows it."""
+    kinds: tuple[DeviceKind, ...] = ("gpu", "hashboard", "cpu")
+    rows = [Device(kind=kind, index=0, core_c=50.0, memory_c=60.0, chip_c=70.0) for kind in kinds]
+    log = OperationalLog(t=1, devices=Devices.from_rows(rows))
+    shown = view.chart_data([view.moment(log)], 5.0)
+    assert view.new_points(log, shown) is not None
 
 
 def test_nonsense_is_not_drawn() -> None:
@@ -196,8 +205,8 @@ def test_nonsense_is_not_drawn() -> None:
         workloads=[Workload(coin="X", hashrate=-1.0)],
         devices=Devices.from_rows([Device(kind="gpu", index=0, core_c=511.0)]),
     )
-    assert [chart.series for chart in view.chart_data([log], 5.0).charts[:-1]] == [[]]
-    assert view.chart_data([log], 5.0).charts[-1].series[0].values == [None]
+    assert [chart.series for chart in view.chart_data([view.moment(log)], 5.0).charts[:-1]] == [[]]
+    assert view.chart_data([view.moment(log)], 5.0).charts[-1].series[0].values == [None]
 
 
 # Sparklines

@@ -71,7 +71,7 @@ def pages_of(text: str, rig_id: int) -> list[str]:
     stats.condition = msgspec.structs.replace(stats.condition, reason=text)
     made.rigs[rig_id] = (rig, stats)
     logs = list(hour(stats, gallery.now_ms, interval_ms=600_000))
-    page = view.detail_page(rig, stats, gallery.now_ms, charts=view.chart_data(logs, 5.0))
+    page = view.detail_page(rig, stats, gallery.now_ms, charts=view.chart_data(map(view.moment, logs), 5.0))
     index = gallery.index(made, "asic" if rig.kind == "asic" else "cpu-gpu")
     return [
         str(gallery.row(rig, stats, gallery.now_ms)),

@@ -14,17 +14,25 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
 
 from rigfarm.commander.logs.journal import Journal, rigs_of_rows
-from rigfarm.commander.logs.rows import DamagedRowError, Row
+from rigfarm.commander.logs.rows import DamagedRowError, Row, unpack_rigs
 from rigfarm.commander.supervised import Part
+from rigfarm.wire.codec import FrameError, decode_log
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["RecentRows"]
 
 HOUR_MS = 3_600_000
 TRIM_EVERY = 64
+MAX_READ = 3_600
+"""Logs of a rig that one reading looks into: one a second."""
+
+_T = TypeVar("_T")
 
 
 class RecentRows:
@@ -71,11 +79,12 @@ class RecentRows:
         """The rig was removed: its history is gone for readers, and leaves the file with the rows that hold it."""
         self._rows.pop(rig, None)
 
-    async def last_hour(self, rig: int) -> list[OperationalLog]:
-        """The durable logs of the last hour, in order of time and each once."""
+    async def last_hour(self, rig: int, summary: Callable[[OperationalLog], _T]) -> list[_T]:
+        """A summary of the durable logs of the last hour, in order of time and each once; of more than MAX_READ some,
+        evenly spread. Made in a thread, and only summaries are kept: a rig's logs may be far larger than memory."""
         ids = list(self._rows.get(rig, ()))
         since = time.time_ns() // 1_000_000 - HOUR_MS
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, rig, ids, since)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, rig, ids, since, summary)
 
     def close(self) -> None:
         """End the reading threads."""
@@ -87,12 +96,32 @@ class RecentRows:
             reader = self._local.reader = self._journal.reader()
         return reader
 
-    def _read(self, rig: int, ids: list[int], since: int) -> list[OperationalLog]:
-        logs: dict[int, OperationalLog] = {}
+    def _read(self, rig: int, ids: list[int], since: int, summary: Callable[[OperationalLog], _T]) -> list[_T]:
+        found: dict[int, _T] = {}
         db = self._reader()
-        for row_id in ids:
-            found = db.execute("SELECT rigs, body FROM journal WHERE id = ?", (row_id,)).fetchone()
-            if found is not None:
-                with contextlib.suppress(DamagedRowError):  # reported at the start
-                    logs |= {log.t: log for _, log in Row(*found).logs(rig) if log.t >= since}
-        return [logs[t] for t in sorted(logs)]
+        counts = [self._logs_in(db, row_id, rig) for row_id in ids]
+        step = max(-(-sum(counts) // MAX_READ), 1)
+        skip = 0
+        """Logs until the next that is read."""
+        for row_id, count in zip(ids, counts, strict=True):
+            if skip < count:
+                found |= {log.t: summary(log) for log in _some(db, row_id, rig, skip, step) if log.t >= since}
+            skip = (skip - count) % step
+        return [found[t] for t in sorted(found)]
+
+    @staticmethod
+    def _logs_in(db: sqlite3.Connection, row_id: int, rig: int) -> int:
+        found = db.execute("SELECT rigs FROM journal WHERE id = ?", (row_id,)).fetchone()
+        with contextlib.suppress(ValueError):  # damaged: reported at the start
+            return 0 if found is None else unpack_rigs(found[0]).count(rig)
+        return 0
+
+
+def _some(db: sqlite3.Connection, row_id: int, rig: int, skip: int, step: int) -> Iterator[OperationalLog]:
+    """Every `step`th of a rig's logs in a row, after the first `skip`."""
+    found = db.execute("SELECT rigs, body FROM journal WHERE id = ?", (row_id,)).fetchone()
+    if found is not None:
+        with contextlib.suppress(DamagedRowError):  # reported at the start
+            for _, raw in islice(Row(*found).raw_logs(rig), skip, None, step):
+                with contextlib.suppress(FrameError):  # of a version that this one cannot read
+                    yield decode_log(raw)

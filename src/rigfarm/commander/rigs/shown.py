@@ -157,12 +157,12 @@ class Shown:
 
     async def charts(self, rig_id: int) -> view.ChartData:
         """The last hour from the journal, and the log of this moment, which may not be durable yet."""
-        logs = await self.recent.last_hour(rig_id)
+        moments = await self.recent.last_hour(rig_id, view.moment)
         stats = self.stats.rigs.get(rig_id)
         latest = stats.log if stats is not None else None
-        if latest is not None and (not logs or latest.t > logs[-1].t):
-            logs.append(latest)
-        return view.chart_data(logs, self.stats.interval_s)
+        if latest is not None and (not moments or latest.t > moments[-1].t):
+            moments.append(view.moment(latest))
+        return view.chart_data(moments, self.stats.interval_s)
 
 
 def now_ms() -> int:

@@ -1,7 +1,7 @@
 """What the pages of rigs show, ready for their templates: plain typed fields, numbers already formatted."""
 
 from rigfarm.commander.rigs.view.actions import ACTIONS, Action, actions_of
-from rigfarm.commander.rigs.view.charts import ChartData, chart_data, new_points
+from rigfarm.commander.rigs.view.charts import ChartData, chart_data, moment, new_points
 from rigfarm.commander.rigs.view.coin_units import CoinUnits
 from rigfarm.commander.rigs.view.detail import DetailPage, detail_page
 from rigfarm.commander.rigs.view.devices import DeviceTable, device_tables
@@ -42,6 +42,7 @@ __all__ = [
     "index_page",
     "join_steps",
     "join_view",
+    "moment",
     "new_points",
     "overview_page",
     "pager",

@@ -12,7 +12,7 @@ from msgspec import Struct
 from rigfarm.commander.stats.marks import plausible
 from rigfarm.wire.log import DeviceKind, OperationalLog
 
-__all__ = ["Chart", "ChartData", "Series", "chart_data", "new_points"]
+__all__ = ["Chart", "ChartData", "Moment", "Series", "chart_data", "moment", "new_points"]
 
 SPAN_MS = 3_600_000
 MAX_SERIES = 4
@@ -47,24 +47,40 @@ class ChartData(Struct, frozen=True):
     charts: list[Chart]
 
 
-def chart_data(logs: Iterable[OperationalLog], interval_s: float) -> ChartData:
-    """Charts of these logs, oldest first."""
-    kept = list(logs)
-    rates = [_rates(log) for log in kept]
-    hottest = [_hottest(log) for log in kept]
+class Moment(Struct, frozen=True):
+    """What the charts show of one log; a log itself may be a thousand times as large."""
+
+    t: int
+    rates: dict[str, float]
+    """H/s by coin."""
+    hottest: dict[str, float]
+    """°C by part."""
+    power_w: float | None
+
+
+def moment(log: OperationalLog) -> Moment:
+    """Of a log."""
+    return Moment(log.t, _rates(log), _hottest(log), _power(log))
+
+
+def chart_data(moments: Iterable[Moment], interval_s: float) -> ChartData:
+    """Charts of these moments, oldest first."""
+    kept = list(moments)
+    rates = [one.rates for one in kept]
+    hottest = [one.hottest for one in kept]
     coins = list(dict.fromkeys(coin for rate in reversed(rates) for coin in rate))[:MAX_SERIES]
-    parts = [part for part in _PARTS if any(part in found for found in hottest)][:MAX_SERIES]
+    parts = [part for part in _PARTS if any(part in found for found in hottest)]
     return ChartData(
         SPAN_MS,
         round(interval_s * 3000) + 1000,
-        [log.t for log in kept],
+        [one.t for one in kept],
         [
             *(
                 Chart(f"hashrate-{n}", _title(coin, coins), "H/s", [Series(coin, [one.get(coin) for one in rates])])
                 for n, coin in enumerate(coins)
             ),
             Chart("temperature", "Hottest", "°C", [Series(part, [one.get(part) for one in hottest]) for part in parts]),
-            Chart("power", "Power", "W", [Series("rig", [_power(log) for log in kept])]),
+            Chart("power", "Power", "W", [Series("rig", [one.power_w for one in kept])]),
         ],
     )
 

@@ -163,7 +163,7 @@ class Gallery:
     def detail(self, made: Farm, rig_id: int) -> view.DetailPage:
         """The view of one rig."""
         rig, stats = made.rigs[rig_id]
-        charts = None if stats.log is None else view.chart_data(hour(stats, made.now_ms), 5.0)
+        charts = None if stats.log is None else view.chart_data(map(view.moment, hour(stats, made.now_ms)), 5.0)
         join = view.join_view(rig, ADDRESS) if stats.log is None else None
         return view.detail_page(rig, stats, made.now_ms, charts=charts, join=join)
 
