@@ -10,6 +10,7 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,32 @@ def test_a_directory_of_a_million_members_is_not_read(tmp_path: Path) -> None:
     monkey = gzip.compress(_tar(*(_file(f"m{n}", 0) for n in range(20_001))), 1)
     with pytest.raises(BadArchiveError, match="more than 20,000"):
         _look(tmp_path, monkey)
+
+
+def test_a_zip_does_not_say_twice_how_large_its_directory_is(tmp_path: Path) -> None:
+    """Else a stranger's archive fills the Commander's memory while it looks into it."""
+    body = _zip(*(f"{n}" for n in range(3)))
+    end = body.rfind(b"PK\x05\x06")
+    size, at = struct.unpack_from("<LL", body, end + 12)
+    record = b"PK\6\6" + struct.pack("<QHHLLQQQQ", 44, 45, 45, 0, 0, 3, 3, size, at)
+    locator = b"PK\6\7" + struct.pack("<LQL", 0, end, 1)
+    ending = body[end : end + 8] + struct.pack("<HHLL", 1, 1, 46, at) + body[end + 20 :]
+    with pytest.raises(BadArchiveError, match="more than 4 GiB"):
+        _look(tmp_path, body[:end] + record + locator + ending)
+
+
+def test_an_xz_archive_cannot_ask_for_gigabytes_of_memory(tmp_path: Path) -> None:
+    body = bytearray(lzma.compress(_tar(_file("miner")), check=lzma.CHECK_CRC32))
+    assert _look(tmp_path, bytes(body)) == "tar.xz"
+    header = 12
+    length = (body[header] + 1) * 4
+    assert body[header + 2 : header + 4] == b"\x21\x01", "the filter is LZMA2, with one byte of properties"
+    body[header + 4] = 39  # a dictionary of 3 GiB
+    body[header + length - 4 : header + length] = zlib.crc32(body[header : header + length - 4]).to_bytes(4, "little")
+    with pytest.raises(BadArchiveError, match=r"damaged tar\.xz archive: Memory usage limit"):
+        _look(tmp_path, bytes(body))
+
+
+def test_an_xz_archive_of_several_streams_is_read_to_its_end(tmp_path: Path) -> None:
+    tar = _tar(_file("README"), _file("miner"))
+    assert _look(tmp_path, lzma.compress(tar[:700]) + b"\0" * 4 + lzma.compress(tar[700:])) == "tar.xz"

@@ -16,18 +16,23 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 
 from rigfarm.commander.mining_software.model import ArchiveFormat
+from rigfarm.xz import XzFile
 
 __all__ = ["BadArchiveError", "Contents", "look_into"]
 
 MAX_MEMBERS = 20_000
 MAX_UNPACKED = 4 << 30
+MAX_MEMORY = 128 << 20
+"""Bytes that unpacking an xz stream may take: `xz -9` needs half of it."""
 MAX_DIRECTORY = 16 << 20
 """Bytes of a zip's central directory, which is read as a whole."""
+_ZIP64_LOCATOR = b"PK\6\7"
+_ZIP64_LOCATOR_SIZE = 20
 _SHOWN = 8
 _PIECE = 1 << 20
 _MAX_NAME = 64 << 10
@@ -100,17 +105,24 @@ def _format(head: bytes) -> ArchiveFormat:
     raise BadArchiveError("The file is no tar.gz, tar.xz, tar.bz2 or zip archive and no Linux program.")
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Unpacked:
     """A decompressing stream that ends in an error where a bomb would go on."""
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: _Readable) -> None:
         self._source = source
         self._left = MAX_UNPACKED
 
     def read(self, size: int) -> bytes:
         """Exactly so many bytes; fewer only at the end."""
         self._spend(size)
-        return self._source.read(size)
+        taken = bytearray()
+        while len(taken) < size and (some := self._source.read(size - len(taken))):
+            taken += some
+        return bytes(taken)
 
     def skip(self, size: int) -> None:
         """Pass over bytes, a piece at a time."""
@@ -127,10 +139,15 @@ class _Unpacked:
             raise BadArchiveError(f"The archive unpacks to more than {MAX_UNPACKED >> 30} GiB.")
 
 
-def _tar_files(file: IO[bytes], kind: ArchiveFormat) -> Iterator[str]:
+def _opened(file: BinaryIO, kind: ArchiveFormat) -> _Readable:
+    if kind == "tar.gz":
+        return gzip.GzipFile(fileobj=file)
+    return bz2.BZ2File(file) if kind == "tar.bz2" else XzFile(file, MAX_MEMORY)
+
+
+def _tar_files(file: BinaryIO, kind: ArchiveFormat) -> Iterator[str]:
     """Header by header: the library's own reader would take a name of any length into memory."""
-    opened: IO[bytes] = {"tar.gz": gzip.open, "tar.xz": lzma.open, "tar.bz2": bz2.open}[kind](file)  # type: ignore[operator]
-    stream = _Unpacked(opened)
+    stream = _Unpacked(_opened(file, kind))
     long_name: str | None = None
     for _ in range(MAX_MEMBERS):
         block = stream.read(tarfile.BLOCKSIZE)
@@ -169,7 +186,7 @@ def _long_name(kind: bytes, body: bytes) -> str | None:
     return None if found is None else found[1].decode("utf-8", "replace")
 
 
-def _zip_files(file: IO[bytes]) -> Iterator[str]:
+def _zip_files(file: BinaryIO) -> Iterator[str]:
     _check_directory(file)
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
@@ -177,15 +194,18 @@ def _zip_files(file: IO[bytes]) -> Iterator[str]:
                 yield member.filename
 
 
-def _check_directory(file: IO[bytes]) -> None:
+def _check_directory(file: BinaryIO) -> None:
     """How large the central directory says it is, before anything reads it."""
     end = file.seek(0, io.SEEK_END)
-    file.seek(max(end - 65_557, 0))
+    file.seek(max(end - 65_557 - _ZIP64_LOCATOR_SIZE, 0))
     tail = file.read()
     file.seek(0)
     found = tail.rfind(b"PK\x05\x06")
     if found < 0 or len(tail) < found + 22:
         raise BadArchiveError("The file is a damaged zip archive: it has no directory.")
+    if _ZIP64_LOCATOR in tail[max(found - _ZIP64_LOCATOR_SIZE, 0) : found]:
+        # What it says of the directory would count instead of what follows.
+        raise BadArchiveError("The zip archive is in the format for more than 4 GiB, which no mining program needs.")
     members, size = struct.unpack_from("<HI", tail, found + 10)
     if members > MAX_MEMBERS or size > MAX_DIRECTORY:
         raise BadArchiveError("The zip archive has too many members.")

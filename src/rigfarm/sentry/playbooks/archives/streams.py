@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import zlib
 from typing import BinaryIO, Protocol
 
 from rigfarm.sentry.playbooks.archives.limits import Meter, UnpackError
 from rigfarm.sentry.playbooks.archives.member import CHUNK
+from rigfarm.xz import XzFile
 
 __all__ = ["Stream", "decompressed"]
 
@@ -51,36 +51,4 @@ def decompressed(file: BinaryIO, format: str, meter: Meter) -> Stream:
         return Stream(gzip.GzipFile(fileobj=file, mode="rb"), meter)
     if format == "tar.bz2":
         return Stream(bz2.BZ2File(file, "rb"), meter)
-    return Stream(_Xz(file, meter.limits.memory_bytes), meter)
-
-
-class _Xz(io.RawIOBase):
-    """`lzma.LZMAFile` has no way to say how much memory a stream may ask for; this has."""
-
-    def __init__(self, file: BinaryIO, memory_bytes: int) -> None:
-        super().__init__()
-        self._file = file
-        self._memory = memory_bytes
-        self._inner = self._new()
-
-    def read(self, size: int = -1, /) -> bytes:
-        while True:
-            if self._inner.eof and not self._next_stream():
-                return b""
-            feed = self._file.read(64 << 10) if self._inner.needs_input else b""
-            if self._inner.needs_input and not feed:
-                raise EOFError("it ends in the middle")
-            if out := self._inner.decompress(feed, size):
-                return out
-
-    def _next_stream(self) -> bool:
-        """Whether another stream follows in the same file; padding of zeros between them is legal."""
-        rest = (self._inner.unused_data or self._file.read(64 << 10)).lstrip(b"\0")
-        if not rest:
-            return False
-        self._file.seek(-len(rest), io.SEEK_CUR)
-        self._inner = self._new()
-        return True
-
-    def _new(self) -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=self._memory)
+    return Stream(XzFile(file, meter.limits.memory_bytes), meter)
