@@ -16,13 +16,15 @@ import jinja2
 from bench.farm import linked
 from bench.report import Figure, cpu_seconds, percentile, report
 from bench.web import PageLoader, login
+from rigfarm.commander.address import Address
 from rigfarm.commander.app import _templates
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.events import Events
 from rigfarm.commander.health import calm_garbage_collector
 from rigfarm.commander.live import Hub
-from rigfarm.commander.logs import Journal, RecentRows
+from rigfarm.commander.logs import RecentRows
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, RigList
 from rigfarm.commander.rigs.shown import Shown
@@ -56,8 +58,10 @@ def _farm(kind: Kind) -> tuple[Shown, RigList]:
     rig_list = RigList(book, stats)
     environment = _templates()
     environment.globals["shell"] = Shell
-    recent = RecentRows(Journal.__new__(Journal))
-    return Shown(environment, book, stats, rig_list, recent, lambda: "http://commander"), rig_list
+    recent = RecentRows(Path("journal.db"))
+    return Shown(
+        environment, book, stats, rig_list, recent, lambda: Address("http://commander", ""), ChipBook(hub, book.rigs)
+    ), rig_list
 
 
 def _page(templates: jinja2.Environment, name: str, page: object) -> int:

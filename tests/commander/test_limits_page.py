@@ -14,13 +14,13 @@ from rigfarm.commander.incidents import Incidents
 from rigfarm.simulate.commander import CommanderProcess
 
 NOTED = """
-import rigfarm.commander.commander as parts
-begin = parts.Commander._remember
-def noting(self):
-    begin(self)
-    self.incidents.note("192.0.2.7", "<script>alert(1)</script>\\u202e\\x1b[2J", "further ones are refused", count=1234)
-    self.incidents.note("the name it gave itself", "sent logs faster than a rig may", "slowed down", rig=1)
-parts.Commander._remember = noting
+import rigfarm.commander.app as parts
+begin = parts._bring_back
+def noting(journal, stats, book, limits):
+    begin(journal, stats, book, limits)
+    limits.note("192.0.2.7", "<script>alert(1)</script>\\u202e\\x1b[2J", "further ones are refused", count=1234)
+    limits.note("the name it gave itself", "sent logs faster than a rig may", "slowed down", rig=1)
+parts._bring_back = noting
 """
 
 

@@ -130,7 +130,8 @@ def speaking(farm: Whole, rigs: list[Rig], playbook: int) -> Iterator[None]:
 
 async def furnish(farm: Whole) -> tuple[list[Rig], int]:
     """Name everything that has a name; the rigs, and a playbook that they have."""
-    commander, steering = farm.commander, farm.commander.steering
+    commander = farm.commander
+    addresses, mining_software, playbooks = (farm.part(name) for name in ("addresses", "software", "playbooks"))
     rigs = []
     for kind in ("cpu-gpu", "asic"):
         for text in PAYLOADS:
@@ -138,19 +139,19 @@ async def furnish(farm: Whole) -> tuple[list[Rig], int]:
             rigs.append(Rig(rig.id, token, text, kind))
     playbook = 0
     for text in PAYLOADS:
-        pool = await steering.addresses.create(AddressForm(text[:60], "pool", "XMR", urls=["pool.test:3333"]))
-        await steering.addresses.create(AddressForm(f"{text[:60]} w", "wallet", "XMR", wallet=text.replace(" ", "/")))
+        pool = await addresses.create(AddressForm(text[:60], "pool", "XMR", urls=["pool.test:3333"]))
+        await addresses.create(AddressForm(f"{text[:60]} w", "wallet", "XMR", wallet=text.replace(" ", "/")))
         form = SoftwareForm(text[:60], "1.0", executable="fakeminer", adapter="xmrig", devices="both")
-        software = await steering.software.create(form)
+        software = await mining_software.create(form)
         if not playbook:
             software = await pinned(farm, software.id)
         work = [WorkloadForm("cpu", "XMR", "rx/0", pool.id, None)]
-        made = await steering.playbooks.create(PlaybookForm(text[:60], software.id, TEMPLATE, work))
+        made = await playbooks.create(PlaybookForm(text[:60], TEMPLATE, software_id=software.id, workloads=work))
         playbook = playbook or made.id
         await farm.auth.keys.create(text[:60], ("read",), None)
-        await commander.enrolment.create(text[:58] + " e", 1)
+        await farm.part("enrolment").create(text[:58] + " e", 1)
     mining = [rig.rig for rig in rigs if rig.kind == "cpu-gpu"]
-    await steering.playbooks.running.apply(playbook, mining)
+    await playbooks.running.apply(playbook, mining)
     return rigs, playbook
 
 
@@ -158,7 +159,7 @@ async def pinned(farm: Whole, software: int) -> Any:
     async def body() -> Any:
         yield pack("tar.gz")
 
-    book = farm.commander.steering.software
+    book = farm.part("software")
     kept = (await book.upload(software, body(), None)).kept
     assert kept is not None
     return await book.pin(software, kept.sha256)
@@ -166,7 +167,7 @@ async def pinned(farm: Whole, software: int) -> Any:
 
 async def give_orders(farm: Whole, rigs: list[Rig]) -> None:
     for kind, order in (("cpu-gpu", RestartMiner()), ("asic", Restart())):
-        await farm.commander.steering.orders.give(order, [rig.rig for rig in rigs if rig.kind == kind])
+        await farm.part("orders").give(order, [rig.rig for rig in rigs if rig.kind == kind])
 
 
 def paths(farm: Whole, rigs: list[Rig], playbook: int) -> list[str]:
@@ -210,7 +211,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 def within(farm: Whole, work: Any) -> Any:
-    return asyncio.run_coroutine_threadsafe(work, farm.app.state.loop).result(60)
+    return asyncio.run_coroutine_threadsafe(work, farm.loop).result(60)
 
 
 def visit(browser: Browser, farm: Whole, furnished: tuple[list[Rig], int], *, all_pages: bool = True) -> Visit:

@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 import argon2
 import httpx
 import uvicorn
-from litestar import Litestar
 from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 
-from rigfarm.commander.app import create_app
+from lazy_commander import LazyCommander
+from rigfarm.commander.app import Commander
 from rigfarm.commander.auth import Auth
-from rigfarm.commander.commander import Commander
 from rigfarm.commander.serve import PING_S
 from rigfarm.commander.settings import Settings
 
@@ -41,14 +40,15 @@ HASH = hash_of(PASSWORD)
 class Whole:
     """A Commander, where it listens, and its routes."""
 
-    def __init__(self, app: Litestar, url: str, server: uvicorn.Server) -> None:
-        self.app, self.url, self.host = app, url, url.removeprefix("http://")
+    def __init__(self, lazy: LazyCommander, url: str, server: uvicorn.Server) -> None:
+        self.app, self.url, self.host = lazy.app, url, url.removeprefix("http://")
+        self.commander: Commander = lazy.commander
+        self.loop = lazy.loop
         self.server = server
 
-    @property
-    def commander(self) -> Commander:
-        found: Commander = self.app.state.commander
-        return found
+    def part(self, name: str) -> Any:
+        """A part of the Commander, as handlers ask for it."""
+        return self.commander.named[name]
 
     @property
     def auth(self) -> Auth:
@@ -92,7 +92,7 @@ class Whole:
 
     async def within(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Have something done in the Commander's own loop."""
-        future = asyncio.run_coroutine_threadsafe(work(), self.app.state.loop)
+        future = asyncio.run_coroutine_threadsafe(work(), self.loop)
         return await asyncio.wrap_future(future)
 
 
@@ -110,14 +110,7 @@ def cookies_of(browser: httpx.AsyncClient) -> str:
 def whole(folder: Path, *more: Any, ping_s: float | None = PING_S, **settings: Any) -> Iterator[Whole]:
     """A Commander with a data folder; `more` are routes that it does not have, `ping_s` is as in `serve`."""
     folder.mkdir(parents=True, exist_ok=True)
-    app = create_app(Settings(data_dir=folder, **({"password_hash": HASH} | settings)))
-    for handler in more:
-        app.register(handler)
-
-    async def remember_loop() -> None:
-        app.state.loop = asyncio.get_running_loop()
-
-    app.on_startup.append(remember_loop)
+    app = LazyCommander(Settings(data_dir=folder, **({"password_hash": HASH} | settings)), *more)
     config = uvicorn.Config(
         app,
         http="httptools",

@@ -21,8 +21,8 @@ BREAKS = """
 import asyncio, pathlib, sqlite3
 from rigfarm.commander.logs.journal import Journal
 from rigfarm.commander.playbooks.rollouts.runner import Rollouts
-import rigfarm.commander.steering
-rigfarm.commander.steering.DATABASE_S = 5.0
+import rigfarm.commander.playbooks
+rigfarm.commander.playbooks.DATABASE_S = 5.0
 folder = pathlib.Path({folder!r})
 commit, tick = Journal._commit, Rollouts.tick
 def full(self, *args):

@@ -251,7 +251,7 @@ def _run(settings: Settings) -> None:
     gc.disable()  # until it serves: a start makes a farm's worth of objects, and next to no garbage
 
     from rigfarm import __version__
-    from rigfarm.commander.app import create_app
+    from rigfarm.commander.app import opened
     from rigfarm.commander.identity.certificate import Certificate
     from rigfarm.commander.log_output import configure_log
     from rigfarm.commander.serve import listen, serve
@@ -268,7 +268,7 @@ def _run(settings: Settings) -> None:
         url = f"{scheme}://{'127.0.0.1' if host == '0.0.0.0' else f'[{host}]' if ':' in host else host}:{port}"  # noqa: S104
         shown = f"{url}, for people at {settings.public_url}" if settings.public_url else url
         serve(
-            lambda: create_app(settings, certificate),
+            lambda: opened(settings, certificate),
             listener,
             lambda: click.echo(f"Rigfarm Commander {__version__} runs at {shown}{_recognised_by(certificate)}"),
             certificate.context if certificate is not None else None,

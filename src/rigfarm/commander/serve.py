@@ -7,26 +7,35 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from typing import NamedTuple
 
 import uvicorn
 import uvloop
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from rigfarm.commander.accept import Acceptor
-from rigfarm.commander.commander import Commander
 from rigfarm.commander.connections import Connection, Connections
 from rigfarm.commander.http_protocol import HttpProtocol
+from rigfarm.commander.incidents.register import Incidents
 from rigfarm.commander.settings import Settings, SettingsError
 from rigfarm.commander.storage import StorageError
 from rigfarm.wire.codec import MAX_FRAME_BYTES
 
-__all__ = ["listen", "serve"]
+__all__ = ["Served", "listen", "serve"]
 
 GRACE_S = 3
 """For requests under way at the end; with the closing of the journal the whole takes less than five seconds."""
 PING_S = 20.0
+
+
+class Served(NamedTuple):
+    """What is served, and what its connections need to know."""
+
+    app: ASGIApp
+    incidents: Incidents
+    trusted_proxies: Sequence[str]
 
 
 class _Server(uvicorn.Server):
@@ -88,17 +97,17 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def serve(
-    make_app: Callable[[], Litestar],
+    opened: Callable[[], AbstractAsyncContextManager[Served]],
     listener: socket.socket,
     ready: Callable[[], None],
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Run the application until SIGINT or SIGTERM; what goes wrong at the start is raised. `ready` is called when it
-    takes requests. Without `tls` it speaks plain http."""
+    """Run what `opened` opens until SIGINT or SIGTERM; what goes wrong at the start is raised. `ready` is called once
+    requests are taken. Without `tls` it speaks plain http."""
     wrong: BaseException | None = None
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(make_app, listener, ready, tls))
+            runner.run(_run(opened, listener, ready, tls))
     except* (SettingsError, StorageError) as group:  # an application's start raises in groups
         wrong = group
     while isinstance(wrong, BaseExceptionGroup):
@@ -115,26 +124,24 @@ def _allow_many_connections() -> None:
 
 
 async def _run(
-    make_app: Callable[[], Litestar],
+    opened: Callable[[], AbstractAsyncContextManager[Served]],
     listener: socket.socket,
     ready: Callable[[], None],
     tls: ssl.SSLContext | None,
 ) -> None:
     _allow_many_connections()
-    app = make_app()
-    config = uvicorn.Config(
-        app,
-        ws_max_size=MAX_FRAME_BYTES,
-        ws_ping_interval=PING_S,
-        ws_ping_timeout=PING_S,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    commander: Commander = app.state.commander
-    connections = Connections(commander.incidents, commander.settings.trusted_proxies)
-    async with app.lifespan():
+    async with opened() as served:
+        config = uvicorn.Config(
+            served.app,
+            ws_max_size=MAX_FRAME_BYTES,
+            ws_ping_interval=PING_S,
+            ws_ping_timeout=PING_S,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        connections = Connections(served.incidents, served.trusted_proxies)
         await _Server(config, listener, connections, ready, tls).serve()

@@ -4,23 +4,29 @@ what is tested is how it starts, answers and ends, and that must not depend on w
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import ModuleType
 
 from gated import make_app
-from litestar import Litestar
 
 from rigfarm.commander.cli import commander
 from rigfarm.commander.identity.certificate import Certificate
+from rigfarm.commander.incidents.register import Incidents
+from rigfarm.commander.serve import Served
 from rigfarm.commander.settings import Settings
 
 
-def create_app(settings: Settings, certificate: Certificate | None) -> Litestar:
+@asynccontextmanager
+async def opened(settings: Settings, certificate: Certificate | None) -> AsyncIterator[Served]:
     assert certificate is None
-    return make_app(settings)[0]
+    app, _ = make_app(settings)
+    async with app.lifespan():
+        yield Served(app, Incidents(), settings.trusted_proxies)
 
 
 if __name__ == "__main__":
     small = ModuleType("rigfarm.commander.app")
-    small.create_app = create_app  # type: ignore[attr-defined]
+    small.opened = opened  # type: ignore[attr-defined]
     sys.modules["rigfarm.commander.app"] = small
     commander(prog_name="rigfarm commander")

@@ -17,11 +17,10 @@ import httpx
 import pytest
 import structlog
 from gated import CHEAP_HASH, PASSWORD, csrf, listening
-from litestar import Litestar
 from litestar.routes import HTTPRoute
 from structlog.testing import capture_logs
 
-from rigfarm.commander.app import create_app
+from lazy_commander import LazyCommander
 from rigfarm.commander.auth.changes import REFUSED_LINES, ChangeLog
 from rigfarm.commander.auth.control import CreateKey, ListKeys, Question, RevokeKey, ask
 from rigfarm.commander.auth.scopes import SAFE_METHODS, changes_something
@@ -44,8 +43,8 @@ OUTCOMES = ("changed", "refused", "failed")
 
 
 class Farm:
-    def __init__(self, app: Litestar, url: str, folder: Path) -> None:
-        self.app, self.url, self.folder = app, url, folder
+    def __init__(self, lazy: LazyCommander, url: str, folder: Path) -> None:
+        self.app, self.commander, self.url, self.folder = lazy.app, lazy.commander, url, folder
 
     def routes(self) -> list[tuple[str, str, bool]]:
         """(method, path template, whether it changes something) of all that are not only read."""
@@ -67,9 +66,9 @@ class Farm:
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     folder = tmp_path_factory.mktemp("farm")
-    app = create_app(Settings(data_dir=folder, password_hash=CHEAP_HASH))
-    with listening(app) as url:
-        yield Farm(app, url, folder)
+    lazy = LazyCommander(Settings(data_dir=folder, password_hash=CHEAP_HASH))
+    with listening(lazy) as url:
+        yield Farm(lazy, url, folder)
 
 
 def _changes(lines: Any) -> list[dict[str, Any]]:
@@ -176,7 +175,7 @@ async def test_refusals_without_end_do_not_fill_the_log(farm: Farm) -> None:
             assert (await browser.post("/rigs/999/remove")).status_code == 404
         assert (await browser.post("/rigs/998/token")).status_code == 404
     assert len(_changes(lines)) == REFUSED_LINES + 1, "and others are still written"
-    [incident] = [one for one in farm.app.state.commander.incidents.all() if "again and again" in one.kind]
+    [incident] = [one for one in farm.commander.incidents.all() if "again and again" in one.kind]
     assert incident.count == 15
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 from gated import CHEAP_HASH, PASSWORD, csrf, listening
-from litestar import Litestar, post
+from litestar import post
 from litestar.routes import HTTPRoute
 
-from rigfarm.commander.app import create_app
+from lazy_commander import LazyCommander
 from rigfarm.commander.auth.control import CreateKey, ask
 from rigfarm.commander.auth.scopes import SAFE_METHODS, SCOPES, Scope, needed_scope
 from rigfarm.commander.settings import Settings
@@ -42,8 +42,8 @@ async def forgotten() -> str:
 class Farm:
     """The whole Commander, and a key of every scope."""
 
-    def __init__(self, app: Litestar, url: str, folder: Path) -> None:
-        self.app, self.url = app, url
+    def __init__(self, lazy: LazyCommander, url: str, folder: Path) -> None:
+        self.app, self.url, self.commander = lazy.app, url, lazy.commander
         self.keys: dict[Scope, str] = {}
         for scope in SCOPES:
             secret = ask(folder, CreateKey(f"may {scope}", (scope,), 3600)).secret
@@ -68,10 +68,9 @@ class Farm:
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     folder = tmp_path_factory.mktemp("farm")
-    app = create_app(Settings(data_dir=folder, password_hash=CHEAP_HASH))
-    app.register(forgotten)
-    with listening(app) as url:
-        yield Farm(app, url, folder)
+    lazy = LazyCommander(Settings(data_dir=folder, password_hash=CHEAP_HASH), forgotten)
+    with listening(lazy) as url:
+        yield Farm(lazy, url, folder)
 
 
 def test_every_route_that_changes_something_says_which_scope_it_needs(farm: Farm) -> None:
@@ -150,6 +149,6 @@ async def test_an_enrolment_key_is_a_key_like_others(farm: Farm) -> None:
         assert made.status_code == 201, made.text
         assert [rig["name"] for rig in made.json()["rigs"]] == ["asic", "asic-2"]
         assert (await sentry.get("/api/rigs")).status_code == 403
-    key = next(key for key in farm.app.state.commander.auth.keys.all() if key.name == "may enrol")
+    key = next(key for key in farm.commander.auth.keys.all() if key.name == "may enrol")
     assert (key.enrolled >= 2, key.last_used_from) == (True, "127.0.0.1")
     assert farm.keys["enrol"].startswith("re_")

@@ -18,12 +18,13 @@ from rigfarm.commander.events import Events, TokenRotated
 from rigfarm.commander.identity import Identity
 from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link import charge
+from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.budgets import GREETINGS_AT_ONCE, Allowance, Budget, Budgets
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import MAX_IN_FLIGHT, Links
 from rigfarm.commander.live import Hub
-from rigfarm.commander.logs import Journal
+from rigfarm.commander.logs import Doubles, Journal
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log
@@ -85,12 +86,17 @@ def links(tmp_path: Path) -> Links:
     journal.open()
     book: Any = SimpleNamespace(rigs={})
     events = Events()
+    stats = OperationalStats(Hub(), events, 5.0)
     return Links(
         book,
-        OperationalStats(Hub(), events, 5.0),
+        stats,
         journal,
         events,
         Identity.open(tmp_path),
+        Arrivals(book, stats),
+        Doubles(journal),
+        sources=[],
+        handlers={},
         interval_s=5.0,
         incidents=Incidents(),
     )

@@ -123,7 +123,7 @@ async def test_a_full_disk_acknowledges_nothing_and_loses_nothing(
 async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
     journal.open()
-    recent = RecentRows(journal)
+    recent = RecentRows(journal.path)
     journal.on_committed = recent.committed
     journal.start()
     now = time.time_ns() // 1_000_000
@@ -132,7 +132,7 @@ async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
     logs = await recent.last_hour(7, _itself)
     assert [log.t for log in logs] == [now - 10_000, now - 5_000]
     assert [log.workloads[0].hashrate for log in logs] == [5.0, 6.0]
-    fresh = RecentRows(journal)
+    fresh = RecentRows(journal.path)
     await fresh.rebuild(Part())
     assert await fresh.last_hour(7, _itself) == logs
     recent.close()

@@ -19,6 +19,7 @@ from rigfarm.commander.playbooks import PlaybookBook, PlaybookForm, WorkloadForm
 from rigfarm.commander.playbooks.consoles import Consoles
 from rigfarm.commander.playbooks.source import PlaybookSource
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage
 from rigfarm.wire.playbooks import PlaybookOrder, PlaybookState, PlaybookStatus
@@ -49,11 +50,12 @@ class Farm:
         self.hub = Hub()
         self.events = Events()
         self.usage = Usage()
+        self.stats = OperationalStats(self.hub, self.events, 5.0)
         self.rigs = RigBook(storage, self.hub, self.events)
         self.addresses = AddressBook(storage, self.hub, self.events, self.usage)
         self.software = SoftwareBook(storage, self.hub, self.events, self.usage, ArchiveStore(folder / "archives"))
         self.playbooks = PlaybookBook(
-            storage, self.hub, self.events, self.usage, self.rigs, self.addresses, self.software
+            storage, self.hub, self.events, self.usage, self.rigs, self.addresses, self.software, self.stats
         )
         self.consoles = Consoles(self.hub, self.events)
         self.source = PlaybookSource(self.events, self.playbooks, self.consoles)
@@ -73,7 +75,11 @@ class Farm:
         return await Farm(self.storage, self.folder).load()
 
     async def new_rigs(self, *names: str) -> list[int]:
-        return [rig.id for rig, _ in await self.rigs.create_many(list(names), "cpu-gpu")]
+        """Rigs whose Sentries are connected."""
+        made = [rig.id for rig, _ in await self.rigs.create_many(list(names), "cpu-gpu")]
+        for rig_id in made:
+            self.stats.link_up(rig_id)
+        return made
 
     async def new_software(self, name: str = "Fakeminer", *, pin: bool = True, **more: Any) -> Software:
         fields = {"executable": "fakeminer", "adapter": "xmrig", "devices": "both", "dual": True} | more

@@ -11,20 +11,21 @@ from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.addresses.api import api_routes as address_routes
+from rigfarm.commander.app import _templates
 from rigfarm.commander.mining_software.api import api_routes as software_routes
 from rigfarm.commander.orders.api import api_routes as order_routes
 from rigfarm.commander.playbooks.api import api_routes as playbook_routes
 from rigfarm.commander.playbooks.api_rigs import api_rig_routes
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.stats import OperationalStats
-from rigfarm.commander.steering import Steering, dependencies
 from rigfarm.commander.web.problems import problem_handlers
+from steering_nouns import SteeringNouns, dependencies
 
 
 @pytest.fixture
 async def client(farm: Any) -> AsyncIterator[Any]:
     stats = OperationalStats(farm.hub, farm.events, 5.0)
-    steering = Steering(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder)
+    steering = SteeringNouns(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder, _templates())
     await steering.load()
     farm.addresses, farm.software, farm.playbooks = steering.addresses, steering.software, steering.playbooks
     rig_list = RigList(farm.rigs, stats)

@@ -19,12 +19,12 @@ from rigfarm.commander.app import _templates
 from rigfarm.commander.live import PageRoutes, PageSession
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.stats import OperationalStats
-from rigfarm.commander.steering import Steering, dependencies, steering_routes
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.wire.frames import CommandResult, Console
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.playbooks import PlaybookStatus
 from rigfarm.wire.specs import Specs
+from steering_nouns import SteeringNouns, dependencies
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -32,11 +32,11 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 class Web:
     """The pages over a farm, and their live sides."""
 
-    def __init__(self, farm: Any, client: Any, steering: Steering, templates: Environment) -> None:
+    def __init__(self, farm: Any, client: Any, steering: SteeringNouns, templates: Environment) -> None:
         self.farm, self.client, self.steering = farm, client, steering
         self.stats: OperationalStats
         self.routes = PageRoutes()
-        steering.show(self.routes, templates)
+        steering.show(self.routes)
 
     async def get(self, path: str, status: int = 200) -> str:
         answer = await self.client.get(path, follow_redirects=False)
@@ -69,12 +69,12 @@ class Web:
 async def web(farm: Any) -> AsyncIterator[Web]:
     stats = OperationalStats(farm.hub, farm.events, 5.0)
     rig_list = RigList(farm.rigs, stats)
-    steering = Steering(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder)
+    templates = _templates()
+    steering = SteeringNouns(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder, templates)
     await steering.load()
     farm.addresses, farm.software, farm.playbooks = steering.addresses, steering.software, steering.playbooks
-    templates = _templates()
     app = Litestar(
-        steering_routes,
+        steering.routes,
         dependencies={
             **dependencies(lambda: steering),
             "rig_list": Provide(lambda: rig_list, sync_to_thread=False),
@@ -390,7 +390,7 @@ async def test_what_rigs_say_is_shown_and_does_nothing(web: Web) -> None:
     await web.steering.playbooks.running.apply(playbook, [rig_id])
     page, index = await web.live(f"/playbooks/{playbook}"), await web.live("/playbooks")
     web.stats.link_up(rig_id)
-    web.steering.heard_playbooks(rig_id, [PlaybookStatus(playbook, 1, "failed", HOSTILE, restarts=3, since_ms=-5)])
+    web.steering.playbooks.heard(rig_id, [PlaybookStatus(playbook, 1, "failed", HOSTILE, restarts=3, since_ms=-5)])
     for html in (
         "".join(await page.snapshot()),
         "".join(await index.snapshot()),
@@ -412,7 +412,7 @@ async def test_a_rig_that_is_away_is_never_shown_as_mining(web: Web) -> None:
     assert "it is told when it returns" in await web.get(f"/playbooks/{playbook}")
     web.stats.link_up(rig_id)
     web.stats.receive(rig_id, OperationalLog(t=time.time_ns() // 1_000_000))
-    web.steering.heard_playbooks(rig_id, [PlaybookStatus(playbook, 1, "mining", since_ms=1)])
+    web.steering.playbooks.heard(rig_id, [PlaybookStatus(playbook, 1, "mining", since_ms=1)])
     page, index = await web.live(f"/playbooks/{playbook}"), await web.live("/playbooks")
     assert "mining</span>" in "".join(await page.snapshot())
     assert "1 mining" in "".join(await index.snapshot())
@@ -505,17 +505,17 @@ async def test_a_console_is_shown_and_grows(web: Web) -> None:
     assert 'role="log"' in await web.get(path)
     page = await web.live(path)
     await page.snapshot()
-    web.steering.heard_console(rig_id, Console(0, playbook, 0, ["one", HOSTILE]))
+    web.steering.consoles.receive(rig_id, Console(0, playbook, 0, ["one", HOSTILE]))
     (frame,) = await page.render({})
     assert "<div>one</div><div>&lt;img" in frame
     assert "beforeend" in frame
     assert await page.render({}) == []
     for start in range(2, 802, 100):
-        web.steering.heard_console(rig_id, Console(0, playbook, start, [f"line {start + n}" for n in range(100)]))
+        web.steering.consoles.receive(rig_id, Console(0, playbook, start, [f"line {start + n}" for n in range(100)]))
     (frame,) = await page.render({})
     assert "outerMorph" in frame, "all of it, where much came"
     assert frame.count("<div>") == 500
-    web.steering.heard_console(rig_id, Console(0, playbook, 0, ["anew"]))
+    web.steering.consoles.receive(rig_id, Console(0, playbook, 0, ["anew"]))
     (frame,) = await page.render({})
     assert frame.count("<div>") == 1
     assert "<div>anew</div>" in await web.get(path)

@@ -17,6 +17,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.testing import AsyncTestClient
 
+from rigfarm.commander.address import Address
 from rigfarm.commander.app import _templates
 from rigfarm.commander.events import Events, RigRemoved
 from rigfarm.commander.live import Hub, PageRoutes, PageSession
@@ -30,12 +31,12 @@ from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.rigs.regions import Regions
 from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.stats import OperationalStats
-from rigfarm.commander.steering import Steering, dependencies, steering_routes
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.simulate.asic_load import an_asic_log, asic_specs
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.specs import Specs
+from steering_nouns import SteeringNouns, dependencies
 
 
 class Now:
@@ -58,7 +59,7 @@ def app() -> Litestar:
         return Provide(part, sync_to_thread=False)
 
     return Litestar(
-        [*page_routes, *steering_routes, api_routes],
+        [*page_routes, *Now.site.steering.routes, api_routes],
         dependencies={
             **dependencies(lambda: Now.site.steering),
             "book": of(lambda: Now.site.book),
@@ -82,16 +83,24 @@ class Site:
         self.book = RigBook(storage, self.hub, self.events)
         self.rig_list = RigList(self.book, self.stats)
         self.templates = templates()
-        self.steering = Steering(storage, self.hub, self.events, self.book, self.stats, folder)
-        recent = RecentRows(journal)
+        self.steering = SteeringNouns(storage, self.hub, self.events, self.book, self.stats, folder, self.templates)
+        recent = RecentRows(journal.path)
+        self.chips = ChipBook(self.hub, self.book.rigs)
         self.shown = Shown(
-            self.templates, self.book, self.stats, self.rig_list, recent, lambda: "http://commander.lan:7070"
+            self.templates,
+            self.book,
+            self.stats,
+            self.rig_list,
+            recent,
+            lambda: Address("http://commander.lan:7070", ""),
+            self.chips,
+            panel=self.steering.panels.html,
+            removal_effects=[one.removal_effect for one in self.steering.nouns if one.removal_effect is not None],
+            notices=[one.notice for one in self.steering.nouns if one.notice is not None],
         )
-        self.chips = self.shown.chips = ChipBook(self.hub, self.book.rigs)
         self.routes = PageRoutes()
         register_live_pages(self.routes, self.shown, Regions(self.templates))
-        self.steering.show(self.routes, self.templates)
-        self.steering.tell(self.shown)
+        self.steering.show(self.routes)
         self.events.listen(RigRemoved, self._removed)
         self.client: Any = None
 

@@ -1,6 +1,23 @@
 """The address book: the pools and wallets that playbooks refer to."""
 
+from jinja2 import Environment
+
+from rigfarm.commander.addresses.api import api_routes
 from rigfarm.commander.addresses.book import AddressBook
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind
+from rigfarm.commander.addresses.pages import page_routes, register_live_pages
+from rigfarm.commander.noun import Noun
+from rigfarm.commander.web.shell import NavItem
 
-__all__ = ["Address", "AddressBook", "AddressForm", "AddressKind"]
+__all__ = ["Address", "AddressBook", "AddressForm", "AddressKind", "noun"]
+
+
+def noun(book: AddressBook, templates: Environment) -> Noun:
+    """Its door."""
+    return Noun(
+        routes=[*page_routes, api_routes],
+        parts={"addresses": book},
+        live_pages=lambda routes: register_live_pages(routes, templates, book),
+        load=book.load,
+        nav=[NavItem("addresses", "Addresses", "/addresses", go="d")],
+    )

@@ -9,6 +9,8 @@ from rigfarm.commander.auth.model import ApiKey, Session, Viewer
 from rigfarm.commander.auth.pages import routes
 from rigfarm.commander.auth.scopes import ANY_KEY, CONFIGURE, ENROL, OPERATE, READ
 from rigfarm.commander.auth.sessions import Sessions
+from rigfarm.commander.noun import Noun
+from rigfarm.commander.supervised import DATABASE_S, Work
 
 __all__ = [
     "ANY_KEY",
@@ -24,6 +26,12 @@ __all__ = [
     "Sessions",
     "Viewer",
     "harden",
+    "noun",
     "require",
     "routes",
 ]
+
+
+def noun(auth: Auth) -> Noun:
+    """Its door."""
+    return Noun(routes=routes, parts=auth.parts, work=[Work("logins", auth.housekeeping, DATABASE_S)])

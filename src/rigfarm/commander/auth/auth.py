@@ -39,6 +39,15 @@ DAY_S = 86_400.0
 log = structlog.get_logger()
 
 
+def provided(part: object) -> Provide:
+    """A part of the Commander, for handlers that ask for it."""
+
+    def provide() -> object:
+        return part
+
+    return Provide(provide, sync_to_thread=False)
+
+
 class Auth:
     """Made before the database is open; works within `running`."""
 
@@ -91,14 +100,14 @@ class Auth:
         await self.devices.renew(self.sessions.storage)
         return ended
 
+    @property
+    def parts(self) -> dict[str, object]:
+        """What handlers may ask for by name."""
+        return {"auth": self, "sessions": self.sessions, "api_keys": self.keys, "bad_tokens": self.bad_tokens}
+
     def dependencies(self) -> Dependencies:
-        """What handlers may ask for: `auth`, `sessions`, `api_keys`, and `bad_tokens` for the link."""
-        return {
-            "auth": Provide(lambda: self, sync_to_thread=False),
-            "sessions": Provide(lambda: self.sessions, sync_to_thread=False),
-            "api_keys": Provide(lambda: self.keys, sync_to_thread=False),
-            "bad_tokens": Provide(lambda: self.bad_tokens, sync_to_thread=False),
-        }
+        """The same for an application without the rest of the Commander."""
+        return {name: provided(part) for name, part in self.parts.items()}
 
     async def housekeeping(self, part: Part) -> None:
         """End logins whose time is over, write down when the others were used; until cancelled."""

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from rigfarm.commander.channels import INCIDENTS
 from rigfarm.commander.incidents.register import Incident, Incidents
-from rigfarm.commander.live import Hub, PageRoutes
+from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.web.region_page import RegionPage
@@ -81,9 +81,7 @@ def acting_limits(incidents: Incidents, find_rig: FindRig) -> tuple[IncidentRow 
     return (rows_of(acting[:1], find_rig)[0], len(acting) - 1) if acting else (None, 0)
 
 
-def show_incidents(
-    incidents: Incidents, routes: PageRoutes, templates: Environment, hub: Hub, find_rig: FindRig
-) -> None:
+def show_incidents(incidents: Incidents, routes: PageRoutes, templates: Environment, find_rig: FindRig) -> None:
     """Make the page live, and let the overview know."""
 
     def page(_: Mapping[str, str], __: Mapping[str, str]) -> RegionPage:
@@ -94,7 +92,6 @@ def show_incidents(
         return RegionPage([INCIDENTS], regions)
 
     routes.add(r"/settings/limits", page)
-    incidents.on_changed = lambda: hub.publish(INCIDENTS, "updated", None)
     templates.globals["acting_limits"] = lambda: acting_limits(incidents, find_rig)
 
 

@@ -49,18 +49,19 @@ class Incidents:
 
     def __init__(
         self,
+        on_changed: Callable[[], None] | None = None,
         *,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`on_changed` is called soon after something was noted, once a second at most: pages follow it."""
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._entries: dict[tuple[str, str], Incident] = {}
         self._logged: dict[tuple[str, str], float] = {}
         self._lines, self._lines_since = 0, monotonic()
         self._changed: asyncio.TimerHandle | None = None
-        self.on_changed: Callable[[], None] | None = None
-        """Called soon after something was noted, once a second at most: pages follow it."""
+        self.on_changed = on_changed
 
     def note(self, source: str, kind: str, action: str, *, rig: int | None = None, count: int = 1) -> None:
         """A limit acted on `source`. Cheap enough to call for every refused frame."""

@@ -22,14 +22,10 @@ from rigfarm.wire.codec import (
     decode_up,
 )
 from rigfarm.wire.frames import (
-    CommandResult,
-    Console,
     Gap,
     Hello,
     Logs,
     Prove,
-    RigBoards,
-    RigPlaybooks,
     RigSpecs,
     UpFrame,
 )
@@ -143,23 +139,10 @@ def _other(links: Links, link: Link, frame: UpFrame, size: int) -> Hello | None:
     charge.for_words(links, link, rig_id or link.pays(), size, SPECS_WORDS if isinstance(frame, RigSpecs) else 1)
     if rig_id is None:
         return None
-    handlers = links.handlers
-    if isinstance(frame, RigSpecs):
-        if size > MAX_SPECS_BYTES:
-            link.limited(f"sent specs of more than {MAX_SPECS_BYTES >> 10} KiB", "they are passed over", rig_id=rig_id)
-        else:
-            links.book.specs_changed(rig_id, frame.specs)
-    elif isinstance(frame, RigPlaybooks):
-        if handlers.playbooks is not None:
-            handlers.playbooks(rig_id, frame.statuses)
-    elif isinstance(frame, Console):
-        if handlers.console is not None:
-            handlers.console(rig_id, frame)
-    elif isinstance(frame, CommandResult):
-        if handlers.result is not None:
-            links.background(handlers.result(rig_id, frame))
-    elif isinstance(frame, RigBoards) and handlers.boards is not None:
-        handlers.boards(rig_id, frame.boards)
+    if isinstance(frame, RigSpecs) and size > MAX_SPECS_BYTES:
+        link.limited(f"sent specs of more than {MAX_SPECS_BYTES >> 10} KiB", "they are passed over", rig_id=rig_id)
+    elif (handler := links.handlers.get(type(frame))) is not None and (work := handler(rig_id, frame)) is not None:
+        links.background(work)
     return None
 
 

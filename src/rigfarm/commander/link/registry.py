@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -21,15 +21,14 @@ from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.turns import Turns
 from rigfarm.commander.logs import Doubles, Journal
 from rigfarm.commander.logs.journal import MAX_PENDING_BYTES
+from rigfarm.commander.noun import LinkHandler, Source
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
-from rigfarm.wire.frames import CommandResult, Console, DownFrame, Hello, Proof, Prove, Verdict, Welcome
-from rigfarm.wire.playbooks import PlaybookStatus
+from rigfarm.wire.frames import Hello, Proof, Prove, UpFrame, Verdict, Welcome
 from rigfarm.wire.signing import proof_message
-from rigfarm.wire.specs import BoardDetail
 
-__all__ = ["Links", "Source", "UpHandlers"]
+__all__ = ["Links"]
 
 log = structlog.get_logger()
 
@@ -38,23 +37,6 @@ MAX_IN_FLIGHT = 4 << 20
 MIN_IN_FLIGHT = 4 << 10
 GREETING_WAITS_S = 5.0
 """Who would have to wait longer is sent away."""
-
-
-class Source(Protocol):
-    """A noun that has something for Sentries: it is asked when a rig's Sentry connects, and at each nudge."""
-
-    async def waiting(self, rig_id: int, slot: int, *, connected: bool) -> list[DownFrame]:
-        """Everything the rig's Sentry should be told; `connected`: it has just come and knows nothing yet."""
-
-
-class UpHandlers:
-    """Who takes what Sentries say besides logs and specs. A noun registers itself here."""
-
-    def __init__(self) -> None:
-        self.playbooks: Callable[[int, list[PlaybookStatus]], None] | None = None
-        self.console: Callable[[int, Console], None] | None = None
-        self.result: Callable[[int, CommandResult], Coroutine[Any, Any, None]] | None = None
-        self.boards: Callable[[int, list[BoardDetail]], None] | None = None
 
 
 class Links:
@@ -67,7 +49,11 @@ class Links:
         journal: Journal,
         events: Events,
         identity: Identity,
+        arrivals: Arrivals,
+        doubles: Doubles,
         *,
+        sources: Sequence[Source],
+        handlers: Mapping[type[UpFrame], LinkHandler],
         interval_s: float,
         incidents: Incidents,
         journal_bytes_per_rig: float = 512 << 20,
@@ -82,19 +68,19 @@ class Links:
         self.interval_s = interval_s
         self.incidents = incidents
         self.budgets = Budgets(journal_bytes_per_rig)
-        self.sources: list[Source] = []
-        self.handlers = UpHandlers()
+        self.sources = sources
+        self.handlers = handlers
         self.drops = Drops()
         self.turns = Turns()
         self.newcomers = Turns()
         """For links that have not been greeted yet: strangers who knock take no turn from rigs that report."""
-        self.arrivals = Arrivals(book, stats)
-        self.doubles = Doubles(journal)
+        self.arrivals = arrivals
+        self.doubles = doubles
         self.links: set[Link] = set()
         self.by_rig: dict[int, Link] = {}
         self.received = 0
         """Logs received since the start."""
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         events.listen(RigRemoved, self._rig_removed)
         events.listen(TokenRotated, self._token_rotated)
         events.listen(WorkWaiting, self._work_waiting)

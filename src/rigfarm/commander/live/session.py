@@ -184,12 +184,17 @@ class PageSession:
 class LiveSessions:
     """All page sessions of this process, so that the end of a login ends its sockets."""
 
-    def __init__(self, limit: int = 2_000) -> None:
+    def __init__(
+        self,
+        still_good: Callable[[bytes], bool] = lambda owner: True,
+        frame: Callable[[], str] = lambda: "",
+        limit: int = 2_000,
+    ) -> None:
+        """`still_good`: whether a login has not ended yet; `frame`: what every page shows around its content, as a
+        frame for its socket."""
         self.limit = limit
-        self.still_good: Callable[[bytes], bool] = lambda owner: True
-        """Whether a login has not ended yet."""
-        self.frame: Callable[[], str] = lambda: ""
-        """What every page shows around its content, as a frame for its socket."""
+        self.still_good = still_good
+        self.frame = frame
         self._closers: dict[PageSession, Callable[[], None]] = {}
 
     def __len__(self) -> int:
@@ -207,6 +212,10 @@ class LiveSessions:
     def discard(self, session: PageSession) -> None:
         """The socket is gone."""
         self._closers.pop(session, None)
+
+    def end_login(self, owner: bytes) -> None:
+        """A login ended: so do its sockets."""
+        self.end(owner)
 
     def end(self, owner: bytes | None = None) -> int:
         """Close the sockets of one login session, or of all."""

@@ -96,9 +96,9 @@ class Newcomer:
 class Doubles:
     """Reads for newcomers what the journal holds of their rigs, one newcomer at a time."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.on_unchecked: Callable[[set[int]], None] = lambda rigs: None
-        """Called with the rigs whose old logs are stored although they may be there already."""
+    def __init__(self, journal: Journal, on_unchecked: Callable[[set[int]], None] = lambda rigs: None) -> None:
+        """`on_unchecked` is called with the rigs whose old logs are stored although they may be there already."""
+        self.on_unchecked = on_unchecked
         self._journal = journal
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="doubles")
         self._waiting = 0

@@ -61,13 +61,23 @@ class Journal:
     """The journal of this Commander. All methods are called on the event loop unless they say otherwise."""
 
     def __init__(
-        self, path: Path, *, keep_hours: float = 48.0, synchronous: str = "FULL", part: Part | None = None
+        self,
+        path: Path,
+        *,
+        keep_hours: float = 48.0,
+        synchronous: str = "FULL",
+        part: Part | None = None,
+        state: Callable[[], Callable[[], bytes]] = lambda: lambda: b"",
+        on_committed: Callable[[int, int, list[int]], None] | None = None,
+        on_set_aside: Callable[[list[int], str], None] = lambda rigs, why: None,
     ) -> None:
+        """`state` is called on the loop at a snapshot, and what it returns in the writer's thread; it yields the state.
+        `on_committed` is called with (row id, t_ms, rig ids) of every row once it is durable, `on_set_aside` with the
+        rig ids of a frame that cannot be stored, and why."""
         self.path = path
         self.part = part or Part("journal", restarts=False)
         """How it does: trouble while nothing can be written, hanging when a commit is overdue."""
-        self.state: Callable[[], Callable[[], bytes]] = lambda: lambda: b""
-        """Called on the loop at a snapshot; what it returns is called in the writer's thread and yields the state."""
+        self.state = state
         self.committed = 0
         """Logs made durable since the start."""
         self.duplicates = 0
@@ -78,10 +88,8 @@ class Journal:
         self.set_aside = SetAside(path.with_name("set-aside"))
         self.commit_s = 0.0
         """How long the last commit took."""
-        self.on_committed: Callable[[int, int, list[int]], None] | None = None
-        """Called with (row id, t_ms, rig ids) of every row once it is durable."""
-        self.on_set_aside: Callable[[list[int], str], None] = lambda rigs, why: None
-        """Called with the rig ids of a frame that cannot be stored, and why."""
+        self.on_committed = on_committed
+        self.on_set_aside = on_set_aside
         self.newcomers: dict[bytes, dict[int, int]] = {}
         """Spools that began with logs of an earlier identity: the time of each rig's newest log before (`doubles`)."""
         self._keep_ms = int(keep_hours * 3_600_000)

@@ -17,10 +17,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
-from rigfarm.commander.logs.journal import Journal, rigs_of_rows
+from rigfarm.commander.logs.journal import rigs_of_rows
 from rigfarm.commander.logs.rows import DamagedRowError, Row, unpack_rigs
+from rigfarm.commander.logs.store import open_reader
 from rigfarm.commander.supervised import Part
 from rigfarm.wire.codec import FrameError, decode_log
 from rigfarm.wire.log import OperationalLog
@@ -38,8 +40,9 @@ _T = TypeVar("_T")
 class RecentRows:
     """Which journal rows of the last hour hold which rig."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, path: Path) -> None:
+        """`path` is the journal's file."""
+        self._path = path
         self._rows: dict[int, array[int]] = {}
         self._times: deque[tuple[int, int]] = deque()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="charts")
@@ -93,7 +96,7 @@ class RecentRows:
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
         if reader is None:
-            reader = self._local.reader = self._journal.reader()
+            reader = self._local.reader = open_reader(self._path)
         return reader
 
     def _read(self, rig: int, ids: list[int], since: int, summary: Callable[[OperationalLog], _T]) -> list[_T]:

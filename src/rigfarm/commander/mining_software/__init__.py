@@ -1,6 +1,25 @@
 """Mining software: versions of programs, each with one pinned file that rigs get from the Commander."""
 
+from jinja2 import Environment
+
+from rigfarm.commander.mining_software.api import api_routes
 from rigfarm.commander.mining_software.book import SoftwareBook
 from rigfarm.commander.mining_software.model import Kept, Software, SoftwareForm
+from rigfarm.commander.mining_software.pages import page_routes, register_live_pages
+from rigfarm.commander.mining_software.serving import archive_routes
+from rigfarm.commander.noun import Noun
+from rigfarm.commander.web.shell import NavItem
 
-__all__ = ["Kept", "Software", "SoftwareBook", "SoftwareForm"]
+__all__ = ["Kept", "Software", "SoftwareBook", "SoftwareForm", "noun"]
+
+
+def noun(book: SoftwareBook, templates: Environment) -> Noun:
+    """Its door."""
+    return Noun(
+        routes=[*page_routes, *archive_routes, api_routes],
+        parts={"software": book},
+        live_pages=lambda routes: register_live_pages(routes, templates, book),
+        load=book.load,
+        close=book.close,
+        nav=[NavItem("software", "Software", "/software", go="s")],
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -26,11 +27,13 @@ from rigfarm.commander.playbooks.assignments import Assignments
 from rigfarm.commander.playbooks.check import content_of
 from rigfarm.commander.playbooks.form import PlaybookForm, form_of
 from rigfarm.commander.playbooks.model import Playbook, PlaybookContent, Revision
+from rigfarm.commander.playbooks.presence import Presence, is_away
 from rigfarm.commander.playbooks.refresh import refreshed
 from rigfarm.commander.playbooks.running import Running
 from rigfarm.commander.playbooks.statuses import Statuses
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage, Use
 from rigfarm.wire.playbooks import PlaybookStatus
@@ -55,10 +58,12 @@ class PlaybookBook:
         rigs: RigBook,
         addresses: AddressBook,
         software: SoftwareBook,
+        stats: OperationalStats,
     ) -> None:
         self.playbooks: dict[int, Playbook] = {}
         self.assignments = Assignments(storage)
-        self.statuses = Statuses()
+        self.statuses = Statuses(partial(is_away, stats))
+        self._presence = Presence(hub, events, stats, self.assignments)
         self.hub = hub
         self.events = events
         self.rigs = rigs

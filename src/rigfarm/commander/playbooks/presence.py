@@ -6,13 +6,13 @@ from rigfarm.commander.events import ConditionChanged, Events, RigRemoved
 from rigfarm.commander.live import Hub
 from rigfarm.commander.playbooks import broadcasts
 from rigfarm.commander.playbooks.assignments import Assignments
-from rigfarm.commander.stats import OperationalStats, RigStats
+from rigfarm.commander.stats import OperationalStats
 
-__all__ = ["Presence"]
+__all__ = ["Presence", "is_away"]
 
 
 class Presence:
-    """Which rigs nothing is heard of at present."""
+    """Follows which rigs nothing is heard of at present."""
 
     def __init__(self, hub: Hub, events: Events, stats: OperationalStats, assignments: Assignments) -> None:
         self._hub = hub
@@ -22,14 +22,9 @@ class Presence:
         events.listen(ConditionChanged, self._condition_changed)
         events.listen(RigRemoved, lambda removed: self._away.discard(removed.rig_id))
 
-    def away(self, rig_id: int) -> bool:
-        """Whether the rig is not heard of at present, or never was."""
-        rig = self._stats.rigs.get(rig_id)
-        return rig is None or _is_away(rig)
-
     def _condition_changed(self, changed: ConditionChanged) -> None:
         rig_id = changed.rig_id
-        away = self.away(rig_id)
+        away = is_away(self._stats, rig_id)
         if away == (rig_id in self._away):
             return
         (self._away.add if away else self._away.discard)(rig_id)
@@ -38,5 +33,9 @@ class Presence:
             broadcasts.rig_changed(self._hub, rig_id, has)
 
 
-def _is_away(rig: RigStats) -> bool:
+def is_away(stats: OperationalStats, rig_id: int) -> bool:
+    """Whether the rig is not heard of at present, or never was."""
+    rig = stats.rigs.get(rig_id)
+    if rig is None:
+        return True
     return rig.condition.state == "offline" or (rig.condition.state == "waiting" and not rig.link_up)

@@ -32,10 +32,10 @@ class Shown(Struct, frozen=True):
 class Statuses:
     """By rig and playbook. A rig says all of its own, or nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, away: Callable[[int], bool] = lambda _: False) -> None:
+        """`away`: whether nothing is heard of a rig at present, so that what it said last is old."""
         self._all: dict[int, dict[int, PlaybookStatus]] = {}
-        self.away: Callable[[int], bool] = lambda _: False
-        """Whether nobody hears of a rig at present: what it said last is no news."""
+        self._away = away
 
     def get(self, rig_id: int, playbook_id: int) -> PlaybookStatus | None:
         """What the rig last said of the playbook."""
@@ -68,7 +68,7 @@ class Statuses:
         state = state_of(assignment, status)
         if status is not None and status.revision != assignment.revision:
             status = None
-        if not self.away(assignment.rig_id) or state == "stopped":
+        if not self._away(assignment.rig_id) or state == "stopped":
             return Shown(state, "" if status is None else status.detail, status)
         if status is None or state == "stopping":
             return Shown("queued", "The rig is offline: it is told when it returns.", None)

@@ -84,7 +84,7 @@ async def get_rig(
 ) -> answers.RigDetail:
     """The latest operational log, what the rig is made of, and how it is; of an ASIC its chips, where it tells."""
     rig = book.get(rig_id)
-    return answers.rig_detail(rig, shown.stats.rigs[rig_id], shown.chips.get(rig_id) if shown.chips else None)
+    return answers.rig_detail(rig, shown.stats.rigs[rig_id], shown.chips.get(rig_id))
 
 
 @patch("/rigs/{rig_id:int}", opt=CONFIGURE, summary="Rename a rig")

@@ -173,7 +173,7 @@ async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], shown: Name
         name=rig.name,
         href=href,
         back=href,
-        consequences=consequences([rig], shown.at_stake, now_ms()),
+        consequences=consequences([rig], shown.removal_effects, now_ms()),
         error="",
     )
 

@@ -193,7 +193,7 @@ async def remove_rigs(
         rigs=",".join(str(rig.id) for rig in rigs),
         names=[rig.name for rig in rigs[:LISTED]],
         more=max(len(rigs) - LISTED, 0),
-        consequences=consequences(rigs, shown.at_stake, now_ms()),
+        consequences=consequences(rigs, shown.removal_effects, now_ms()),
     )
 
 

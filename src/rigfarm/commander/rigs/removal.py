@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.noun import RemovalEffect
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.units import count, duration
 
-__all__ = ["AtStake", "consequences"]
-
-AtStake = Callable[[Sequence[int]], str]
-"""What another part of the Commander loses with these rigs: a sentence, or nothing."""
+__all__ = ["consequences"]
 
 _ONE: Mapping[Kind, tuple[str, ...]] = {
     "cpu-gpu": (
@@ -29,10 +27,10 @@ _MANY: Mapping[Kind, tuple[str, ...]] = {
 }
 
 
-def consequences(rigs: Sequence[Rig], at_stake: Sequence[AtStake], now_ms: int) -> tuple[str, ...]:
+def consequences(rigs: Sequence[Rig], effects: Sequence[RemovalEffect], now_ms: int) -> tuple[str, ...]:
     """Of removing these rigs, which are of one kind. What has nothing to say is left out."""
     kind = rigs[0].kind
-    lost = [sentence for ask in at_stake if (sentence := ask([rig.id for rig in rigs]))]
+    lost = [sentence for ask in effects if (sentence := ask([rig.id for rig in rigs]))]
     if len(rigs) == 1:
         return (*_ONE[kind], *lost, _history(rigs[0], now_ms))
     reported = sum(rig.first_seen_at is not None for rig in rigs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from jinja2 import Environment, Template
 from markupsafe import Markup
@@ -13,19 +13,17 @@ from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.logs import RecentRows
+from rigfarm.commander.noun import Notice, RemovalEffect
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, RigList, Selection
-from rigfarm.commander.rigs.removal import AtStake
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.units import Unit
 
 __all__ = ["Shown", "now_ms"]
 
-Notice = Callable[[Hashable, object], tuple[str, str] | None]
-"""(words, level) for a message (key, payload) of a rig's own channel; None where it is nothing to speak of."""
 _Version = tuple[int, int, tuple[Unit | None, ...]]
 KEPT_VIEWS = 200
 TOTALS_FOR_S = 0.2
@@ -43,23 +41,27 @@ class Shown:
         rig_list: RigList,
         recent: RecentRows,
         address: Callable[[], Address],
+        chips: ChipBook,
+        *,
+        bundles: Callable[[], Sequence[Bundle]] = tuple,
+        panel: Callable[[int], Awaitable[Markup]] | None = None,
+        removal_effects: Sequence[RemovalEffect] = (),
+        notices: Sequence[Notice] = (),
     ) -> None:
+        """`bundles`: the self-contained Sentries that new rigs may fetch; of other nouns: what they show on a rig's
+        page (`panel`: the element `#rig-playbooks`, by the rig's id), what ends with removed rigs, and what they say
+        aloud to those on a rig's page."""
         self.templates = templates
         self.book = book
         self.stats = stats
         self.rig_list = rig_list
         self.recent = recent
         self.address = address
-        self.chips: ChipBook | None = None
-        """The latest of every ASIC's boards, chip by chip."""
-        self.at_stake: list[AtStake] = []
-        """What other parts lose with rigs that are removed."""
-        self.notices: list[Notice] = []
-        """What other parts say aloud to those on a rig's page."""
-        self.panel: Callable[[int], Awaitable[Markup]] | None = None
-        """What other parts show on a rig's page: the element `#rig-playbooks`, by the rig's id."""
-        self.bundles: Callable[[], Sequence[Bundle]] = tuple
-        """The self-contained Sentries that new rigs may fetch."""
+        self.chips = chips
+        self.bundles = bundles
+        self.panel = panel
+        self.removal_effects = removal_effects
+        self.notices = notices
         self.units: dict[Kind, view.CoinUnits] = {"cpu-gpu": view.CoinUnits(), "asic": view.CoinUnits()}
         self._row: Template = templates.get_template("rig_row.html")
         self._rows: dict[int, tuple[_Version, Markup]] = {}
@@ -83,8 +85,7 @@ class Shown:
     def forget(self, rig_id: int) -> None:
         """The rig was removed."""
         self._rows.pop(rig_id, None)
-        if self.chips is not None:
-            self.chips.forget(rig_id)
+        self.chips.forget(rig_id)
 
     # Pages
 
@@ -145,7 +146,7 @@ class Shown:
 
     def heat(self, rig_id: int) -> view.HeatMap | None:
         """An ASIC's boards chip by chip, where it tells."""
-        return None if self.chips is None else view.heat_map(self.chips.get(rig_id), now_ms())
+        return view.heat_map(self.chips.get(rig_id), now_ms())
 
     def join(self, rig: Rig, token: str = "") -> view.JoinView:
         """How it joins; `token` while it is shown."""
