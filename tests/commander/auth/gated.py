@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import argon2
@@ -205,7 +204,6 @@ def make_app(settings: Settings, announce: Any = None) -> tuple[Litestar, Auth]:
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(_templates())),
         logging_config=None,
     )
-    app.state.commander = SimpleNamespace(incidents=auth.incidents, settings=settings)  # what serving it needs
     harden(app, settings, auth.change_log)
     return app, auth
 
