@@ -32,7 +32,7 @@ from rigfarm.commander.mining_software import SoftwareForm
 from rigfarm.commander.playbooks import PlaybookForm, WorkloadForm
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.simulate.program.pack import pack
-from rigfarm.wire.codec import encode
+from rigfarm.wire.codec import decode_log, decode_up, encode
 from rigfarm.wire.frames import Command, CommandResult, Console, Hello, RigPlaybooks, RigSpecs
 from rigfarm.wire.log import Devices, OperationalLog, Pool
 from rigfarm.wire.orders import Restart, RestartMiner
@@ -68,32 +68,39 @@ class Rig:
 
     def __init__(self, rig: int, token: str, text: str, kind: str) -> None:
         self.rig, self.token, self.text, self.kind = rig, token, text + UNSEEN, kind
+        self.word = self.text[:64]
+        """As long as a word may be: longer ones never get past the link."""
+        decode_log(encode(self.log()))
+        for frame in (Hello(1, self.word, bytes(16), [token]), RigSpecs(0, self.specs())):
+            decode_up(encode(frame))
 
     def log(self) -> OperationalLog:
-        text, log = self.text, a_log(self.rig, time.time_ns() // 1_000_000, gpus=2)
+        text, word, log = self.text, self.word, a_log(self.rig, time.time_ns() // 1_000_000, gpus=2)
         kind = "hashboard" if self.kind == "asic" else "gpu"
-        devices = [msgspec.structs.replace(one, name=text, id=text, kind=kind) for one in log.devices]
-        words = dict.fromkeys(("software", "version", "coin", "algorithm", "pool", "wallet", "worker"), text)
+        devices = [msgspec.structs.replace(one, name=text, id=word, kind=kind) for one in log.devices]
+        words = dict.fromkeys(("software", "version", "coin", "algorithm"), word)
+        words |= dict.fromkeys(("pool", "wallet", "worker"), text)
         return msgspec.structs.replace(
             log,
             workloads=[msgspec.structs.replace(one, **words) for one in log.workloads],
             devices=Devices.from_rows(devices),
             pools=[Pool(url=text, user=text)],
             messages=[text, text + "2"],
-            lan_ip=text,
-            wan_ip=text,
+            lan_ip=word,
+            wan_ip=word,
         )
 
     def specs(self) -> Specs:
         text = self.text
-        said = {name: text for name in Specs.__struct_fields__ if "str" in str(Specs.__annotations__[name])}
-        said |= {"supports": ["restart", "restart-miner", text], "gpus": [GpuSpecs(text, text, text, 1, text, text)]}
-        return Specs(**said)  # type: ignore[arg-type]
+        said = {name: text for name, of in Specs.__annotations__.items() if str(of).startswith("Text")}
+        supports = ["restart", "restart-miner", self.word]
+        gpus = [GpuSpecs(self.word, text, text, 1, text, text)]
+        return Specs(self.word, supports=supports, gpus=gpus, **said)  # type: ignore[arg-type]
 
     async def speak(self, farm: Whole, playbook: int, stop: threading.Event) -> None:
         """All that a Sentry can say, over and over."""
         link: LoadLink = await connect(farm.url, [self.token])
-        link.send(encode(Hello(1, self.text[:200], link.spool, [self.token])))
+        link.send(encode(Hello(1, self.word, link.spool, [self.token])))
 
         def hear(frame: object) -> None:
             if isinstance(frame, Command):
