@@ -6,15 +6,30 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 import stat
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
 
-from rigfarm.sentry.playbooks.access import FREE_NUMBERS, PROGRAMS_USER, AccessError, Policy, account_for, own_home
+from rigfarm.sentry.playbooks.access import (
+    FREE_NUMBERS,
+    PROGRAMS_USER,
+    AccessError,
+    Policy,
+    account_for,
+    own_home,
+    remove_home,
+)
+from rigfarm.sentry.playbooks.acting import acting_as
+from rigfarm.simulate.program.reach import let_programs_in
 from rigfarm.simulate.program.rig import IMPATIENT, Rig, order_for
 from rigfarm.wire.playbooks import Archive
 
@@ -136,3 +151,83 @@ def test_without_the_user_it_is_a_number_that_nobody_has(monkeypatch: pytest.Mon
     assert account.uid == account.gid == FREE_NUMBERS[1]
     with pytest.raises(AccessError, match="no user 'miner'"):
         account_for(None, Policy(user="miner"))
+
+
+def test_one_thread_alone_acts_as_another_user(tmp_path: Path) -> None:
+    """The C library's change of user would have made all of the Sentry a mining program's user meanwhile."""
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    let_programs_in(folder / "x", beside=False)
+    seen: list[tuple[int, int, list[int]]] = []
+    before = (os.geteuid(), os.getegid(), os.getgroups())
+    ready, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        ready.wait()
+        seen.append((os.geteuid(), os.getegid(), os.getgroups()))
+        done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with suppress(ChildProcessError), acting_as(12_345, 12_346, [12_347]):
+        assert (os.geteuid(), os.getegid(), os.getgroups()) == (12_345, 12_346, [12_347])
+        (folder / "file").touch()
+        ready.set()
+        done.wait()
+        raise ChildProcessError
+    thread.join()
+    assert seen == [before]
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+    assert (folder / "file").stat().st_uid == 12_345
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed (apt-get install util-linux)")
+def test_root_that_may_only_change_its_user_removes_what_a_program_closed(tmp_path: Path) -> None:
+    """As under the service: a folder that the program closed to everybody stayed on the disk when its rig was removed,
+    and another user of programs could not have it."""
+    code = """
+import os, sys
+from pathlib import Path
+from rigfarm.sentry.playbooks.access import Account, open_way, own_home, remove_home
+from rigfarm.sentry.playbooks.acting import acting_as
+data = Path(sys.argv[1])
+home = data / "work/1"
+one, other = Account("one", 12_345, 12_346, []), Account("other", 12_355, 12_356, [])
+for account in (one, other, None, one):
+    own_home(account, home)
+    assert home.stat().st_uid == (account.uid if account else 0)
+    assert home.stat().st_mode & 0o777 == 0o700 and list(home.iterdir() if account is None else []) == []
+    if account is not None:
+        open_way(account, home, data)
+        with acting_as(account.uid, account.gid):
+            (home / "closed/inner").mkdir(parents=True)
+            (home / "closed/inner/file").touch()
+            (home / "closed/inner").chmod(0)
+            (home / "closed").chmod(0)
+            home.chmod(0)
+remove_home(home)
+assert not home.exists()
+"""
+    data = tmp_path / "sentry"
+    data.mkdir(mode=0o700)
+    let_programs_in(data, beside=False)
+    only = ["setpriv", "--bounding-set=-all,+setuid,+setgid", "--inh-caps=-all", "--"]
+    done = subprocess.run([*only, sys.executable, "-c", code, str(data)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (data / "work").stat().st_mode & 0o777 == 0o731
+
+
+def test_folders_in_folders_without_end_are_removed(tmp_path: Path) -> None:
+    """A program's folder a thousand folders deep could not be removed, and ended the removal of its rig."""
+    home = tmp_path / "home"
+    home.mkdir()
+    folder = os.open(home, os.O_RDONLY)
+    for _ in range(1_500):
+        os.mkdir("d", dir_fd=folder)
+        below = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    remove_home(home)
+    assert not home.exists()

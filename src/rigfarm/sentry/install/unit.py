@@ -48,13 +48,12 @@ LimitNOFILE=65536
 LimitMEMLOCK=infinity
 
 # It is root, to start mining programs as another user, and to read the CPU's power counters, which are root's. Of what
-# root may do it keeps only this: become that user (SETUID, SETGID), give it its folder and remove that again (CHOWN,
-# DAC_OVERRIDE, FOWNER), end its processes (KILL) and find those that an earlier Sentry left (SYS_PTRACE). The programs
-# themselves get none of it.
+# root may do it keeps only this: become that user (SETUID, SETGID). It acts as that user too where it ends a program's
+# processes or removes its folder. The programs themselves get none of it.
 # Should programs be allowed more, say so here as well as in sentry.toml (`systemctl edit rigfarm-sentry`):
 #   allow_tuning = true             CapabilityBoundingSet=CAP_SYS_NICE
 #   registers of the CPU for XMRig  CapabilityBoundingSet=CAP_SYS_RAWIO, DeviceAllow=char-cpu/msr rw, and `modprobe msr`
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SYS_PTRACE
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID
 NoNewPrivileges=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
@@ -63,13 +62,14 @@ RestrictRealtime=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 RestrictNamespaces=yes
 SystemCallArchitectures=native
-# Left in: @privileged (setuid, chown: see above) and @resources (priority and processors of programs).
+# Left in: @privileged (setuid, and a folder's group: see above) and @resources (priority and processors of programs).
 SystemCallFilter=~@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap
 SystemCallErrorNumber=EPERM
 KeyringMode=private
 UMask=0077
 
-# Of the file system only its own folder can be written. Programs see no processes but their own.
+# Of the file system only its own folder can be written. Programs see no processes but their own; the Sentry sees all,
+# since /proc opens itself to the group of root.
 ProtectSystem=strict
 ProtectHome={protect_home}
 ProtectProc=invisible

@@ -9,20 +9,26 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
-from rigfarm.sentry.playbooks.disk import remove_tree
+from rigfarm.sentry.playbooks.acting import acting_as
+from rigfarm.sentry.playbooks.disk import make_folder, remove_tree
 
-__all__ = ["PROGRAMS_USER", "AccessError", "Account", "Policy", "account_for", "open_way", "own_home"]
+__all__ = ["PROGRAMS_USER", "AccessError", "Account", "Policy", "account_for", "open_way", "own_home", "remove_home"]
 
 PROGRAMS_USER = "rigfarm-miner"
 """`rigfarm sentry install` makes this user. Where it has not been made, its programs get a free number instead."""
 FREE_NUMBERS = range(60_777, 60_877)
 """Of users and groups: above those that systems give out, below systemd's own."""
 _GRAPHICS_GROUPS = ("video", "render")
+_DEEP = 1_000
+"""Characters of a path: fewer than 4096, and fewer than 1000 folders, which is as deep as Python removes them."""
 
 
 class AccessError(Exception):
@@ -108,12 +114,60 @@ def open_way(account: Account, program: Path, ours: Path) -> None:
             _open(folder, account.gid)
 
 
-def own_home(account: Account, home: Path) -> None:
-    """Make `home`, empty if it was another user's before, and give it to the account alone. OSError."""
-    if home.exists() and home.lstat().st_uid != account.uid:
+def own_home(account: Account | None, home: Path) -> None:
+    """Make `home`, empty if it was another user's before, for the account (None: ourselves) alone. OSError."""
+    uid = os.geteuid() if account is None else account.uid
+    if home.exists():
+        if home.lstat().st_uid == uid:
+            return
+        remove_home(home)
+    make_folder(home.parent)
+    if account is None:
+        home.mkdir(mode=0o700)
+        return
+    ours = os.getegid()
+    os.chown(home.parent, -1, ours)
+    home.parent.chmod(0o731)  # for everybody to pass through; to make folders in, for who has our group for a moment
+    with _held(home.parent) as parent, acting_as(account.uid, account.gid, [ours]):
+        os.mkdir(home.name, mode=0o700, dir_fd=parent)
+
+
+def remove_home(home: Path) -> None:
+    """With all that its user, who need not be ours, has closed to others in there. OSError."""
+    if not home.exists() or home.is_symlink():
         remove_tree(home)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chown(home, account.uid, account.gid, follow_symlinks=False)
+        return
+    status = home.stat()
+    others = status.st_uid != os.geteuid()
+    ours = os.getegid()
+    with _held(home) as folder, acting_as(status.st_uid, status.st_gid, [ours]) if others else nullcontext():
+        _let_in(ours, Path(f"/proc/self/fd/{folder}"))
+    remove_tree(home)
+
+
+def _let_in(group: int, top: Path) -> None:
+    """This group into this folder and all below it, as far as they are ours to open. What lies deeper than a removal
+    can follow is moved up."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        with suppress(OSError):  # the removal says what stays
+            os.chown(folder, -1, group)
+            folder.chmod(0o770)
+            if len(str(folder)) > _DEEP:
+                folder = folder.rename(top / secrets.token_hex(8))
+            with os.scandir(folder) as entries:
+                waiting += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[int]:
+    """A descriptor of the folder, by which a user gets there who may not pass the folders above it."""
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _passable(folder: Path, uid: int, groups: set[int]) -> bool:
@@ -130,5 +184,6 @@ def _open(folder: Path, group: int) -> None:
     status = folder.stat()
     taken = status.st_mode & stat.S_IXGRP and status.st_gid not in (0, group)
     if not taken:
-        os.chown(folder, -1, group)
+        with acting_as(os.geteuid(), os.getegid(), [group]):  # one's own folder can be given to one's own groups
+            os.chown(folder, -1, group)
     os.chmod(folder, stat.S_IMODE(status.st_mode) | (stat.S_IXOTH if taken else stat.S_IXGRP))

@@ -12,6 +12,8 @@ import signal
 import time
 from pathlib import Path
 
+from rigfarm.sentry.playbooks.acting import as_owner_of
+
 __all__ = ["MARK", "end_marked", "folder_id", "marked"]
 
 MARK = "RIGFARM_PLAYBOOK"
@@ -51,8 +53,7 @@ def _has(pid: int, mark: str) -> bool:
         return False
     sought = f"{MARK}={mark}".encode()
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            environment = file.read()
+        environment = as_owner_of(pid, Path(f"/proc/{pid}/environ").read_bytes)
     except OSError:
         return False  # gone, or somebody else's
     entries = environment.split(b"\0")
@@ -67,8 +68,8 @@ def _kill(pid: int, mark: str) -> None:
         return
     try:
         if _has(pid, mark):
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+            as_owner_of(pid, lambda: signal.pidfd_send_signal(process, signal.SIGKILL))
+    except OSError:
+        return  # gone, or it cannot be ended: who asked looks again
     finally:
         os.close(process)

@@ -83,13 +83,11 @@ def make_plan(order: PlaybookOrder, executable: Path, port: int, rig: Surroundin
 def prepare(plan: Plan, rig: Surroundings) -> None:
     """In a thread, right before a start: the folders it needs, and its user's way there. Raises PlanError, OSError."""
     home, account = rig.work_folder(plan.order.id), plan.program.account
-    make_folder(home.parent)
     make_folder(rig.log_path(plan.order.id).parent)
+    own_home(account, home)
     if account is None:
-        make_folder(home)
         return
     try:
-        own_home(account, home)
         for place in (Path(plan.program.path), home):
             open_way(account, place, rig.data_dir)
     except AccessError as error:

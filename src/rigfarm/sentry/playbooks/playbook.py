@@ -14,8 +14,8 @@ import msgspec
 import psutil
 import structlog
 
+from rigfarm.sentry.playbooks.access import remove_home
 from rigfarm.sentry.playbooks.console import Console
-from rigfarm.sentry.playbooks.disk import remove_tree
 from rigfarm.sentry.playbooks.installer import installed
 from rigfarm.sentry.playbooks.logfile import LogFile
 from rigfarm.sentry.playbooks.plan import Plan, PlanError, make_plan, prepare
@@ -98,7 +98,7 @@ class Playbook:
         """After `end`: what its program wrote goes too. Raises OSError."""
         await asyncio.to_thread(LogFile(self._rig.log_path(self.order.id)).remove)
         await asyncio.to_thread(self._rig.supervisor_log(self.order.id).unlink, missing_ok=True)
-        await asyncio.to_thread(remove_tree, self._rig.work_folder(self.order.id))
+        await asyncio.to_thread(remove_home, self._rig.work_folder(self.order.id))
 
     # What it says
 

@@ -13,6 +13,7 @@ import structlog
 
 from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.playbooks import cgroup
+from rigfarm.sentry.playbooks.access import remove_home
 from rigfarm.sentry.playbooks.disk import make_folder, remove_tree
 from rigfarm.sentry.playbooks.fetch import Tls, authorities
 from rigfarm.sentry.playbooks.ledger import Ledger
@@ -214,8 +215,7 @@ class PlaybookRunner:
                 _log.error("processes of the removed rig cannot be ended; reboot it", pids=left)
             try:
                 await rig.software.remove_all()
-                for name in ("logs", "work"):
-                    await asyncio.to_thread(remove_tree, self.folder / name)
+                await asyncio.to_thread(self._remove_files)
                 await rig.ledger.forget_playbooks()
                 await asyncio.to_thread(self._orders.forget)
             except OSError as error:
@@ -223,6 +223,14 @@ class PlaybookRunner:
             self._playbooks.clear()
             self._revision = 0
             self._tell()
+
+    def _remove_files(self) -> None:
+        """What programs wrote and printed. Raises OSError."""
+        work = self.folder / "work"
+        for home in work.iterdir() if work.exists() else ():
+            remove_home(home)
+        for folder in (work, self.folder / "logs"):
+            remove_tree(folder)
 
     # What is told
 

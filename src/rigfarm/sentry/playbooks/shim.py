@@ -81,13 +81,29 @@ def below(ancestor: int) -> list[int]:
     return found
 
 
-def send(number: int, pids: list[int]) -> None:
+def send(number: int, pids: list[int], kill: Callable[[int, int], None] = os.kill) -> None:
     """A signal to each; who is gone already is fine."""
     for pid in pids:
         try:
-            os.kill(pid, number)
+            kill(pid, number)
+        except PermissionError:
+            send_as_its_user(number, pid, kill)
         except ProcessLookupError:
             continue
+
+
+def send_as_its_user(number: int, pid: int, kill: Callable[[int, int], None]) -> None:
+    """Root without the privilege to signal others' processes can be their user for a moment."""
+    ours = os.geteuid()
+    try:
+        with open(f"/proc/{pid}/status", "rb") as status:
+            user = next(int(line.split()[1]) for line in status if line.startswith(b"Uid:"))
+        os.seteuid(user)
+        kill(pid, number)
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    finally:
+        os.seteuid(ours)
 
 
 def kill_cgroup(cgroup: str | None) -> None:
@@ -372,10 +388,7 @@ class Worker:
         if message is not None and "stop" in message and self.kill_at is None:
             self.kill_at = time.monotonic() + message["stop"]
             if message["stop"] > 0:
-                try:
-                    os.killpg(program, signal.SIGTERM)
-                except ProcessLookupError:
-                    return
+                send(signal.SIGTERM, [program], os.killpg)
 
     def overdue(self) -> bool:
         return self.kill_at is not None and time.monotonic() >= self.kill_at
