@@ -144,7 +144,7 @@ async def test_of_a_rig_that_floods_the_last_hour_is_read_in_bounded_time_and_me
     """Whoever opens the page of a rig that floods, as the page of limits invites to, would stop the Commander."""
     journal = Journal(tmp_path / "journal.db")
     journal.open()
-    recent = RecentRows(journal)
+    recent = RecentRows(journal.path)
     journal.on_committed = recent.committed
     journal.start()
     start = time.time_ns() // 1_000_000 - 1_000_000
