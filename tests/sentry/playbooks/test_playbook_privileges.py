@@ -182,6 +182,13 @@ def test_one_thread_alone_acts_as_another_user(tmp_path: Path) -> None:
     assert (folder / "file").stat().st_uid == 12_345
 
 
+def test_on_a_machine_of_an_unknown_kind_nothing_is_asked_of_its_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers of another machine's calls are calls as well, of root."""
+    monkeypatch.setattr("platform.machine", lambda: "sparc64")
+    with pytest.raises(OSError, match="sparc64"), acting_as(12_345, 12_346):
+        pass
+
+
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed (apt-get install util-linux)")
 def test_root_that_may_only_change_its_user_removes_what_a_program_closed(tmp_path: Path) -> None:
     """As under the service: a folder that the program closed to everybody stayed on the disk when its rig was removed,

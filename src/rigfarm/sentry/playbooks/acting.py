@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import platform
 import sys
@@ -23,7 +24,12 @@ T = TypeVar("T")
 _X86_64 = (116, 119, 117)
 _OTHERS_OF_64_BITS = (159, 149, 147)
 _OF_32_BITS = (206, 210, 208)
-"""The numbers of setgroups, setresgid and setresuid in the kernel."""
+_NUMBERS = {
+    True: {"x86_64": _X86_64} | dict.fromkeys(("aarch64", "riscv64", "loongarch64"), _OTHERS_OF_64_BITS),
+    False: dict.fromkeys(("x86_64", "i686", "i586", "i386", "aarch64", "armv8l", "armv7l", "armv6l"), _OF_32_BITS),
+}
+"""For programs of 64 bits or not: a machine's numbers of setgroups, setresgid and setresuid in the kernel. The same
+numbers are other calls on other machines."""
 
 
 @contextlib.contextmanager
@@ -64,9 +70,11 @@ def _fields(status: str) -> list[tuple[str, str, str]]:
 
 
 def _numbers() -> tuple[int, int, int]:
-    if sys.maxsize < 1 << 32:
-        return _OF_32_BITS
-    return _X86_64 if platform.machine() == "x86_64" else _OTHERS_OF_64_BITS
+    machine = platform.machine()
+    try:
+        return _NUMBERS[sys.maxsize > 1 << 32][machine]
+    except KeyError:
+        raise OSError(errno.ENOSYS, f"no way is known to act as another user on {machine}") from None
 
 
 def _set_groups(number: int, groups: Sequence[int]) -> None:
