@@ -65,4 +65,4 @@ async def test_a_thousand_of_one_name_are_told_apart(enrolment: Made) -> None:
 async def test_a_long_name_makes_room_for_its_number(enrolment: Made) -> None:
     keys, key, _ = enrolment
     made = [rig.name for rig, _ in await keys.enrol(key, [("x" * MAX_NAME, "asic")] * 2)]
-    assert made == ["x" * MAX_NAME, "x" * (MAX_NAME - 2) + "-2"]
+    assert made == ["x" * MAX_NAME, "x" * (MAX_NAME - 8) + "-2"]

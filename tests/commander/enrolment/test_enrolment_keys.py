@@ -10,6 +10,7 @@ import pytest
 from litestar.exceptions import NotAuthorizedException
 
 from rigfarm.commander.auth import ApiKeys
+from rigfarm.commander.channels import Kind
 from rigfarm.commander.enrolment import EnrolmentKeys, keys
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
@@ -67,3 +68,25 @@ async def test_a_key_revoked_while_its_request_waits_creates_nothing(storage: St
     with pytest.raises(NotAuthorizedException):
         await waiting
     assert len(book.rigs) == 0
+
+
+async def test_long_names_that_end_differently_are_no_million_questions(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds an enrolment key would stop all pages and acknowledgements for minutes."""
+    enrolment, book = await _enrolment(storage)
+    key, _ = await enrolment.create("container 2", 24)
+    wanted: list[tuple[str, Kind]] = [("x" * 60 + f"{n:04}", "asic") for n in range(300)]
+    questions = 0
+
+    def name_taken(name: str, *, except_id: int | None = None) -> bool:
+        nonlocal questions
+        questions += 1
+        return asked(name, except_id=except_id)
+
+    asked = book.name_taken
+    monkeypatch.setattr(book, "name_taken", name_taken)
+    for _ in range(4):
+        await enrolment.enrol(key, wanted)
+    assert len({rig.name for rig in book.rigs.values()}) == 1_200
+    assert questions < 10 * len(book.rigs)

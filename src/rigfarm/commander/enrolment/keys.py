@@ -18,6 +18,9 @@ MAX_AT_ONCE = 2_000
 MAX_PER_KEY = 20_000
 """Rigs that one key makes in its life: one that got into wrong hands fills no disk."""
 
+_ROOM_FOR_NUMBER = 8
+"""Characters: a hyphen and as many digits as ever needed."""
+
 
 class EnrolmentKeys:
     """Those of the API keys that may enrol, and what they do."""
@@ -63,15 +66,16 @@ class EnrolmentKeys:
     def _distinct(self, names: list[str]) -> list[str]:
         taken: set[str] = set()
         numbers: dict[str, int] = {}
-        """By name: the last number that was tried behind it. A thousand of one name are not a million questions."""
+        """The last number that was tried behind a name, by as much of it as leaves room for one: a thousand of one name
+        are not a million questions."""
         distinct = []
         for name in names:
-            base = candidate = clean_name(name, "A rig", "asic-01")
-            key = name_key(base)
+            candidate = clean_name(name, "A rig", "asic-01")
+            stem = candidate[: MAX_NAME - _ROOM_FOR_NUMBER].rstrip()
+            key = name_key(stem)
             while name_key(candidate) in taken or self._book.name_taken(candidate):
                 numbers[key] = numbers.get(key, 1) + 1
-                suffix = f"-{numbers[key]}"
-                candidate = base[: MAX_NAME - len(suffix)] + suffix
+                candidate = f"{stem}-{numbers[key]}"
             taken.add(name_key(candidate))
             distinct.append(candidate)
         return distinct
