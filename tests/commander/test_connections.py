@@ -106,7 +106,7 @@ def test_addresses_with_little_are_not_cut_for_a_newcomer(farm: Farm) -> None:
         for one in farm.opened(f"198.51.100.{host}", FAIR_PER_ADDRESS):
             one.work()
     assert farm.connect("203.0.113.9") is None
-    assert any("203.0.113.9 connected while strangers used all" in line for line in farm.noted)
+    assert any("203.0.113.9 connected while all connections for strangers" in line for line in farm.noted)
 
 
 def test_known_addresses_have_a_share_that_strangers_cannot_use_up(farm: Farm) -> None:

@@ -51,6 +51,6 @@ def test_an_attacker_with_many_addresses_cannot_fill_the_log(capsys: pytest.Capt
     now[0] = 61.0
     incidents.note("192.0.2.7", "knocked", "refused")
     out = capsys.readouterr().out
-    assert "more limits acted than are in the log" in out
+    assert "more limits were reached than are in the log" in out
     assert "940" in out
     assert "192.0.2.7" in out

@@ -1,4 +1,5 @@
-"""An operator sees which limits acted: on a page, on the overview, over the API. What an attacker wrote is inert."""
+"""An operator sees which limits were reached: on a page, on the overview, over the API. What an attacker wrote is
+inert."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ async def test_the_page_changes_by_itself(commander: CommanderProcess) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", commander.port)
         writer.write(b"nonsense\r\n\r\n")
         async with asyncio.timeout(30):
-            while "sent something else than HTTP" not in str(await page.recv()):
+            while "sent something other than HTTP" not in str(await page.recv()):
                 pass
         writer.close()
 

@@ -187,3 +187,14 @@ async def test_every_file_is_its_users_alone(settings: Settings, commander: ToyC
         modes = {path.name: path.stat().st_mode & 0o777 for path in settings.data_dir.iterdir()}
     assert set(modes.values()) == {0o600}, modes
     assert {"spool.db", "clock.json", "sentry.toml"} <= modes.keys()
+
+
+async def test_a_sentry_that_is_cancelled_leaves_no_task_behind(settings: Settings) -> None:
+    """A task that is left behind is named as an error in the log, though nothing is wrong."""
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(Agent(settings, [FakePart()], timings=QUICK).run())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert {one for one in asyncio.all_tasks() - before if not one.done()} == set()

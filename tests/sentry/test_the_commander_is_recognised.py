@@ -279,7 +279,7 @@ async def test_who_passes_the_proof_on_from_the_real_commander_hears_no_token(
         agent, part = sentry(folder, https(port), token)
         async with running(agent):
             await until(lambda: isinstance(agent.link.error, ImpostorError))
-            assert "Somebody may be in between" in str(agent.link.error)
+            assert "Someone may be in between" in str(agent.link.error)
             assert part.mining
             assert not relay.hellos
 

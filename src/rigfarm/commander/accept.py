@@ -27,7 +27,7 @@ LOOKED_AT = 256
 """Connections that are accepted in one turn: to refuse one, or have it wait, costs next to nothing."""
 STRANGERS_PER_S = 100.0
 STRANGERS_BURST = 200
-"""Connections from addresses where nobody was authenticated yet, that are opened a second. More wait, and their
+"""Connections opened per second from addresses without an authenticated client so far. More wait, and their
 addresses take turns: an address with one is not behind another's hundreds."""
 MAX_WAITING = 512
 FILES_SHARE = 8
@@ -119,7 +119,9 @@ class Acceptor:
 
     def _wait_for_files(self, error: OSError) -> None:
         self._connections.incidents.note(
-            "the Commander", f"had no file left for a new connection ({error.strerror})", "it waits; raise LimitNOFILE"
+            "the Commander",
+            f"ran out of open files for a new connection ({error.strerror})",
+            "it waits; raise LimitNOFILE",
         )
         self._loop.remove_reader(self._listener.fileno())
         self._loop.call_later(NO_FILES_WAIT_S, self._resume)

@@ -36,7 +36,7 @@ from rigfarm.commander.health import Health, calm_garbage_collector, health_rout
 from rigfarm.commander.identity import Identity
 from rigfarm.commander.identity.certificate import Certificate
 from rigfarm.commander.incidents.door import noun as incidents_noun
-from rigfarm.commander.lan import lan_address
+from rigfarm.commander.lan import host_for_others
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.link.socket import link_socket
@@ -114,7 +114,7 @@ class Reach:
     def public_url(self) -> str:
         """Its URL."""
         scheme = "http" if self._certificate is None else "https"
-        return self._settings.public_url or f"{scheme}://{lan_address()}:{self._settings.port}"
+        return self._settings.public_url or f"{scheme}://{host_for_others(self._settings.host)}:{self._settings.port}"
 
     def address(self) -> Address:
         """Its URL, and what rigs recognise it by."""
@@ -374,7 +374,7 @@ def _doubles_unchecked(limits: incidents.Incidents, book: rigs.RigBook, rig_ids:
             limits.note(
                 rig.name,
                 "sent old logs from a new or restored disk",
-                "stored without checking whether they had come before",
+                "stored without checking for duplicates",
                 rig=rig_id,
             )
 

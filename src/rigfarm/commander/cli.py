@@ -77,7 +77,7 @@ _ROOT = click.option(
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings as TOML, for the service.")
 @_ROOT
 def install(only_print: bool, data_dir: Path | None, config: Path | None, root: Path) -> None:
-    """Have it run at every start of this machine, as a systemd service with a user of its own."""
+    """Install it as a systemd service with its own user; it starts with this machine."""
     from rigfarm.commander.install import DATA_DIR, start_command, unit_text
     from rigfarm.commander.install import install as install_service
     from rigfarm.service import InstallError
@@ -143,9 +143,9 @@ def fingerprint(context: click.Context) -> None:
 @commander.command("rotate-identity")
 @click.pass_context
 def rotate_identity(context: click.Context) -> None:
-    """Make a new key for this Commander, which must not run meanwhile. Rigs follow at their next connection.
+    """Make a new key for this Commander. Stop it first; rigs follow at their next connection.
 
-    Not after the old key was stolen: whoever has it can vouch for a key of their own. Delete identity/key.pem from the
+    Not for a stolen key: the thief can use it to vouch for another. In that case delete identity/key.pem from the
     data folder then, and join every rig again.
     """
     from rigfarm.commander.identity import Identity
@@ -169,7 +169,7 @@ def api_key() -> None:
 
 @api_key.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it may do; repeat for more. [read]")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it can do; repeat for more. [read]")
 @click.option("--expires", default="90d", show_default=True, help="After this many hours or days (12h, 90d), or never.")
 @click.pass_context
 def create(context: click.Context, name: str, scopes: tuple[str, ...], expires: str) -> None:
@@ -187,7 +187,7 @@ def create(context: click.Context, name: str, scopes: tuple[str, ...], expires: 
     answer = _ask(_settings(context), CreateKey(name, scopes or ("read",), _seconds(expires)))
     key = answer.keys[0]
     ends = f"expires {key.expires:%Y-%m-%d %H:%M} UTC" if key.expires else "never expires"
-    click.echo(f"API key {key.name} may {key.may} and {ends}.")
+    click.echo(f"API key {key.name} can {key.may}. It {ends}.")
     click.echo(f"API key {key.name}: {answer.secret}")
 
 
@@ -253,6 +253,7 @@ def _run(settings: Settings) -> None:
     from rigfarm import __version__
     from rigfarm.commander.app import opened
     from rigfarm.commander.identity.certificate import Certificate
+    from rigfarm.commander.lan import host_for_others
     from rigfarm.commander.log_output import configure_log
     from rigfarm.commander.serve import listen, serve
     from rigfarm.commander.settings import SettingsError
@@ -266,7 +267,10 @@ def _run(settings: Settings) -> None:
         certificate = Certificate.open(settings)
         scheme = "http" if certificate is None else "https"
         url = f"{scheme}://{'127.0.0.1' if host == '0.0.0.0' else f'[{host}]' if ':' in host else host}:{port}"  # noqa: S104
+        others = f"{scheme}://{host_for_others(host)}:{port}"
         shown = f"{url}, for people at {settings.public_url}" if settings.public_url else url
+        if not settings.public_url and others != url:
+            shown += f" (from other machines: {others})"
         serve(
             lambda: opened(settings, certificate),
             listener,
@@ -282,7 +286,7 @@ def _recognised_by(certificate: Certificate | None) -> str:
     """For people whose browser warns of a certificate that no authority vouches for."""
     if certificate is None or not certificate.own:
         return ""
-    return f"\nIts certificate is its own; your browser warns of it. Compare the fingerprint:\n{certificate.text}"
+    return f"\nIt made its certificate itself, so your browser warns you. Compare the fingerprint:\n{certificate.text}"
 
 
 def _ask(settings: Settings, question: Question) -> Answer:

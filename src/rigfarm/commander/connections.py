@@ -3,7 +3,7 @@
 A connection is a stranger's until a login, an API key or a rig's token was shown on it. Strangers have a share of the
 connections that this process may open, and each address (IPv6: each /64 network) a part of that. When a share is used
 up, the connection that has waited longest without a request under way makes room: a newcomer gets in and has the time
-to say who it is. An address where somebody was authenticated within a day has a share of its own, which strangers from
+to say who it is. An address with an authenticated client in the last day has a share of its own, which strangers from
 elsewhere cannot use up.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["Connection", "Connections", "Peer", "connection_of", "network_of"]
 log = structlog.get_logger()
 
 FILES_KEPT = 128
-"""Of the files that this process may open: for the database, the journal, archives and what else is no connection."""
+"""Of the files that this process may open: for the database, the journal, archives and whatever is not a connection."""
 SHARE = 5
 """Strangers may have a fifth of the files, and so may unauthenticated connections from known addresses: even together
 they leave more than half."""
@@ -59,7 +59,7 @@ class Standing(Enum):
 
     STRANGER = "stranger"
     NEIGHBOR = "neighbor"
-    """Unauthenticated, from an address where somebody was authenticated lately."""
+    """Unauthenticated, from an address with a recently authenticated client."""
     AUTHENTICATED = "authenticated"
 
 
@@ -174,7 +174,7 @@ class Connections:
         self._large: dict[Connection, str] = {}
         self._rigs = 0
         self.on_known: Callable[[str], None] | None = None
-        """Called when somebody was authenticated in a network for the first time."""
+        """Called when a network has its first authenticated client."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -182,7 +182,7 @@ class Connections:
     # Acceptance
 
     def knows(self, address: str) -> bool:
-        """Whether somebody was authenticated from there lately, or it is a trusted proxy's."""
+        """Whether a client from there was authenticated recently, or it is a trusted proxy's."""
         return self._is_trusted(address) or self._is_known(network_of(address))
 
     def admit(self, address: str) -> Connection | None:
@@ -200,7 +200,7 @@ class Connections:
                 return None
             self._evict(oldest)
         if self._pools[standing] >= self.share and not self._make_room((standing,)):
-            self.incidents.note(network, "connected while strangers used all connections that they may", "refused")
+            self.incidents.note(network, "connected while all connections for strangers were in use", "refused")
             return None
         if len(self._all) >= self.capacity and not self._make_room(tuple(Standing)):
             kind = f"connected while all {self.capacity} connections were in use"
@@ -226,7 +226,7 @@ class Connections:
         first = next((one for one in most if one.standing in standings), None)
         if first is None:
             return False
-        first.note("held most of the connections that strangers may have", "its oldest one is closed")
+        first.note("held most of the connections for strangers", "its oldest one is closed")
         self._evict(first)
         return True
 
@@ -251,7 +251,7 @@ class Connections:
         self._waiting[connection.standing].pop(connection, None)
 
     def promote(self, connection: Connection) -> None:
-        """Somebody was authenticated on it."""
+        """Its client was authenticated."""
         if connection.ended:
             return
         self._know(connection.network)
@@ -268,7 +268,7 @@ class Connections:
         """Whether one more rig's link leaves enough for people."""
         if self._rigs < self.capacity - OWNERS_KEPT:
             return True
-        kind = f"came as one rig more than the {self.capacity - OWNERS_KEPT} for which the Commander has connections"
+        kind = f"connected when all {self.capacity - OWNERS_KEPT} connections for rigs were in use"
         self.incidents.note(connection.network, kind, "refused; raise LimitNOFILE of the Commander")
         return False
 
@@ -339,7 +339,7 @@ class Connections:
         for size, connection in sorted(unread, key=lambda one: -one[0]):
             if too_much <= 0:
                 return
-            connection.note("left too much unread, together with others", "its connection was ended")
+            connection.note("left too many answers unread, together with others", "its connection was ended")
             self._evict(connection)
             too_much -= size
 

@@ -1,5 +1,5 @@
 """Files that are fetched by many at once: places in all and for each address or rig, a least rate, and an end when the
-one who fetches is no longer allowed to."""
+client is no longer allowed to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILES_SHARE = 32
 """No more downloads of a sort than this part of the files that the process may open: each has one open."""
 GRACE_S = 30.0
 LEAST_RATE = 32 << 10
-"""Bytes a second on average, after GRACE_S: whoever reads more slowly gives the place to somebody else, and goes on
+"""Bytes a second on average, after GRACE_S: a slower reader gives its place to another, and goes on
 from there when he returns."""
 
 

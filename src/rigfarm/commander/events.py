@@ -57,7 +57,7 @@ class TokenRotated(_Event, frozen=True):
 
 
 class RigRemoved(_Event, frozen=True):
-    """A rig was removed, and is not in the book any more."""
+    """A rig was removed, and is no longer in the book."""
 
     rig_id: int
     kind: Kind

@@ -95,7 +95,7 @@ class Field(Struct, frozen=True):
     write: Write | None
 
     def text(self, value: object) -> str:
-        """The value as it stands in the dialog, and in a comparison."""
+        """The value as the dialog and comparisons show it."""
         return str(value) if self.write is None else self.write(value)
 
 
@@ -128,7 +128,7 @@ def from_form(struct: type[T], data: Mapping[str, object], **given: object) -> T
 
 
 def texts_of(form: Struct) -> dict[str, str]:
-    """What stands in a dialog's fields."""
+    """What a dialog's fields contain."""
     return {field.name: field.text(getattr(form, field.name)) for field in fields_of(type(form))}
 
 

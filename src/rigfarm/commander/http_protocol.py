@@ -39,10 +39,10 @@ REQUEST_WITHIN_S = 7_200.0
 """The same, with a login, an API key or from a known address."""
 MAX_FRAMING = 256 << 10
 FRAMING_PER_BYTE = 8
-"""Bytes of chunk sizes, extensions and trailers beside a body, and so many more for each of its bytes."""
+"""Bytes of chunk sizes, extensions and trailers around a body, and as many more for each of its bytes."""
 LINGER_S = 2.0
 MAX_LINGER = 1 << 20
-"""Bytes of a body that nobody wants, taken and thrown away so that the peer reads the answer before the end."""
+"""Bytes of an unwanted body, read and thrown away so that the peer reads the answer before the end."""
 CLOSE_WITHIN_S = 10.0
 """What was not read this long after the end is thrown away."""
 
@@ -139,7 +139,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             refused = error.__context__
             self._refuse(
-                *(refused.args if isinstance(refused, _RefusedError) else (400, "sent something else than HTTP"))
+                *(refused.args if isinstance(refused, _RefusedError) else (400, "sent something other than HTTP"))
             )
             return
         if self._head_since is not None and self._head_bytes > MAX_HEAD:
@@ -147,7 +147,7 @@ class HttpProtocol(HttpToolsProtocol):
         elif body_under_way and self._body_since is not None:
             self._framing += len(data)
             if self._framing > MAX_FRAMING + FRAMING_PER_BYTE * self._body_bytes:
-                self._refuse(400, "sent a body that is next to nothing but its framing")
+                self._refuse(400, "sent a body that is almost only framing")
 
     def handle_websocket_upgrade(self) -> None:
         """It becomes a WebSocket, and this protocol hears of it no more."""
@@ -208,7 +208,7 @@ class HttpProtocol(HttpToolsProtocol):
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
     ) -> None:
-        """Run the application. If it answers before it has the whole body, the peer is told that the connection ends,
+        """Run the application. If it answers before it has the whole body, the peer learns that the connection ends,
         and `on_response_complete` ends it once the answer could be read."""
 
         async def send_and_close(message: ASGISendEvent) -> None:
@@ -261,7 +261,7 @@ class HttpProtocol(HttpToolsProtocol):
             if now > self._linger_until:
                 self.transport.close()
         elif self._head_since is not None and now - self._head_since > HEAD_WITHIN_S:
-            self._refuse(None, f"sent no whole request within {HEAD_WITHIN_S:.0f} s")
+            self._refuse(None, f"did not finish a request within {HEAD_WITHIN_S:.0f} s")
         elif self._request_since is not None and now - self._request_since > self._most_s():
             self._refuse(408, f"took more than {self._most_s():.0f} s for one request")
         elif self._unread_since is not None:

@@ -137,7 +137,7 @@ def install(
     start = list(argv or start_command(config, root))
     if argv is None and homes(start[0]):
         raise InstallError(
-            f"{start[0]}, or its Python, is in a home folder, which the user {USER} may not enter. Install Rigfarm in "
+            f"{start[0]}, or its Python, is in a home folder, which the user {USER} cannot open. Install Rigfarm in "
             "/opt/rigfarm with the system's Python."
         )
     text = unit_text(start, data_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-__all__ = ["lan_address"]
+__all__ = ["host_for_others", "lan_address"]
 
 _ELSEWHERE = ("192.0.2.1", 9)
 """An address of nobody (RFC 5737). A datagram socket that is merely connected sends nothing."""
@@ -19,3 +19,10 @@ def lan_address() -> str:
             return "127.0.0.1"
         address: str = probe.getsockname()[0]
         return address
+
+
+def host_for_others(host: str) -> str:
+    """How a URL names a server that listens on `host`, for other machines where they can reach it."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return lan_address()
+    return f"[{host}]" if ":" in host else host

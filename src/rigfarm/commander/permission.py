@@ -1,4 +1,4 @@
-"""Whether whoever asked for a change may still make it, asked again at the moment of effect.
+"""Whether the client that asked for a change may still make it, asked again at the moment of effect.
 
 A form or an upload may take minutes to arrive, and its login may end meanwhile. The gate says here how to ask again;
 what changes something asks (`Storage.begin` does, before and after each transaction's work). It holds for the task of
@@ -21,7 +21,7 @@ _current: ContextVar[tuple[asyncio.Task[object] | None, Callable[[], None]] | No
 
 @contextmanager
 def permitted_by(check: Callable[[], None]) -> Iterator[None]:
-    """What this task changes inside the block is asked of `check`, which raises when it is no longer allowed."""
+    """Changes by this task inside the block are checked by `check`, which raises when they are no longer allowed."""
     token = _current.set((asyncio.current_task(), check))
     try:
         yield

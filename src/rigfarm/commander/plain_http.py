@@ -1,4 +1,4 @@
-"""An answer for who comes with plain http to a port that speaks TLS: where to go, instead of an empty page."""
+"""The answer to plain http on a port that speaks TLS: where to go, instead of an empty page."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A part gives a sign of life (`beat`) with every round of its work and says when it has nothing to do (`idle`). One that
 gives none within its deadline hangs: it is cancelled and restarted like one that failed. `Parts` knows them all, and
-whoever has to know (/readyz, /api/health, the banner on pages) asks it.
+/readyz, /api/health and the banner on pages ask it.
 """
 
 from __future__ import annotations

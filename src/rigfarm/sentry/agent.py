@@ -117,9 +117,11 @@ class Agent:
             self._own = self._own_parts()
             tasks += [asyncio.create_task(one.run(), name=one.name) for one in self._own]
             stopping = asyncio.create_task(self._stop.wait())
-            # None of the others ends before it is cancelled: each is supervised.
-            done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
+            try:
+                # None of the others ends before it is cancelled: each is supervised.
+                done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
             for task in done - {stopping}:
                 task.result()
         finally:
@@ -220,7 +222,7 @@ class Agent:
         if self.link.unsigned:
             doubts.append(
                 f"{self.link.unsigned:,} playbooks, commands or removals were not signed by this machine's Commander "
-                "and were ignored. Something in between makes them up: check the proxy, and who can reach it."
+                "and were ignored. Something in between is forging them: check the proxy, and who can reach it."
             )
         return doubts
 
@@ -389,5 +391,7 @@ def _load_anchor(path: Path) -> Anchor | None:
         problem = str(error)[:200]
     if not problem:
         return anchor
-    log.warning("the kept clock cannot be read; the machine's own is used until the Commander tells", error=problem)
+    log.warning(
+        "the saved clock cannot be read; the machine's own is used until the Commander sends the time", error=problem
+    )
     return None

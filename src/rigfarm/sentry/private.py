@@ -14,8 +14,8 @@ log = structlog.get_logger()
 
 
 def close_to_others() -> None:
-    """New files are ours alone; memory, environment and core dumps, which hold tokens, are nobody else's, not even of
-    a program that runs as our own user. What this kernel refuses is logged."""
+    """New files are ours alone; memory, environment and core dumps, which hold tokens, belong to no other user,
+    nor to a program of our own user. What this kernel refuses is logged."""
     os.umask(0o077)
     try:
         prctl(PR_SET_DUMPABLE, 0)

@@ -2,7 +2,7 @@
 both directions, before a number is added to, a list is walked or a text is kept.
 
 What is outside is refused with its frame. Measurements are the exception: a log's hashrates, temperatures and the like
-may be any float, and whoever uses them takes what cannot be (NaN, infinite, negative, absurd) for unknown.
+may be any float, and their users take what cannot be (NaN, infinite, negative, absurd) for unknown.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ async def test_refusals_without_end_do_not_fill_the_log(farm: Farm) -> None:
             assert (await browser.post("/rigs/999/remove")).status_code == 404
         assert (await browser.post("/rigs/998/token")).status_code == 404
     assert len(_changes(lines)) == REFUSED_LINES + 1, "and others are still written"
-    [incident] = [one for one in farm.commander.incidents.all() if "again and again" in one.kind]
+    [incident] = [one for one in farm.commander.incidents.all() if "refused request many times" in one.kind]
     assert incident.count == 15
 
 

@@ -94,9 +94,9 @@ async def test_a_key_opens_the_routes_of_its_scope_and_no_others(farm: Farm, hel
             assert answer.status_code == 403, (method, path, answer.text)
             detail = answer.json()["detail"]
             if needed is None:
-                assert "No API key may do this" in detail
+                assert "API keys can't do this" in detail
             else:
-                assert f"This key may {held} only; it needs the scope {needed}." in detail
+                assert f"This key can only {held}; it needs the scope {needed}." in detail
 
 
 async def test_a_login_needs_no_scope_but_cannot_enrol(farm: Farm) -> None:

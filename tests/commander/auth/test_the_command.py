@@ -168,7 +168,7 @@ def test_a_frame_over_a_mebibyte_closes_its_own_link_only(running: tuple[Path, i
 def test_an_api_key_is_the_last_word_while_it_runs_and_while_it_does_not(tmp_path: Path) -> None:
     made = _command(tmp_path, "api-key", "create", "before")
     assert (made.exit_code, made.stderr) == (0, "")
-    assert re.match(r"API key before may read and expires \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", made.stdout)
+    assert re.match(r"API key before can read\. It expires \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", made.stdout)
     secrets = [made.stdout.split()[-1]]
     with _running(tmp_path) as (_, url, _):
         more = ("--scope", "read", "--scope", "operate", "--expires", "never")

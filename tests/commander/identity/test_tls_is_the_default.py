@@ -14,6 +14,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 
@@ -34,6 +35,13 @@ def raw(port: int, sent: bytes) -> bytes:
     return answer
 
 
+def new_rig(commander: CommanderProcess) -> str:
+    """The page that shows a new rig's join line."""
+    with httpx.Client(base_url=commander.url, verify=commander.context, headers={"Origin": commander.url}) as browser:
+        assert browser.post("/login", data={"password": commander.password}).status_code == 303
+        return browser.get("/rigs/1").text
+
+
 async def test_a_commander_speaks_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     with CommanderProcess(tmp_path / "commander", tls=True) as commander:
         [(rig, token)] = await asyncio.to_thread(commander.add_rigs, ["rig-01"])
@@ -50,8 +58,9 @@ async def test_a_commander_speaks_tls_with_a_certificate_of_its_own(tmp_path: Pa
         commander.start()
         assert commander.fingerprint == before
         assert (commander.folder / "identity/key.pem").read_bytes() == key
-        assert f"runs at https://127.0.0.1:{commander.port}" in commander.log.read_text()
+        assert f"runs at https://127.0.0.1:{commander.port}\n" in commander.log.read_text()
         assert before in commander.log.read_text()
+        assert f"join https://127.0.0.1:{commander.port} --fingerprint" in await asyncio.to_thread(new_rig, commander)
         said = subprocess.run(
             [sys.executable, "-m", "rigfarm.cli", "commander", "fingerprint"],
             env=commander.environment,

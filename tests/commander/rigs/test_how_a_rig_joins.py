@@ -10,6 +10,7 @@ import pytest
 from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.channels import Kind
+from rigfarm.commander.lan import host_for_others, lan_address
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.model import Rig
 
@@ -28,6 +29,14 @@ def test_the_commands_are_exact_and_quoted(bundles: tuple[Bundle, ...]) -> None:
     assert all("rm -rf /" not in step.command for step in join.steps)
     assert join.again.command == f"echo rf_secret | sudo rigfarm sentry join {OURS.arguments}"
     assert "'https://a b'" in view.join_view(rig, Address("https://a b")).steps[-1].command
+
+
+def test_a_commander_that_listens_on_one_address_names_that_one() -> None:
+    """The line of a Commander that listens on this machine only would lead to an address where nothing answers."""
+    assert host_for_others("127.0.0.1") == "127.0.0.1"
+    assert host_for_others("::1") == "[::1]"
+    assert host_for_others("10.0.0.5") == "10.0.0.5"
+    assert host_for_others("0.0.0.0") == host_for_others("::") == lan_address()
 
 
 def test_what_vouches_for_the_commander_decides_the_command() -> None:

@@ -34,7 +34,7 @@ else:
     AddressChange = changes_of(
         "AddressChange",
         AddressForm,
-        "What is left out stays. `revision`: refuse when somebody else changed it since.",
+        "What is left out stays. `revision`: refuse if someone else has changed it since.",
         revision=int,
     )
 

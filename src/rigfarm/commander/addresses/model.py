@@ -76,7 +76,7 @@ class AddressForm(Struct, frozen=True):
     urls: Annotated[
         list[str],
         form_field(
-            "URLs, one a line, in failover order",
+            "URLs, one per line, in failover order",
             "host:port is plain Stratum; stratum+ssl:// is encrypted.",
             group="pool",
             check=_urls,

@@ -50,7 +50,7 @@ class ChangeLog:
         if change.outcome != "changed":
             key = f"{who} {change.address} {change.did}".replace(":", "|")
             if self._refused.blocked(key):
-                self._incidents.note(who, "had the same request refused again and again", "not each time is logged")
+                self._incidents.note(who, "repeated a refused request many times", "not every repeat is logged")
                 return
             self._refused.hit(key)
         facts = {name: value for name, value in change.facts.items() if name not in _TAKEN}

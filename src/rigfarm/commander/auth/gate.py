@@ -224,12 +224,12 @@ def _beyond(key: ApiKey, scope: Scope) -> str | None:
     """Why a key may not do this, for a person; None when it may."""
     needed = needed_scope(cast("str", scope.get("method")), scope["route_handler"].opt)
     if needed is None:
-        return "No API key may do this: log in instead."
+        return "API keys can't do this; log in instead."
     return None if needed == "any" or needed in key.scopes else _lacks(key, needed)
 
 
 def _lacks(key: ApiKey, needed: KeyScope) -> str:
-    return f"This key may {key.may} only; it needs the scope {needed}. Make a key with it on the settings page."
+    return f"This key can only {key.may}; it needs the scope {needed}. Make a key with it on the settings page."
 
 
 def _permit(refusal: str | None) -> None:

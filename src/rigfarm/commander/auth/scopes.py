@@ -1,6 +1,6 @@
 """What an API key may do. Every route of the API says which scope it needs, in one way: `opt=OPERATE`.
 
-A route that says nothing may be read with the scope `read`; when it changes something, no key opens it.
+A route that declares nothing can be read with the scope `read`; if it changes something, no key opens it.
 """
 
 from __future__ import annotations

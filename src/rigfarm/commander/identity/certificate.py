@@ -101,7 +101,7 @@ class Certificate:
             try:
                 await asyncio.to_thread(self.look)
             except IdentityError as error:
-                log.error("the renewed certificate is not served; the one before still is", why=str(error))
+                log.error("the renewed certificate cannot be used; the previous one still is", why=str(error))
             if self.fingerprint != before:
                 log.warning("another certificate is served from now on", fingerprint=self.text)
 

@@ -1,4 +1,4 @@
-"""The Commander's Ed25519 key. Rigs learn its public half when they join, and believe nobody else from then on.
+"""The Commander's Ed25519 key. Rigs learn its public half when they join, and believe no other from then on.
 
 identity/key.pem            the private key, mode 600; it belongs into every backup
 identity/successions.json   earlier public keys, each vouching for the next

@@ -1,4 +1,4 @@
-"""Limits that acted: who, what was done about it, how often."""
+"""Limits reached: who, what was done about it, how often."""
 
 from rigfarm.commander.incidents.register import MAX_INCIDENTS, Incident, Incidents
 

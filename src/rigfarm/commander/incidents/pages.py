@@ -1,4 +1,4 @@
-"""Where an operator sees which limits acted: a page, one line on the overview, and the API."""
+"""Where an operator sees which limits were reached: a page, one line on the overview, and the API."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class IncidentRow(Struct, frozen=True):
 
 
 class IncidentAnswer(Struct, omit_defaults=True):
-    """A limit that acted. `count` is how often since the Commander was started."""
+    """A limit that was reached. `count` is how often since the Commander was started."""
 
     source: str
     what: str
@@ -99,11 +99,11 @@ def show_incidents(incidents: Incidents, routes: PageRoutes, templates: Environm
 async def limits_page(
     request: WebRequest, incidents: NamedDependency[Incidents], book: NamedDependency[RigBook]
 ) -> Template:
-    """Limits that acted."""
+    """Limits reached."""
     return render(request, "limits.html", live="/settings/limits", **_context(incidents, book.rigs.get))
 
 
-@get("/api/incidents", summary="List the limits that acted", tags=["incidents"], sync_to_thread=False)
+@get("/api/incidents", summary="List the limits that were reached", tags=["incidents"], sync_to_thread=False)
 def list_incidents(incidents: NamedDependency[Incidents]) -> list[IncidentAnswer]:
     """Who sent too much or too often, and what was done; the most recent first. At most 500, since the last start."""
     return [

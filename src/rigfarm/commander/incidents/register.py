@@ -1,7 +1,7 @@
 """Who was limited, and what was done: every limit that bites leaves one line here, so that an operator can see it.
 
 A limit that acts in silence looks like a fault of Rigfarm. Entries of one source and kind are merged, the register is
-bounded, and the log gets one line a minute for each of them, however often the limit acts.
+bounded, and the log gets one line a minute for each of them, however often the limit is reached.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Incidents:
     def _log(self, entry: Incident, now: float) -> None:
         if now - self._lines_since >= LOG_EVERY_S:
             if self._lines > MAX_LOG_LINES:
-                log.warning("more limits acted than are in the log", times=self._lines - MAX_LOG_LINES)
+                log.warning("more limits were reached than are in the log", times=self._lines - MAX_LOG_LINES)
             self._lines, self._lines_since = 0, now
         self._lines += 1
         if self._lines <= MAX_LOG_LINES:

@@ -1,7 +1,7 @@
-"""How much one rig may send: a rig that floods is slowed down, and nobody else. What it may do at once is generous, for
+"""How much one rig may send: a rig that floods is slowed down, and no other. What it may do at once is generous, for
 a backlog of a day must drain quickly; what it may do for ever is far above what any honest rig does.
 
-A budget belongs to the rig and not to its connection, so nothing is gained by connecting anew.
+A budget belongs to the rig and not to its connection, so reconnecting gains nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GREETINGS_PER_S = 2.0
 GREETINGS_AT_ONCE = 60.0
 UNHEARD_PER_S = float(64 << 10)
 UNHEARD_AT_ONCE = float(1 << 20)
-"""Bytes of a link on which no rig may speak any more."""
+"""Bytes of a link on which rigs may no longer speak."""
 DAY_S = 86_400.0
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["for_logs", "for_words"]
 
 MAX_SHARED = 32
-"""What belongs to no rig of a link is shared by its rigs, by so many at the most."""
+"""What belongs to none of a link's rigs is shared among at most this many of them."""
 
 
 def for_logs(
@@ -43,7 +43,7 @@ def for_logs(
     pays = link.pays()
     if pays is None:
         link.owes(link.unheard.take(size, now))
-    else:  # what was sent again, what nobody may say, and the frame itself
+    else:  # what was sent again, what no rig may say, and the frame itself
         shares = min(link.heard, MAX_SHARED)
         link.owes(links.budgets.of(pays).take((count - len(owners)) / shares, rest / shares, now))
     return _thinned(links, link, owners, raws, beyond) if beyond else None
@@ -74,7 +74,7 @@ def _thinned(links: Links, link: Link, owners: list[int], raws: list[EncodedLog]
         links.stats.logs_not_kept(rig_id, over_quota=count)
         link.limited(
             "sends more than its share of the journal",
-            "what is beyond is acknowledged and not kept; its live values stay",
+            "the excess is acknowledged but not kept; live values stay correct",
             count=count,
             rig_id=rig_id,
         )
@@ -82,7 +82,7 @@ def _thinned(links: Links, link: Link, owners: list[int], raws: list[EncodedLog]
 
 
 def for_words(links: Links, link: Link, rig_id: int | None, size: int, words: int = 1) -> None:
-    """A frame beside the logs; a link that nobody is heard on pays itself."""
+    """A frame other than a log; a link without a valid rig pays itself."""
     now = time.monotonic()
     if rig_id is None:
         link.owes(link.unheard.take(size, now))

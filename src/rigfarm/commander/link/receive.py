@@ -52,7 +52,7 @@ def receive(links: Links, link: Link, data: bytes) -> Hello | None:
     except IgnoredFrameError as error:
         newer = isinstance(error, UnknownFrameError)
         what = "sent a frame that this version does not know" if newer else "sent a frame with impossible values"
-        link.limited(what, f"such frames are passed over: {error}")
+        link.limited(what, f"such frames are ignored: {error}")
         charge.for_words(links, link, link.pays(), len(data))
         return None
     if type(frame) is Logs:
@@ -91,7 +91,7 @@ def _logs(links: Links, link: Link, frame: Logs, size: int) -> None:
         parsed_log = parsed[i]
         if not oldest <= parsed_log.t <= newest:
             links.stats.logs_not_kept(rig_id, untimely=1)
-            link.limited("sends logs of an impossible time", "they are acknowledged and not kept", rig_id=rig_id)
+            link.limited("sends logs with an impossible time", "they are acknowledged but not kept", rig_id=rig_id)
             continue
         owners.append(rig_id)
         raws.append(frame.logs[i])
@@ -140,7 +140,7 @@ def _other(links: Links, link: Link, frame: UpFrame, size: int) -> Hello | None:
     if rig_id is None:
         return None
     if isinstance(frame, RigSpecs) and size > MAX_SPECS_BYTES:
-        link.limited(f"sent specs of more than {MAX_SPECS_BYTES >> 10} KiB", "they are passed over", rig_id=rig_id)
+        link.limited(f"sent specs of more than {MAX_SPECS_BYTES >> 10} KiB", "they are ignored", rig_id=rig_id)
     elif (handler := links.handlers.get(type(frame))) is not None and (work := handler(rig_id, frame)) is not None:
         links.background(work)
     return None

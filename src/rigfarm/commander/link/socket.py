@@ -61,7 +61,7 @@ async def link_socket(
         pass
     except FrameError as error:
         log.debug("link closed", address=address, error=str(error), sentry=link.version)
-        link.limited("sent what is no frame of the link", f"its link was closed: {error}")
+        link.limited("sent something that is not a frame of the link", f"its link was closed: {error}")
         await link.end(MALFORMED, str(error))
     finally:
         links.leave(link)

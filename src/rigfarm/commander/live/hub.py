@@ -89,7 +89,7 @@ class Hub:
             try:
                 subscriber.deliver(channel, key, event, payload)
             except Exception as error:
-                log.error("a subscriber failed; the others have the message", channel=channel, exc_info=error)
+                log.error("a subscriber failed; the others received the message", channel=channel, exc_info=error)
 
     def close(self, channel: str) -> None:
         """End a channel (its rig was removed): every subscriber is told once."""

@@ -25,7 +25,7 @@ class SpoolHolders:
         return spool in self._holders
 
     def claim(self, spool: bytes, rigs: Iterable[int]) -> list[bytes]:
-        """A Sentry with this spool speaks for these rigs; returns the spools that nobody holds any more."""
+        """A Sentry with this spool speaks for these rigs; returns the spools that no rig holds any longer."""
         left: list[bytes] = []
         for rig in rigs:
             spools = self._spools.setdefault(rig, {})

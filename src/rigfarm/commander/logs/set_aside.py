@@ -1,4 +1,4 @@
-"""Frames that cannot be stored, for a reason that waiting does not change: kept in files, for whoever looks into it.
+"""Frames that cannot be stored, for a reason that waiting does not change: kept in files, to be looked into.
 
 One file per frame, as JSON, because JSON holds any number. The folder is bounded: the oldest files make room.
 """

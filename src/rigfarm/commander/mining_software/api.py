@@ -39,7 +39,7 @@ else:
     SoftwareChange = changes_of(
         "SoftwareChange",
         SoftwareForm,
-        "What is left out stays. `revision`: refuse when somebody else changed it since.",
+        "What is left out stays. `revision`: refuse if someone else has changed it since.",
         revision=int,
     )
 

@@ -56,7 +56,7 @@ def _url(text: str, form: SoftwareForm) -> str:
 def _sha256(text: str, _: SoftwareForm) -> str:
     sha256 = text.strip().lower().removeprefix("sha256:")
     if sha256 and not _SHA256.fullmatch(sha256):
-        raise Invalid("A SHA-256 has 64 hexadecimal digits; leave it empty to see it after fetching.")
+        raise Invalid("A SHA-256 has 64 hexadecimal digits; leave it empty to see it after the download.")
     return sha256
 
 
@@ -114,13 +114,13 @@ class SoftwareForm(Struct, frozen=True):
     ] = ""
     lan: Annotated[
         bool,
-        form_field("from the LAN: the URL leads to a machine of this network, and may be http", group="file"),
+        form_field("from the LAN: the URL is on this network, and can be http", group="file"),
     ] = False
     expected_sha256: Annotated[
         str,
         form_field(
-            "SHA-256 that its authors publish",
-            "Empty: it is shown after fetching, for you to confirm.",
+            "SHA-256 published by its authors",
+            "Empty: it is shown after the download, for you to confirm.",
             group="file",
             check=_sha256,
             max_length=80,

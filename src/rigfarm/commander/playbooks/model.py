@@ -142,7 +142,7 @@ class PlaybookFields(Struct, frozen=True):
         str,
         form_field(
             "Template",
-            "As in a terminal, on as many lines as you like; the options of the stats API are added by themselves.",
+            "As in a terminal, on as many lines as you like; the options of the stats API are added automatically.",
             group="arguments",
             check=_template,
             read=texts.read_template,
@@ -154,7 +154,7 @@ class PlaybookFields(Struct, frozen=True):
         dict[str, str],
         form_field(
             "Variables",
-            "NAME=value, one a line; used as $NAME. Without a value, every rig has to have its own, on its page.",
+            "NAME=value, one per line; used as $NAME. Without a value, set it for each rig on the rig's page.",
             group="arguments",
             check=_variables,
             read=texts.read_variables,
@@ -168,7 +168,7 @@ class PlaybookFields(Struct, frozen=True):
         list[str],
         form_field(
             "GPUs",
-            "By PCI address, one a line; empty: all.",
+            "By PCI address, one per line; empty: all.",
             group="where",
             check=_devices,
             read=texts.read_lines,
@@ -206,7 +206,7 @@ class PlaybookFields(Struct, frozen=True):
         str,
         form_field(
             "Runs as user",
-            "Empty: the unprivileged user of mining programs. Others have to be allowed in the rig's sentry.toml.",
+            "Empty: the unprivileged user for mining programs. Others must be allowed in the rig's sentry.toml.",
             group="where",
             check=_user,
             max_length=32,

@@ -24,7 +24,7 @@ def check_address(request: Request[Any, Any, Any]) -> None:
     """For `Litestar(before_request=…)`: refuse a path or a query that nothing can be meant by."""
     for value in request.path_params.values():
         if isinstance(value, int) and not 0 <= value <= MAX_NUMBER:
-            raise NotFoundException("Nothing here has this number.")
+            raise NotFoundException("Nothing with this number exists here.")
     if b"%00" in request.scope["query_string"] or "\0" in request.scope["path"]:
         raise ClientException(_NUL)
 

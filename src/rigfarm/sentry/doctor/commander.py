@@ -1,4 +1,4 @@
-"""Whether this machine can tell its Commander from somebody else."""
+"""Whether this machine can tell its Commander from an impostor."""
 
 from __future__ import annotations
 

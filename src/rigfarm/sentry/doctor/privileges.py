@@ -28,7 +28,7 @@ def _programs(policy: Policy) -> Finding:
     except AccessError as error:
         return Finding("problem", what, str(error), f"Create {policy.user}, or change programs_user in sentry.toml.")
     if account is None:
-        detail = "programs run as root: they can do anything on this machine, and so can who changes playbooks"
+        detail = "programs run as root: they can do anything on this machine, and so can anyone who changes playbooks"
         return Finding("problem", what, detail, "Remove programs_user from sentry.toml, and restart the Sentry.")
     return Finding("ok", what, _words(account))
 

@@ -179,7 +179,7 @@ def connection_lost(error: ConnectionClosed) -> LinkError:
     if error.sent is not None and error.sent.code == FLOOD:
         return FloodError(f"The Commander floods this Sentry ({error.sent.reason}); leaving it alone for a while.")
     if error.sent is not None and error.sent.code in (1002, 1007, 1009):
-        return ProtocolError(f"The Commander sent what is no frame of the link ({error.sent.reason}).")
+        return ProtocolError(f"The Commander sent something that is not a frame of the link ({error.sent.reason}).")
     return LostError("The connection to the Commander broke.")
 
 

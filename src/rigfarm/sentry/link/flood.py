@@ -15,13 +15,13 @@ FLOOD = 1008
 """The code this Sentry closes with when it is flooded ("policy violation")."""
 CONTROLS = 100
 CONTROLS_PER_S = 10.0
-"""Pings and pongs: so many at once, and so many for long. A Commander sends one ping in twenty seconds."""
+"""Pings and pongs: how many at once, and how many a second over time. A Commander sends one ping every 20 s."""
 MAX_PIECES = 64
 """Of one message; each is kept until the last has come, however empty. A Commander sends messages whole."""
 
 FRAMES = 10_000.0
 FRAMES_PER_S = 500.0
-"""Frames that are handled: so many at once (thousands of rigs are told something), and so many for long. What comes
+"""Frames that are handled: how many at once (orders to thousands of rigs), and how many a second over time. What comes
 faster waits in the network, and so at the Commander."""
 BYTES_PER_FRAME = 4_096
 """A larger frame counts as several."""

@@ -430,7 +430,9 @@ class Link:
         """What only the Commander may say came without its signature: a proxy in between changes frames."""
         self.unsigned += 1
         if self.unsigned == 1:
-            log.error("not signed by this machine's Commander and ignored; somebody in between makes it up", what=what)
+            log.error(
+                "not signed by this machine's Commander and ignored; something in between may be forging it", what=what
+            )
 
     def _report_every(self, seconds: float) -> None:
         if math.isfinite(seconds):

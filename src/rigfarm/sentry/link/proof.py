@@ -84,4 +84,6 @@ def decode(data: str | bytes) -> DownFrame | None:
         log.debug("frame ignored", error=str(error))
         return None
     except FrameError as error:
-        raise ProtocolError(f"The Commander sent what is no frame of the link ({printable(str(error))}).") from error
+        raise ProtocolError(
+            f"The Commander sent something that is not a frame of the link ({printable(str(error))})."
+        ) from error

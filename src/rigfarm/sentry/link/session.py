@@ -149,10 +149,10 @@ class Session:
         try:
             data = encode_up(frame)
         except (OverflowError, UnicodeError, TypeError) as error:
-            log.error("something cannot be told to the Commander", what=type(frame).__name__, error=str(error)[:200])
+            log.error("something cannot be sent to the Commander", what=type(frame).__name__, error=str(error)[:200])
             return
         if len(data) > MAX_FRAME_BYTES:
-            log.error("something is too large to be told", what=type(frame).__name__, bytes=len(data))
+            log.error("something is too large to send", what=type(frame).__name__, bytes=len(data))
             return
         self._controls_bytes += len(data)
         most = MAX_CONTROLS + 2 * len(self.tokens)  # specs and statuses of each, at each connect
@@ -259,7 +259,7 @@ class Session:
         elif isinstance(frame, Verdicts):
             self._changes += len(frame.changes)
             if self._changes > MAX_CHANGES + MAX_CHANGES_PER_TOKEN * len(self.tokens):
-                raise ProtocolError("The Commander changes its mind about this Sentry's tokens again and again.")
+                raise ProtocolError("The Commander keeps changing its verdict on this Sentry's tokens.")
             self.judge([one for one in frame.changes if 0 <= one[0] < len(self.tokens)], signed=signed)
             self._wake.set()
         elif isinstance(frame, Playbooks | Command) and not signed:

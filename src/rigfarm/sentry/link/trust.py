@@ -132,7 +132,7 @@ class Trust:
 
     def reload(self) -> None:
         """Read what is on disk. Nothing there, or damaged: what was learnt before stays, so nothing makes this Sentry
-        trust anybody anew but joining."""
+        trust anyone else but joining."""
         if self._path is None:
             return
         try:
@@ -159,7 +159,7 @@ class Trust:
         """InsecureError for plain http that the operator has not allowed."""
         if url.startswith("http:") and not self.insecure_http:
             raise InsecureError(
-                f"{url} is plain http: whoever is in between could read this machine's token. Use the Commander's "
+                f"{url} is plain http: anyone in between could read this machine's token. Use the Commander's "
                 "https:// address. If a TLS proxy or tunnel protects the way, allow http with insecure_http = true in "
                 "sentry.toml (rigfarm sentry join --insecure-http writes it)."
             )
@@ -207,12 +207,12 @@ class Trust:
         if not vouched and not bound:
             raise ImpostorError(
                 f"{where} shows a certificate that is neither the one this machine joined with nor the Commander's "
-                f"own ({fingerprint_text(seen)}). Somebody may be in between; this machine's token was not sent. If "
+                f"own ({fingerprint_text(seen)}). Someone may be in between; this machine's token was not sent. If "
                 "you replaced the certificate of a proxy, join again."
             )
         changed = proof.key != self.key or not vouched
         if proof.key != self.key:
-            log.info("the Commander's key is known from now on", key=proof.key.hex(), before=_hex(self.key))
+            log.info("the Commander's key was saved", key=proof.key.hex(), before=_hex(self.key))
             self.key = proof.key
         if not vouched:
             log.warning(

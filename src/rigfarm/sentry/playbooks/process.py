@@ -199,7 +199,7 @@ class Process:
                 try:
                     self._hear(_events.decode(packet))
                 except msgspec.DecodeError as error:
-                    _log.error("a program's supervisor said what nobody understands", error=str(error)[:200])
+                    _log.error("a program's supervisor sent something that cannot be read", error=str(error)[:200])
 
     def _hear(self, event: _Event) -> None:
         if event.event == "started":

@@ -158,7 +158,7 @@ class PlaybookRunner:
                 raise RunnerError("the runner has not been started")
             if self._revision > self._now_ms() + FUTURE_MS:
                 _log.warning(
-                    "the revision this rig was told lies in the future, and is no measure", known=self._revision
+                    "the revision this rig was sent is in the future, and does not count", known=self._revision
                 )
                 self._revision = 0
             if self._news.is_old(revision, self._revision):

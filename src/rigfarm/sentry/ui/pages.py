@@ -245,7 +245,7 @@ class Ui:
                 return route
         if matching:
             return BadRequestError(405, "This page does not do that.")
-        return BadRequestError(404, "There is no such page on this Sentry.")
+        return BadRequestError(404, "This page does not exist on this Sentry.")
 
     # The login
 

@@ -26,11 +26,11 @@ class JoinStep(Struct, frozen=True):
 
 _PASTE = (
     "Paste this into a shell on the rig. It fetches the Sentry from this Commander, checks its SHA-256, joins, and "
-    "runs from then on at every start. It needs no Internet."
+    "runs from now on at every start. The rig doesn't need the Internet."
 )
 _NO_SENTRY = JoinStep(
-    "This Commander has no Sentry to hand to rigs. Make one in the checkout that Rigfarm was installed from, put it "
-    "into the Commander's folder of bundles, and reload this page",
+    "This Commander has no Sentry to hand to rigs. Make one in the checkout that Rigfarm was installed from, copy "
+    "dist/rigfarm-sentry-* to the folder bundles in the Commander's data folder, and reload this page.",
     "make bundle",
 )
 
@@ -65,19 +65,19 @@ def join_steps(kind: Kind, address: Address, bundles: Sequence[Bundle], token: s
     if bundles:
         return (JoinStep(_PASTE, install_line(bundles, address, token)),)
     joins = f"{_join('rigfarm', address, token)} --install"
-    return (_NO_SENTRY, JoinStep("Or, on a rig that has a Sentry already, join", joins))
+    return (_NO_SENTRY, JoinStep("Or, if the rig already has a Sentry, run this on it:", joins))
 
 
 def _asic_steps(address: Address, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
-    text = "No Sentry in the ASIC's network yet? Install one on any machine there"
+    text = "No Sentry in the ASIC's network yet? Install one on any machine there:"
     return (
         JoinStep(text, install_line(bundles, address)) if bundles else _NO_SENTRY,
         JoinStep(
-            "On that machine, open its page. `sudo rigfarm sentry code` prints the code to log in",
+            "On that machine, open the Sentry's page, and log in with the code that sudo rigfarm sentry code prints:",
             "http://127.0.0.1:7777",
         ),
-        JoinStep("There, its Commander is", address.text),
-        JoinStep("Add the ASIC with its IP address and the token of its rig."),
+        JoinStep("Enter this as the Commander's address:", address.text),
+        JoinStep("Add the ASIC with its IP address and this rig's token."),
     )
 
 

@@ -217,7 +217,7 @@ class Gallery:
         return self._overview(self._farm())
 
     def page_overview_attacked(self) -> str:
-        """Limits acted within the last minutes."""
+        """Limits reached within the last minutes."""
         acting = acting_limits(self.incidents(3), _rig_of(self._farm()))
         return self.template(
             "overview.html", page=self.overview(self._farm()), active="overview", live="/", acting_limits=lambda: acting
@@ -300,7 +300,7 @@ class Gallery:
         return self.template("limits.html", rows=rows[:200], more=max(number - 200, 0), active="", live="")
 
     def page_limits_0(self) -> str:
-        """No limit has acted."""
+        """No limit was reached."""
         return self._limits(0)
 
     def page_limits_3(self) -> str:
