@@ -267,7 +267,7 @@ class Agent:
             self.adopt(token)
 
     def _forget_tokens(self, token: str | None) -> None:
-        """It is not the Commander any more that the tokens were entered for: none but a new one goes to it."""
+        """The Commander is no longer the one that the tokens were entered for: it gets new tokens only."""
         spared: Part | None = self.rig if token is not None else None
         for part in self.parts:
             if part is not spared and isinstance(part, ForgetsTokens):

@@ -124,7 +124,7 @@ def test_a_second_commander_on_the_same_folder_is_refused(running: tuple[Path, i
     folder, pid, url = running
     second = _process(folder)
     assert second.returncode == 1
-    assert f"in use by another process of Rigfarm (process {pid})" in second.stderr
+    assert f"in use by another process of Rigfarm (process {pid}). Stop it first." in second.stderr
     assert "Traceback" not in second.stderr
     assert httpx.get(f"{url}/healthz").status_code == 200
 

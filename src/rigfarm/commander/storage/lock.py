@@ -23,7 +23,9 @@ class FileLock:
         except BlockingIOError:
             holder = os.read(self._fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
-            raise StorageInUseError(f"{what} is in use by another process of Rigfarm (process {holder}).") from None
+            raise StorageInUseError(
+                f"{what} is in use by another process of Rigfarm (process {holder}). Stop it first."
+            ) from None
         os.ftruncate(self._fd, 0)
         os.write(self._fd, str(os.getpid()).encode())
 

@@ -47,7 +47,7 @@ class InsecureError(LinkError):
 
 
 class ImpostorError(LinkError):
-    """The other side cannot prove to be this machine's Commander. It was told nothing."""
+    """The other side cannot prove that it is this machine's Commander. Nothing was sent to it."""
 
     wait_s = 10.0
 
@@ -121,13 +121,13 @@ class OverloadedError(ClosedError):
 
 
 class UnexpectedError(LinkError):
-    """A mistake of this Sentry's, or something the Commander said that nobody foresaw: it costs the connection."""
+    """A mistake in this Sentry, or something unexpected from the Commander: it costs the connection."""
 
     wait_s = 5.0
 
 
 def printable(text: str, most: int = 120) -> str:
-    """The beginning of somebody else's words, for a log line or a page."""
+    """The beginning of foreign text, for a log line or a page."""
     return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
 
 

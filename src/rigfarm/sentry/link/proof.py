@@ -38,7 +38,7 @@ class Signatures:
             raise ProtocolError("The Commander's signed frames come twice, or in another order.")
         message = frames_message(self._nonce, signed.sequence, signed.frames)
         if not is_signed(self._key, message, signed.signature):
-            raise ProtocolError("A frame is not signed by this machine's Commander, although it says so.")
+            raise ProtocolError("A frame claims to be signed by this machine's Commander, but is not.")
         self._sequence = signed.sequence
         return [frame for data in signed.frames if (frame := decode(data)) is not None]
 

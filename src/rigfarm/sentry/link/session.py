@@ -129,7 +129,7 @@ class Session:
         self._controls: deque[bytes] = deque()
         self._controls_bytes = 0
         self._room = asyncio.Event()
-        """Clear while so much waits to be sent that nobody listens: what is asked for would get no answer."""
+        """Clear while so much waits to be sent that requests are not taken: they would get no answer."""
         self._room.set()
         self._changes = 0
         self._hello_sent: float | None = None

@@ -76,7 +76,7 @@ class Console:
             self._again = asyncio.get_running_loop().call_later(SHOW_EVERY_S, self._show_again)
 
     def _show_again(self) -> None:
-        """Whoever asked again meanwhile gets the last lines now."""
+        """A viewer that asked again meanwhile gets the last lines now."""
         self._again = None
         self._show()
 

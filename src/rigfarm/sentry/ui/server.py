@@ -54,7 +54,7 @@ class StatusAnswer(msgspec.Struct):
     page: str = ""
     """Where the Sentry's own page is, or why there is none."""
     code: str = ""
-    """What logs an administrator in there; never told over TCP."""
+    """What logs an administrator in there; never sent over TCP."""
 
 
 class Page:
@@ -120,7 +120,7 @@ class Page:
 
 
 def code_command(folder: Path) -> str:
-    """What an administrator types to be told the code."""
+    """The command with which an administrator gets the code."""
     words = [*(["sudo"] if os.geteuid() == 0 else []), "rigfarm", "sentry", "code"]
     return shlex.join([*words, *(["--data-dir", str(folder)] if folder != data_folder(None, {}) else [])])
 
