@@ -146,7 +146,7 @@ def rotate_identity(context: click.Context) -> None:
     """Make a new key for this Commander. Stop it first; rigs follow at their next connection.
 
     Not for a stolen key: the thief can use it to vouch for another. In that case delete identity/key.pem from the
-    data folder then, and join every rig again.
+    data folder, and join every rig again.
     """
     from rigfarm.commander.identity import Identity
     from rigfarm.commander.settings import SettingsError

@@ -27,6 +27,8 @@ def test_the_commands_are_exact_and_quoted(bundles: tuple[Bundle, ...]) -> None:
     assert last.startswith("echo rf_secret | ")
     assert f"join https://10.0.0.5:7070 --fingerprint {OURS.fingerprint} --install" in last
     assert all("rm -rf /" not in step.command for step in join.steps)
+    if not bundles:
+        assert "copy it first" in join.steps[0].text, "the page is reloaded, and the token is shown once"
     assert join.again.command == f"echo rf_secret | sudo rigfarm sentry join {OURS.arguments}"
     assert "'https://a b'" in view.join_view(rig, Address("https://a b")).steps[-1].command
 
