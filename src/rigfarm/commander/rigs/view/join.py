@@ -30,7 +30,8 @@ _PASTE = (
 )
 _NO_SENTRY = JoinStep(
     "This Commander has no Sentry to hand to rigs. Make one in the checkout that Rigfarm was installed from, copy "
-    "dist/rigfarm-sentry-* to the folder bundles in the Commander's data folder, and reload this page. If a token is shown here, copy it first.",
+    "dist/rigfarm-sentry-* to the folder bundles in the Commander's data folder, and reload this page. If a token is "
+    "shown here, copy it first.",
     "make bundle",
 )
 
