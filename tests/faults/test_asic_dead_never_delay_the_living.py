@@ -66,7 +66,7 @@ async def test_the_living_are_read_in_every_cycle(tmp_path: Path, monkeypatch: p
     )
     # A busy machine reads everybody more rarely; the dead are what may not make a difference.
     assert beside > (0.8 if FULL else 0.3)
-    assert shared < beside / 2, "the control must be seen"
+    assert shared < beside * 0.7, "the control must be seen"
 
 
 async def test_a_dead_device_is_asked_ever_more_rarely(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_the_whole_life_of_a_playbook(person: Person, commander: CommanderProces
     [(rig_id, token)] = commander.add_rigs(["rig-01"])
     pids = tmp_path / "pids"
     with (
-        Relay(commander.port, bytes_per_s=150_000) as cable,
+        Relay(commander.port, bytes_per_s=60_000) as cable,
         SentryProcess(tmp_path / "sentry", cable.url, token) as sentry,
     ):
         maker, looker = person("/addresses"), person("/addresses")

@@ -280,6 +280,12 @@ async def test_what_is_no_http_ends_the_connection_only(settings: Settings, comm
         assert (await client.get("/")).status_code == 200
         assert (await client.request("DELETE", "/")).status_code == 405
         assert (await client.head("/")).text == ""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HEAD //token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 "), "a refused HEAD is answered, too, and without a body"
+        assert body == b""
+        writer.close()
 
 
 def test_templates_escape_unless_told_otherwise() -> None:

@@ -20,7 +20,7 @@ from toy_commander import ToyCommander
 __all__ = ["PASSWORD", "Looker", "looking"]
 
 PASSWORD = "eight or more"
-PACE = dataclasses.replace(QUICK, reading=0.5, recognising=1.5)
+PACE = dataclasses.replace(QUICK, reading=4.0)
 _HASH = hash_password(PASSWORD)
 
 

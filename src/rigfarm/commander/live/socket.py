@@ -45,13 +45,16 @@ async def live_socket(
     page: FromQuery[str] = "/",
 ) -> None:
     """Serve one page until the browser leaves it."""
-    await socket.accept()
     shown = pages.find(page)
-    if shown is None:
-        await socket.close(code=NO_SUCH_PAGE, reason="no such page")
-        return
-    if live.full:
-        await socket.close(code=TOO_MANY, reason="too many open pages")
+    try:
+        await socket.accept()
+        if shown is None:
+            await socket.close(code=NO_SUCH_PAGE, reason="no such page")
+            return
+        if live.full:
+            await socket.close(code=TOO_MANY, reason="too many open pages")
+            return
+    except ClientDisconnected:
         return
     owner: bytes = socket.auth.session.id_hash
 
@@ -82,7 +85,7 @@ async def live_socket(
         session.left()
         if socket.connection_state != "disconnect":
             code, reason = (LOGIN_ENDED, "the login has ended") if ended.is_set() else (1011, "try again")
-            with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            with contextlib.suppress(WebSocketDisconnect, ClientDisconnected, RuntimeError):
                 await socket.close(code=code, reason=reason)
 
 

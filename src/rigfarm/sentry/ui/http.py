@@ -150,11 +150,16 @@ class Connections:
             head_only = False
             try:
                 async with asyncio.timeout(REQUEST_WITHIN_S):
-                    request = await _receive(wire, reader, ends, self._trusted)
-                if request is None:
+                    head = await _event(wire, reader)
+                    if not isinstance(head, h11.Request):
+                        return
+                    head_only = head.method == b"HEAD"
+                    request = _request(head, ends)
+                    most = MAX_BODY_BYTES if self._trusted(request) else MAX_STRANGERS_BODY_BYTES
+                    body = await _body(wire, reader, most)
+                if body is None:
                     return
-                head_only = request.method == "HEAD"
-                response = await self._handler(request)
+                response = await self._handler(request._replace(body=body))
             except BadRequestError as error:
                 response = Response(str(error), error.status, "text/plain; charset=utf-8")
             except h11.RemoteProtocolError as error:
@@ -165,28 +170,20 @@ class Connections:
             wire.start_next_cycle()
 
 
-async def _receive(
-    wire: h11.Connection, reader: asyncio.StreamReader, ends: tuple[Address, Address] | None, trusted: Trusted
-) -> Request | None:
-    request: Request | None = None
+async def _event(wire: h11.Connection, reader: asyncio.StreamReader) -> object:
+    while (event := wire.next_event()) is h11.NEED_DATA:
+        wire.receive_data(await reader.read(16 << 10))
+    return event
+
+
+async def _body(wire: h11.Connection, reader: asyncio.StreamReader, most: int) -> bytes | None:
+    """All that follows the head; None when its sender has gone."""
     body = bytearray()
-    most = 0
-    while True:
-        event = wire.next_event()
-        if event is h11.NEED_DATA:
-            wire.receive_data(await reader.read(16 << 10))
-        elif isinstance(event, h11.Request):
-            request = _request(event, ends)
-            most = MAX_BODY_BYTES if trusted(request) else MAX_STRANGERS_BODY_BYTES
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > most:
-                raise BadRequestError(413, "That is too much at once.")
-        elif isinstance(event, h11.EndOfMessage):
-            assert request is not None
-            return request._replace(body=bytes(body))
-        else:
-            return None
+    while isinstance(event := await _event(wire, reader), h11.Data):
+        body += event.data
+        if len(body) > most:
+            raise BadRequestError(413, "That is too much at once.")
+    return bytes(body) if isinstance(event, h11.EndOfMessage) else None
 
 
 def _request(head: h11.Request, ends: tuple[Address, Address] | None) -> Request:

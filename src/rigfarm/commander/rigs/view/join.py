@@ -77,8 +77,9 @@ def _asic_steps(address: Address, bundles: Sequence[Bundle]) -> tuple[JoinStep, 
             "On that machine, open the Sentry's page, and log in with the code that sudo rigfarm sentry code prints:",
             "http://127.0.0.1:7777",
         ),
-        JoinStep("Enter this as the Commander's address:", address.text),
-        JoinStep("Add the ASIC with its IP address and this rig's token."),
+        JoinStep(
+            "Add the ASIC there, with its IP address, this rig's token and the Commander's address:", address.text
+        ),
     )
 
 
