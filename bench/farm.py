@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import uvloop
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, Stamped, a_log, connect
 
@@ -86,10 +87,10 @@ async def _run() -> None:
 
 async def _report(link: LoadLink, number: int, every: float, due: float) -> None:
     loop = asyncio.get_running_loop()
-    log = Stamped(a_log(number, time.time_ns() // 1_000_000, coin=COINS[number % len(COINS)]))
+    log = Stamped(a_log(number, utc_ms(), coin=COINS[number % len(COINS)]))
     while True:
         await asyncio.sleep(max(due - loop.time(), 0))
-        link.send_logs([log.at(time.time_ns() // 1_000_000)])
+        link.send_logs([log.at(utc_ms())])
         link.sent_at.clear()
         due += every
 

@@ -31,6 +31,7 @@ from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.rigs.sorting import SORT_KEYS
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.shell import Shell
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.asic_load import an_asic_log, asic_specs
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log
@@ -45,7 +46,7 @@ def _farm(kind: Kind) -> tuple[Shown, RigList]:
     hub, events = Hub(), Events()
     stats = OperationalStats(hub, events, 10.0)
     book = RigBook(None, hub, events)  # type: ignore[arg-type]
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     coins = ("KAS", "ETC", "RVN", "XMR", "ERG")
     log = an_asic_log if kind == "asic" else a_log
     for rig_id in range(1, RIGS + 1):

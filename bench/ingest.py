@@ -18,6 +18,7 @@ import uvloop
 from bench.echo import running
 from bench.farm import connect_all
 from bench.report import Figure, cpu_seconds, percentile, report
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, Stamped, a_log
 
@@ -37,7 +38,7 @@ class _Pump:
         self.under_way = 0
         self.durable = 0
         self.waits: list[float] = []
-        self.t = time.time_ns() // 1_000_000
+        self.t = utc_ms()
         self.logs = [Stamped(a_log(rig, self.t + i)) for i in range(200)]
         link.on_acks = self.acked
 

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from bench.farm import connect_all, many_files
 from bench.report import Figure, cpu_seconds, percentile, report, resident_bytes
 from bench.web import login, look
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log
 from rigfarm.wire.codec import encode
@@ -63,7 +64,7 @@ async def _report_for_ever(looking: _Pages, link: LoadLink, rig: int, every: flo
         await asyncio.sleep(max(due - loop.time(), 0))
         shares += 1
         workload = replace(pattern.workloads[0], accepted=shares)
-        log = encode(replace(pattern, t=time.time_ns() // 1_000_000, workloads=[workload]))
+        log = encode(replace(pattern, t=utc_ms(), workloads=[workload]))
         looking.sent[rig, shares] = time.perf_counter()
         link.send_logs([log])
         due += every

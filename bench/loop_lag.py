@@ -18,6 +18,7 @@ import uvloop
 from bench.echo import running
 from bench.farm import connect_all, many_files
 from bench.report import Figure, cpu_seconds, percentile, report
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, Stamped, a_log
 
@@ -46,7 +47,7 @@ async def _run(url: str, tokens: list[str], pid: int) -> _Load:
     load = _Load()
     for link in links:
         link.on_acks = _watch(link, load.waits)
-    logs = [Stamped(a_log(rig, time.time_ns() // 1_000_000)) for rig in range(LINKS)]
+    logs = [Stamped(a_log(rig, utc_ms())) for rig in range(LINKS)]
     sent = await _send(links, logs, 0, WARM_S)
     load.waits.clear()
     before = cpu_seconds(pid)
@@ -65,7 +66,7 @@ async def _send(links: list[LoadLink], logs: list[Stamped], sent: int, seconds: 
     while (passed := loop.time() - started) < seconds:
         while sent - first < passed * LOGS_PER_S:
             rig = sent % LINKS
-            links[rig].send_logs([logs[rig].at(time.time_ns() // 1_000_000)])
+            links[rig].send_logs([logs[rig].at(utc_ms())])
             sent += 1
         await asyncio.sleep(TICK_S)
     return sent

@@ -19,6 +19,7 @@ import uvloop
 from bench.farm import many_files
 from bench.report import Figure, report
 from bench.web import PageLoader, login
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
@@ -41,7 +42,7 @@ async def _stay(url: str, token: str, rig: int, back: list[float], welcome: asyn
             continue
         delay = 1.0
         back.append(time.perf_counter())
-        link.send_logs([encode(a_log(rig, time.time_ns() // 1_000_000))])
+        link.send_logs([encode(a_log(rig, utc_ms()))])
         await link.lost.wait()
         await asyncio.sleep(chance.uniform(0, delay))
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import random
 import ssl
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import decode_log, decode_up, encode
 from rigfarm.wire.frames import (
     Acks,
@@ -196,7 +196,7 @@ class ToyCommander:
         verdicts = [self.verdicts.get(token, Verdict("unknown")) for token in hello.tokens]
         kept = self.kept.get(hello.spool, {})
         highest = max(kept, default=None) if self.tells_highest else self.claims
-        now_ms = time.time_ns() // 1_000_000 + self.ahead_ms
+        now_ms = utc_ms() + self.ahead_ms
         await socket.send(self.sign(socket, Welcome(now_ms, self.interval_s, verdicts, "0.1.0", highest)))
 
     async def _logs(self, socket: ServerConnection, hello: Hello, frame: Logs) -> bool:

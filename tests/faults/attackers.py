@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Raw
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.load import LoadLink, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
@@ -23,10 +24,6 @@ BUFFERED = 2 << 20
 """Bytes that may wait to be sent: what the Commander does not read waits in this process."""
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def logs(first: int, *some: OperationalLog) -> bytes:
     return encode([3, first, [0] * len(some), [Raw(encode(one)) for one in some]])
 
@@ -35,7 +32,7 @@ def flood() -> Iterator[bytes]:
     """Logs that cannot be compressed, half a MiB at a time."""
     first = 1
     while True:
-        yield logs(first, *(OperationalLog(now_ms() + n, messages=[os.urandom(16 << 10).hex()]) for n in range(16)))
+        yield logs(first, *(OperationalLog(utc_ms() + n, messages=[os.urandom(16 << 10).hex()]) for n in range(16)))
         first += 16
 
 
@@ -43,13 +40,13 @@ def small_logs() -> Iterator[bytes]:
     """As many logs as there can be."""
     first = 1
     while True:
-        yield logs(first, *(OperationalLog(now_ms() + n) for n in range(500)))
+        yield logs(first, *(OperationalLog(utc_ms() + n) for n in range(500)))
         first += 500
 
 
 def again() -> Iterator[bytes]:
     """The same frame for ever."""
-    same = logs(1, *(OperationalLog(now_ms() + n, messages=["x" * 1_800]) for n in range(500)))
+    same = logs(1, *(OperationalLog(utc_ms() + n, messages=["x" * 1_800]) for n in range(500)))
     while True:
         yield same
 
@@ -59,7 +56,7 @@ def coins() -> Iterator[bytes]:
     first = 1
     while True:
         workloads = [Workload(coin=f"C{first}-{n}", hashrate=9.9e23, accepted=1 << 52) for n in range(32)]
-        yield logs(first, OperationalLog(now_ms(), workloads=workloads, power_w=9e6))
+        yield logs(first, OperationalLog(utc_ms(), workloads=workloads, power_w=9e6))
         first += 1
 
 
@@ -159,7 +156,7 @@ async def over_ever_new_links(url: str, token: str, kind: str, until: float) -> 
     async def one() -> None:
         nonlocal frames, size
         while (link := await _linked(url, token, until)) is not None and time.monotonic() < until:
-            data = logs(1, OperationalLog(now_ms())) if kind == "new-spools" else chance.choice(IMPOSSIBLE)(token)
+            data = logs(1, OperationalLog(utc_ms())) if kind == "new-spools" else chance.choice(IMPOSSIBLE)(token)
             link.send(data)
             frames, size = frames + 1, size + len(data)
             await asyncio.sleep(0.005)

@@ -23,6 +23,7 @@ from browsers import LivePage, login, resident_bytes
 from promise import record, scaled
 from strangers import KINDS, Attack
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
@@ -88,7 +89,7 @@ class Honest:
 
     def _send(self, number: int, link: LoadLink) -> None:
         sent = time.monotonic()
-        first = link.send_logs([encode(a_log(number, time.time_ns() // 1_000_000))])
+        first = link.send_logs([encode(a_log(number, utc_ms()))])
 
         def acknowledged(low: int, high: int, before: object = link.on_acks) -> None:
             if low <= first <= high:

@@ -22,6 +22,7 @@ from whole import Whole, whole
 
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.socket import _take
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.load import a_log
 from rigfarm.wire import codec
 from rigfarm.wire.codec import (
@@ -213,7 +214,7 @@ async def test_whatever_is_a_frame_harms_neither_journal_nor_page(
         async with farm.logged_in() as (browser, _):
             number = 1
             for turn in range(PAGES):
-                now = time.time_ns() // 1_000_000
+                now = utc_ms()
                 await sentry.send([mangled(chance, seeds) for _ in range(SENT // PAGES)])
                 for slot in (0, 1):
                     logs = [hostile_log(chance, now + turn) for _ in range(10)]

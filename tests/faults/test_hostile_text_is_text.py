@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import re
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from rigfarm.commander.auth import headers as policies
 from rigfarm.commander.log_output import configure_log
 from rigfarm.commander.mining_software import SoftwareForm
 from rigfarm.commander.playbooks import PlaybookForm, WorkloadForm
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.simulate.program.pack import pack
 from rigfarm.wire.codec import decode_log, decode_up, encode
@@ -75,7 +75,7 @@ class Rig:
             decode_up(encode(frame))
 
     def log(self) -> OperationalLog:
-        text, word, log = self.text, self.word, a_log(self.rig, time.time_ns() // 1_000_000, gpus=2)
+        text, word, log = self.text, self.word, a_log(self.rig, utc_ms(), gpus=2)
         kind = "hashboard" if self.kind == "asic" else "gpu"
         devices = [msgspec.structs.replace(one, name=text, id=word, kind=kind) for one in log.devices]
         words = dict.fromkeys(("software", "version", "coin", "algorithm"), word)

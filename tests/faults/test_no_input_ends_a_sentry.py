@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -26,6 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from farm import MiningRig, mining_rig, until
+from rigfarm.common.clock import utc_ms
 from rigfarm.sentry.link.lanes import Lanes
 from rigfarm.sentry.link.link import Link
 from rigfarm.sentry.supervise import Supervised
@@ -162,7 +162,7 @@ class Impostor(ToyCommander):
             await socket.send(self._signed(socket, self._nonsense.frame(Welcome)))
             return
         await super()._welcome(socket, hello)
-        self._revision = max(self._revision + 1, time.time_ns() // 1_000_000)
+        self._revision = max(self._revision + 1, utc_ms())
         await socket.send(self.sign(socket, Playbooks(0, self._revision, [order_for(ARCHIVE)])))
 
     def _signed(self, socket: ServerConnection, data: bytes) -> bytes:

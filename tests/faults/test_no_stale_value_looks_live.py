@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from promise import FULL, record
 from relay import Relay
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
@@ -74,7 +75,7 @@ class Feeds:
     async def _report(self, name: str, token: str) -> None:
         link = self.links[name] = await connect(self.commander.url, [token])
         while name in self.going:
-            link.send_logs([encode(a_log(len(name), time.time_ns() // 1_000_000, gpus=2))])
+            link.send_logs([encode(a_log(len(name), utc_ms(), gpus=2))])
             self.heard[name] = time.monotonic()
             await asyncio.sleep(INTERVAL_S / 2)
 

@@ -19,6 +19,7 @@ import uvloop
 from msgspec import Struct
 from promise import FULL, record, scaled
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.sentry.link.connect import Timings
 from rigfarm.sentry.link.reconnect import Reconnect
 from rigfarm.simulate.commander import CommanderProcess
@@ -80,7 +81,7 @@ class Farm:
                 continue
             self.due[number], self.knocks[number], self.welcomes[number] = due, began, time.monotonic()
             again.stood(TIMINGS.stable_s)
-            link.send_logs([encode(a_log(number, time.time_ns() // 1_000_000, gpus=1))])
+            link.send_logs([encode(a_log(number, utc_ms(), gpus=1))])
             await link.lost.wait()
             delay = again.delay(None)
 

@@ -19,6 +19,7 @@ from promise import record, scaled
 from whole import Whole, whole
 
 from rigfarm.commander.link import receive
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import DownFrame, Verdicts
@@ -61,7 +62,7 @@ class Outcome:
 async def reporting(link: LoadLink, rig: int) -> AsyncIterator[None]:
     async def report() -> None:
         while True:
-            link.send_logs([encode(a_log(rig, time.time_ns() // 1_000_000, gpus=1))])
+            link.send_logs([encode(a_log(rig, utc_ms(), gpus=1))])
             await asyncio.sleep(0.01)
 
     task = asyncio.create_task(report())
@@ -91,7 +92,7 @@ async def end_token(farm: Whole, journal: Journal, rig: int, token: str, *, remo
         outcome.done_at = await farm.within(change)
         again = await connect(farm.url, [token])
         outcome.accepted += again.welcome.result().verdicts[0].kind == "ok"
-        again.send_logs([encode(a_log(rig, time.time_ns() // 1_000_000, gpus=1))])
+        again.send_logs([encode(a_log(rig, utc_ms(), gpus=1))])
         async with farm.client(Authorization=f"Bearer {token}") as program:
             answer = await program.get(f"/software/archives/{'0' * 64}")
             outcome.accepted += answer.status_code != 401

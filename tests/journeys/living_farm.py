@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, connect
 from rigfarm.wire.codec import encode
@@ -114,7 +114,7 @@ class LivingFarm:
         self._links[name] = await connect(self.commander.url, [self._tokens[name]])
 
     async def _say(self, *names: str) -> None:
-        now = time.time_ns() // 1_000_000
+        now = utc_ms()
         for name in names:
             if name in self._links and name not in self._silent:
                 self._links[name].send_logs([encode(replace(self._logs[name], t=now))])

@@ -7,13 +7,13 @@ import contextlib
 import csv
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.asic_load import an_asic_log, asic_boards, asic_specs
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, connect
@@ -59,7 +59,7 @@ class AsicLink:
             specs = asic_specs(slot + 1, supports=self._supports.get(slot))
             link.send(encode(RigSpecs(slot, specs)))
         while not self._stop.is_set():
-            now = time.time_ns() // 1_000_000
+            now = utc_ms()
             logs = [encode(replace(self.logs.get(slot) or an_asic_log(slot + 1, now), t=now)) for slot in slots]
             link.send_logs(logs, list(slots))
             for slot in slots[:2]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
@@ -69,7 +70,7 @@ class _Load:
             link.close()
 
     def _send(self, links: list[LoadLink], rigs: range) -> None:
-        now = time.time_ns() // 1_000_000
+        now = utc_ms()
         slots = [rig % PER_LINK for rig in rigs]
         links[rigs.start // PER_LINK].send_logs([encode(log_of(rig, now)) for rig in rigs], slots)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Page, WebSocket, expect
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
@@ -47,7 +48,7 @@ def reporting(commander: CommanderProcess, token: str, rig: int = 1) -> Iterator
         link = await connect(commander.url, [token])
         links.append(link)
         while not stop.is_set():
-            link.send_logs([encode(a_log(rig, time.time_ns() // 1_000_000, gpus=3))])
+            link.send_logs([encode(a_log(rig, utc_ms(), gpus=3))])
             await asyncio.sleep(0.5)
         link.close()
 

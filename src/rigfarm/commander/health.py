@@ -21,6 +21,7 @@ from rigfarm import __version__
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs import Journal
 from rigfarm.commander.supervised import Part, Parts, PartState
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["Health", "calm_garbage_collector", "health_routes"]
 
@@ -191,7 +192,7 @@ def api_health(
 
 
 def _part_answer(part: Part) -> PartAnswer:
-    state_s = max(time.time_ns() // 1_000_000 - part.since_ms, 0) / 1000
+    state_s = max(utc_ms() - part.since_ms, 0) / 1000
     return PartAnswer(part.name, part.state, state_s, part.failures, part.error)
 
 

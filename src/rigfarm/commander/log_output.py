@@ -10,7 +10,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from rigfarm.log_stream import log_stream
+from rigfarm.common.log_stream import log_stream
 
 __all__ = ["configure_log"]
 

@@ -16,6 +16,8 @@ from typing import Literal, NamedTuple
 
 import structlog
 
+from rigfarm.common.clock import utc_ms
+
 __all__ = ["DATABASE_S", "DEADLINE_S", "Part", "PartState", "Parts", "Work", "keep_going", "supervised"]
 
 log = structlog.get_logger()
@@ -62,7 +64,7 @@ class Part:
         self.deadline_s = deadline_s
         self.restarts = restarts
         self.state: PartState = "running"
-        self.since_ms = _now_ms()
+        self.since_ms = utc_ms()
         """Since when it has been in this state."""
         self.failures = 0
         """How often it failed or hung since the start."""
@@ -143,7 +145,7 @@ class Part:
         elif state == "failing":
             self.error = self.trouble
         self.state = state
-        self.since_ms = _now_ms()
+        self.since_ms = utc_ms()
         return True
 
 
@@ -260,7 +262,3 @@ async def keep_going(part: Part, work: Callable[[Part], Awaitable[None]]) -> Non
 
 async def _run(part: Part, work: Callable[[Part], Awaitable[None]]) -> None:
     await work(part)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.limits import MAX_T_MS
 
 __all__ = ["EARLIEST_MS", "LATEST_MS", "Anchor", "Clock", "Correction", "boot_id", "boottime_ms", "wall_ms"]
@@ -34,7 +35,7 @@ def boottime_ms() -> int:
 
 def wall_ms() -> int:
     """The machine's own idea of UTC, ms."""
-    return time.time_ns() // 1_000_000
+    return utc_ms()
 
 
 def boot_id() -> str:

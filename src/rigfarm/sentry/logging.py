@@ -13,7 +13,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from rigfarm.log_stream import log_stream
+from rigfarm.common.log_stream import log_stream
 from rigfarm.sentry.pace import Pace
 
 __all__ = ["LINES", "LINES_PER_S", "configure"]

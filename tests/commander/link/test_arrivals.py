@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -14,10 +13,11 @@ from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.load import a_log
 from rigfarm.wire.log import OperationalLog
 
-NOW = time.time_ns() // 1_000_000
+NOW = utc_ms()
 
 
 class Farm:

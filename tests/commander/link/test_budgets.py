@@ -26,6 +26,7 @@ from rigfarm.commander.link.registry import MAX_IN_FLIGHT, Links
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Doubles, Journal
 from rigfarm.commander.stats import OperationalStats
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log
 from rigfarm.wire.codec import decode_down, encode
@@ -169,7 +170,7 @@ async def test_who_has_much_under_way_waits_for_its_commit_and_who_has_little_go
 async def test_what_waited_while_its_rig_was_removed_is_not_taken(links: Links) -> None:
     """A frame may wait for its turn, for room in the journal, for what its rig owes: rights are checked afterwards."""
     link = linked(links, 1, 2)
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     logs = [msgspec.Raw(encode(OperationalLog(t=now + n))) for n in range(2)]
     data = encode(Logs(1, [0, 1], logs))
     links.by_rig.pop(1)
@@ -195,7 +196,7 @@ async def test_a_new_token_is_a_new_start(links: Links) -> None:
 async def flood(sentry: Speaker, mib: int) -> int:
     """So many MiB of logs that cannot be compressed, as fast as they are taken; how many."""
     size, count = 32 << 10, mib * 32
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     for start in range(0, count, 16):
         await sentry.say(
             *(OperationalLog(t=now + start + n, messages=[os.urandom(size // 2).hex()]) for n in range(16))
@@ -229,7 +230,7 @@ async def test_logs_of_an_impossible_time_are_acknowledged_and_not_believed(comm
     """Were one believed, every later log of the rig would look old; were one not acknowledged, its Sentry would send it
     for ever."""
     ((rig, token),) = await asyncio.to_thread(commander.add_rigs, ["rig"])
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     day = 86_400_000
     async with speaker(commander) as sentry:
         await sentry.hello(token)

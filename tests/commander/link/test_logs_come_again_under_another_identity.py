@@ -16,6 +16,7 @@ import pytest
 from rigfarm.commander.logs import doubles
 from rigfarm.commander.logs.doubles import Doubles, Newcomer, UncheckedError
 from rigfarm.commander.logs.journal import Journal
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import LoadLink
 from rigfarm.wire.codec import encode
@@ -79,9 +80,8 @@ def stored(commander: CommanderProcess) -> dict[int, Counter[int]]:
 
 
 def now_ms() -> int:
-    import time
 
-    return time.time_ns() // 1_000_000
+    return utc_ms()
 
 
 def times_of(count: int, before_s: int = 1_000) -> list[int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import a_log, connect
 from rigfarm.wire.codec import encode
@@ -22,7 +22,7 @@ async def test_only_specs_of_a_size_are_kept(commander: CommanderProcess) -> Non
 
     link = await connect(commander.url, [token])
     link.send(encode(RigSpecs(0, Specs("1", hostname="x" * 100_000))))
-    link.send_logs([encode(a_log(rig, time.time_ns() // 1_000_000))])
+    link.send_logs([encode(a_log(rig, utc_ms()))])
     async with asyncio.timeout(60):
         while not link.acked:
             await asyncio.sleep(0.05)

@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from rigfarm.commander.logs.journal import Journal
 from rigfarm.commander.logs.recent import MAX_READ, RecentRows
 from rigfarm.commander.supervised import Part
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
 
@@ -126,7 +126,7 @@ async def test_the_last_hour_of_a_rig_is_read_back(tmp_path: Path) -> None:
     recent = RecentRows(journal.path)
     journal.on_committed = recent.committed
     journal.start()
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     await put(journal, 1, [a_log(now - 4_000_000), a_log(now - 10_000, 5.0), a_log(now - 5_000, 6.0)])
     await put(journal, 4, [a_log(now - 5_000, 99.0)], rig=8)
     logs = await recent.last_hour(7, _itself)
@@ -147,7 +147,7 @@ async def test_of_a_rig_that_floods_the_last_hour_is_read_in_bounded_time_and_me
     recent = RecentRows(journal.path)
     journal.on_committed = recent.committed
     journal.start()
-    start = time.time_ns() // 1_000_000 - 1_000_000
+    start = utc_ms() - 1_000_000
     looked_at: list[int] = []
 
     def summary(log: OperationalLog) -> int:

@@ -18,6 +18,7 @@ from rigfarm.commander.orders.broadcasts import ON_RIG, batch_channel
 from rigfarm.commander.refusals import Absent, Conflict, Invalid
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.storage import Storage
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.frames import Command, CommandResult
 from rigfarm.wire.orders import (
     Locate,
@@ -248,5 +249,5 @@ async def test_old_results_are_forgotten_and_open_orders_are_not(
     await orders.cancel(done.id)
     await orders.give(Reboot(), [rig.id])
     async with storage.begin() as tx:
-        await store.prune(tx, time.time_ns() // 1_000_000 + 1000)
+        await store.prune(tx, utc_ms() + 1000)
     assert await _state(orders, rig.id) == [("queued", "")]

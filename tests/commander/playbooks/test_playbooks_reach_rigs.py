@@ -236,7 +236,7 @@ async def test_the_stamp_rises_even_when_the_clock_goes_back(farm: Any, monkeypa
     (rig_id,) = await farm.new_rigs("rig-01")
     await farm.playbooks.running.apply(playbook.id, [rig_id])
     before = farm.playbooks.assignments.stamps[rig_id]
-    monkeypatch.setattr("rigfarm.commander.playbooks.assignments.time.time_ns", lambda: 0)
+    monkeypatch.setattr("rigfarm.common.clock.time.time_ns", lambda: 0)
     await farm.playbooks.running.stop(playbook.id, [rig_id])
     assert farm.playbooks.assignments.stamps[rig_id] == before + 1
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from rigfarm.commander.playbooks.rollouts import RolloutForm, Rollouts
 from rigfarm.commander.refusals import Conflict, Invalid
 from rigfarm.commander.stats import OperationalStats
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.log import OperationalLog, Workload
 
 FORM = RolloutForm(watch_minutes=2.0)
@@ -23,7 +24,7 @@ class Stage:
         self.farm = farm
         self.stats = OperationalStats(farm.hub, farm.events, 5.0)
         self.rollouts = Rollouts(farm.storage, farm.events, farm.playbooks, self.stats)
-        self.t = time.time_ns() // 1_000_000
+        self.t = utc_ms()
 
     async def set(self) -> Stage:
         farm = self.farm

@@ -20,6 +20,7 @@ from rigfarm.commander.live import PageRoutes, PageSession
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.problems import problem_handlers
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.frames import CommandResult, Console
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.playbooks import PlaybookStatus
@@ -411,7 +412,7 @@ async def test_a_rig_that_is_away_is_never_shown_as_mining(web: Web) -> None:
     await web.steering.playbooks.running.apply(playbook, [rig_id])
     assert "it is told when it returns" in await web.get(f"/playbooks/{playbook}")
     web.stats.link_up(rig_id)
-    web.stats.receive(rig_id, OperationalLog(t=time.time_ns() // 1_000_000))
+    web.stats.receive(rig_id, OperationalLog(t=utc_ms()))
     web.steering.playbooks.heard(rig_id, [PlaybookStatus(playbook, 1, "mining", since_ms=1)])
     page, index = await web.live(f"/playbooks/{playbook}"), await web.live("/playbooks")
     assert "mining</span>" in "".join(await page.snapshot())
@@ -424,7 +425,7 @@ async def test_a_rig_that_is_away_is_never_shown_as_mining(web: Web) -> None:
         assert "mining</span>" not in html
     assert "mining when it was last heard" in await web.get(f"/playbooks/{playbook}")
     web.stats.link_up(rig_id)
-    web.stats.receive(rig_id, OperationalLog(t=time.time_ns() // 1_000_000))
+    web.stats.receive(rig_id, OperationalLog(t=utc_ms()))
     assert "mining</span>" in "".join(await page.render({}))
 
 

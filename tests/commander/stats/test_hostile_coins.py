@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from rigfarm.commander.events import Events
@@ -13,6 +11,7 @@ from rigfarm.commander.stats import day as days
 from rigfarm.commander.stats.contribution import MAX_COINS, OTHER, CoinShare, Contribution, contribution_of
 from rigfarm.commander.stats.day import Day
 from rigfarm.commander.stats.normal import MAX_NORMALS
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.log import Device, Devices, OperationalLog, Workload
 
 
@@ -20,7 +19,7 @@ def test_new_coins_for_ever_leave_nothing_behind() -> None:
     stats = OperationalStats(Hub(), Events(), interval_s=5.0)
     stats.add(1, "cpu-gpu")
     stats.link_up(1)
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     for number in range(2_000):
         coins = [Workload(coin=f"C{number}-{n}", hashrate=1.0) for n in range(32)]
         stats.receive(1, OperationalLog(t=now + number, workloads=coins))
@@ -35,7 +34,7 @@ def test_a_coin_that_is_mined_on_keeps_its_normal_beside_new_ones() -> None:
     stats = OperationalStats(Hub(), Events(), interval_s=5.0)
     rig = stats.add(1, "cpu-gpu")
     stats.link_up(1)
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     for number in range(1_000):
         coins = [Workload(coin="XMR", hashrate=9.0), Workload(coin=f"C{number}", hashrate=1.0)]
         stats.receive(1, OperationalLog(t=now + number, workloads=coins))

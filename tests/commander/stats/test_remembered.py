@@ -8,6 +8,7 @@ from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs.rows import Row, pack_body, pack_rigs
 from rigfarm.commander.stats import OperationalStats, remembered
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
 
@@ -24,7 +25,7 @@ def stats_of(*rigs: int) -> OperationalStats:
 
 
 def test_it_works() -> None:
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     before = stats_of(1, 2, 3)
     for rig_id in (1, 2, 3):
         before.link_up(rig_id)
@@ -43,7 +44,7 @@ def test_it_works() -> None:
 
 
 def test_a_rig_that_does_not_return_goes_offline() -> None:
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     before = stats_of(1)
     before.link_up(1)
     before.receive(1, a_log(now, 100.0))

@@ -12,6 +12,7 @@ from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.stats.contribution import contribution_of
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.log import Device, Devices, OperationalLog, Workload
 
 NONSENSE = [math.nan, math.inf, -math.inf, -1.0, 1e308, None]
@@ -43,7 +44,7 @@ def some_stats(rigs: int = 1) -> OperationalStats:
 
 def test_it_works() -> None:
     stats = some_stats(2)
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     stats.receive(1, a_log(now, Workload(coin="XMR", hashrate=9000.0), power_w=90.0))
     stats.receive(2, a_log(now, Workload(coin="XMR", hashrate=1000.5), power_w=10.0))
     totals = stats.totals["cpu-gpu"]
@@ -55,7 +56,7 @@ def test_it_works() -> None:
 
 def test_a_removed_rig_takes_its_share_with_it() -> None:
     stats = some_stats(2)
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     stats.receive(1, a_log(now, Workload(coin="XMR", hashrate=1.0), power_w=90.0))
     stats.receive(2, a_log(now, Workload(coin="KAS", hashrate=1e15), power_w=10.0))
     stats.remove(2)
@@ -68,7 +69,7 @@ def test_a_removed_rig_takes_its_share_with_it() -> None:
 
 def test_unknown_power_neither_lowers_nor_raises_efficiency() -> None:
     stats = some_stats(2)
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     stats.receive(1, a_log(now, Workload(coin="XMR", hashrate=1000.0), power_w=10.0))
     stats.receive(2, a_log(now, Workload(coin="XMR", hashrate=5000.0)))
     assert stats.totals["cpu-gpu"].coins["XMR"].efficiency == 100.0
@@ -76,7 +77,7 @@ def test_unknown_power_neither_lowers_nor_raises_efficiency() -> None:
 
 def test_an_older_log_changes_nothing() -> None:
     stats = some_stats()
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     assert stats.receive(1, a_log(now, Workload(coin="XMR", hashrate=2.0)))
     assert not stats.receive(1, a_log(now - 1, Workload(coin="XMR", hashrate=1.0)))
     assert stats.totals["cpu-gpu"].coins["XMR"].hashrate == 2.0
@@ -84,7 +85,7 @@ def test_an_older_log_changes_nothing() -> None:
 
 def test_a_stamp_from_a_wrong_clock_does_not_keep_later_logs_out() -> None:
     stats = some_stats()
-    now = time.time_ns() // 1_000_000
+    now = utc_ms()
     stats.receive(1, a_log(now + 5 * 86_400_000, Workload(coin="XMR", hashrate=1.0)))
     assert stats.receive(1, a_log(now, Workload(coin="XMR", hashrate=2.0)))
 
@@ -93,7 +94,7 @@ def test_a_stamp_from_a_wrong_clock_does_not_keep_later_logs_out() -> None:
 @given(steps)
 def test_totals_equal_the_sum_over_the_rigs_that_are_up(history: list[tuple[int, str, list[Workload], float]]) -> None:
     stats = some_stats(4)
-    t = time.time_ns() // 1_000_000 - 10_000
+    t = utc_ms() - 10_000
     for rig_id, what, parts, power in history:
         t += 1
         if what == "log":

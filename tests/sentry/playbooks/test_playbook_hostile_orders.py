@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.sentry.playbooks import runner as runners
 from rigfarm.sentry.playbooks.ledger import Ledger
 from rigfarm.sentry.playbooks.orders import Orders, OrdersFile
@@ -23,10 +23,6 @@ ARCHIVE = archive_for(pack("tar.gz"), "tar.gz")
 HUGE = 1 << 62
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 async def test_a_revision_from_the_future_locks_no_later_one_out(tmp_path: Path) -> None:
     """The rig would mine for an impostor until somebody changes its playbooks twice."""
     with Depot() as depot:
@@ -34,12 +30,12 @@ async def test_a_revision_from_the_future_locks_no_later_one_out(tmp_path: Path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
             await rig.runner.apply(HUGE, [order_for(ARCHIVE, 66)])
             await rig.until("mining", 66)
-            await rig.runner.apply(now_ms(), [order_for(ARCHIVE, 1)])
+            await rig.runner.apply(utc_ms(), [order_for(ARCHIVE, 1)])
             await rig.until("mining", 1)
             assert rig.status(66) is None
             await rig.runner.apply(HUGE, [order_for(ARCHIVE, 66)])
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(now_ms(), [order_for(ARCHIVE, 1)])
+            await rig.runner.apply(utc_ms(), [order_for(ARCHIVE, 1)])
             await rig.until("mining", 1)
 
 
@@ -54,7 +50,7 @@ async def test_two_of_one_id_on_disk_are_one(tmp_path: Path) -> None:
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
             await rig.until("mining")
             assert [playbook.order.template for playbook in rig.runner._playbooks.values()] == ["--second"]
-            await rig.runner.apply(now_ms(), [])
+            await rig.runner.apply(utc_ms(), [])
             assert rig.runner.statuses() == []
 
 
@@ -80,7 +76,7 @@ async def test_orders_of_nonsense_are_survived(tmp_path: Path, content: bytes) -
         for name in ("orders.json", "ledger.json"):
             (folder / name).write_bytes(content)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(now_ms(), [order_for(ARCHIVE)])
+            await rig.runner.apply(utc_ms(), [order_for(ARCHIVE)])
             await rig.until("mining")
 
 
@@ -102,7 +98,7 @@ async def test_a_change_of_mind_without_end_does_not_wear_out_the_disk(
         settings = msgspec.structs.replace(IMPATIENT, housekeeping_s=3_600.0)
         async with Rig(tmp_path / "sentry", depot.url, depot.token, settings=settings) as rig:
             for number in range(200):
-                await rig.runner.apply(now_ms() + number, [order_for(ARCHIVE, 1, wanted="stopped", nice=number % 2)])
+                await rig.runner.apply(utc_ms() + number, [order_for(ARCHIVE, 1, wanted="stopped", nice=number % 2)])
             assert len(written) == WRITES
             await rig.runner._tidy_up()
             assert written[-1].revision == rig.runner.revision
@@ -126,7 +122,7 @@ async def test_a_start_that_fails_leaves_the_folder_to_the_next(
             await rig.runner.start()
         monkeypatch.undo()
         async with rig:
-            await rig.runner.apply(now_ms(), [order_for(ARCHIVE)])
+            await rig.runner.apply(utc_ms(), [order_for(ARCHIVE)])
             await rig.until("mining")
 
 
@@ -178,10 +174,10 @@ async def test_an_archive_that_cannot_be_does_not_stop_what_mines(tmp_path: Path
     with Depot() as depot:
         depot.put(pack("tar.gz"), ARCHIVE.path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(now_ms(), [order_for(ARCHIVE)])
+            await rig.runner.apply(utc_ms(), [order_for(ARCHIVE)])
             pid = (await rig.until("mining")).pid
             orders = [order_for(archive, 2 + number) for number, archive in enumerate(hostile)]
-            await rig.runner.apply(now_ms() + 1, [order_for(ARCHIVE), *orders])
+            await rig.runner.apply(utc_ms() + 1, [order_for(ARCHIVE), *orders])
             for order in orders:
                 await rig.when(lambda status: status.state in ("failed", "backing-off", "mining"), order.id)
             status = rig.status()
@@ -198,7 +194,7 @@ async def test_what_goes_wrong_at_the_end_of_one_playbook_keeps_no_other_from_it
     with Depot() as depot:
         depot.put(pack("tar.gz"), ARCHIVE.path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(now_ms(), [order_for(ARCHIVE, 1), order_for(ARCHIVE, 2)])
+            await rig.runner.apply(utc_ms(), [order_for(ARCHIVE, 1), order_for(ARCHIVE, 2)])
             await rig.until("mining", 1)
             await rig.until("mining", 2)
 
@@ -207,7 +203,7 @@ async def test_what_goes_wrong_at_the_end_of_one_playbook_keeps_no_other_from_it
 
             monkeypatch.setattr(Process, "_clean_up", raises)
             monkeypatch.setattr(rig.runner._playbooks[1].console, "close", raises)
-            await rig.runner.apply(now_ms() + 1, [order_for(ARCHIVE, 3)])
+            await rig.runner.apply(utc_ms() + 1, [order_for(ARCHIVE, 3)])
             await rig.until("mining", 3)
             assert [status.id for status in rig.runner.statuses()] == [3]
             monkeypatch.undo()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 
 from rigfarm.commander.addresses import broadcasts, store
@@ -16,6 +15,7 @@ from rigfarm.commander.names import name_key, name_order
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage, Use, named
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["AddressBook"]
 
@@ -69,7 +69,7 @@ class AddressBook:
         async with self._writing:
             self._check_name(form.name)
             async with self._storage.begin() as tx:
-                address = await store.insert_address(tx, form, _now_ms())
+                address = await store.insert_address(tx, form, utc_ms())
             self.addresses[address.id] = address
         broadcasts.created(self._hub, address)
         describe(address_name=address.name)
@@ -88,7 +88,7 @@ class AddressBook:
                 return old
             self._check_name(form.name, except_id=address_id)
             async with self._storage.begin() as tx:
-                address = await store.save_address(tx, old, form, max(_now_ms(), old.updated_at + 1))
+                address = await store.save_address(tx, old, form, max(utc_ms(), old.updated_at + 1))
             self.addresses[address_id] = address
         broadcasts.updated(self._hub, address)
         describe(address_name=address.name)
@@ -128,7 +128,3 @@ class AddressBook:
 
 def _text(address: Address) -> str:
     return "\n".join((address.name, address.coin, address.kind, address.wallet, *address.urls)).casefold()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 
 from rigfarm.commander.auth import store
@@ -12,6 +11,7 @@ from rigfarm.commander.auth.scopes import checked_scopes
 from rigfarm.commander.names import clean_name, name_key
 from rigfarm.commander.refusals import Absent, Conflict, Invalid
 from rigfarm.commander.storage import Storage
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.tokens import hash_token, new_token
 
 __all__ = ["ENROLMENT_PREFIX", "PREFIX", "ApiKeys"]
@@ -46,7 +46,7 @@ class ApiKeys:
         key = self._by_hash.get(key_hash)
         if key is None or key.expired:
             return None
-        key.last_used_at = _now_ms()
+        key.last_used_at = utc_ms()
         key.last_used_from = address
         self._used.add(key_hash)
         return key
@@ -65,7 +65,7 @@ class ApiKeys:
         if "enrol" in allowed and expires_in_s is None:
             raise Invalid("A key with the scope enrol must expire: choose when.", field="expires")
         secret = new_token(ENROLMENT_PREFIX if allowed == ("enrol",) else PREFIX)
-        now_ms = _now_ms()
+        now_ms = utc_ms()
         expires_at = None if expires_in_s is None else now_ms + int(expires_in_s * 1000)
         key = ApiKey(0, name, now_ms, allowed, expires_at)
         async with self._changing:
@@ -111,7 +111,3 @@ class ApiKeys:
 
     def _numbered(self, key_id: int) -> bytes | None:
         return next((hashed for hashed, key in self._by_hash.items() if key.id == key_id), None)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import time
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from msgspec import Struct
 
 from rigfarm.commander.auth.scopes import Scope, in_words
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["ApiKey", "Session", "Viewer", "csrf_matches", "csrf_token"]
 
@@ -72,7 +72,7 @@ class ApiKey(Struct):
     @property
     def expired(self) -> bool:
         """Whether it opens nothing any more."""
-        return self.expires_at is not None and self.expires_at <= time.time_ns() // 1_000_000
+        return self.expires_at is not None and self.expires_at <= utc_ms()
 
     @property
     def last_used(self) -> datetime | None:

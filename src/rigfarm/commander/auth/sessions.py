@@ -11,6 +11,7 @@ from rigfarm.commander.auth import store
 from rigfarm.commander.auth.model import Session
 from rigfarm.commander.refusals import Conflict
 from rigfarm.commander.storage import Storage
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.tokens import hash_token, new_token
 
 __all__ = ["Sessions"]
@@ -29,7 +30,7 @@ class Sessions:
         *,
         limit: int = MAX_SESSIONS,
         clock: Callable[[], float] = time.monotonic,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = utc_ms,
     ) -> None:
         self.absolute_s = absolute_s
         self._idle_s = idle_s

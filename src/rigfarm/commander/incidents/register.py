@@ -14,6 +14,8 @@ from collections.abc import Callable
 import structlog
 from msgspec import Struct
 
+from rigfarm.common.clock import utc_ms
+
 __all__ = ["MAX_INCIDENTS", "Incident", "Incidents"]
 
 log = structlog.get_logger()
@@ -51,7 +53,7 @@ class Incidents:
         self,
         on_changed: Callable[[], None] | None = None,
         *,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = utc_ms,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_changed` is called soon after something was noted, once a second at most: pages follow it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 import structlog
 
@@ -13,6 +11,7 @@ from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs.rows import EncodedLog
 from rigfarm.commander.logs.seen import TooManyRangesError
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import (
     MAX_LOG_BYTES,
     FrameError,
@@ -81,7 +80,7 @@ def _logs(links: Links, link: Link, frame: Logs, size: int) -> None:
     if doubles:
         journal.duplicates += sum(i in doubles for i in positions)
         positions = [i for i in positions if i not in doubles]
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = utc_ms()
     oldest, newest = now_ms - BACK_MS, now_ms + AHEAD_MS
     owners: list[int] = []
     raws: list[EncodedLog] = []

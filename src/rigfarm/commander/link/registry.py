@@ -25,6 +25,7 @@ from rigfarm.commander.noun import LinkHandler, Source
 from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.frames import Hello, Proof, Prove, UpFrame, Verdict, Welcome
 from rigfarm.wire.signing import proof_message
 
@@ -137,7 +138,7 @@ class Links:
         link.newcomer = self.doubles.newcomer(hello.spool, partial(self._newest, link))
         self.journal.claim(hello.spool, link.slots)
         highest = self.journal.highest(hello.spool)
-        return Welcome(time.time_ns() // 1_000_000, self.interval_s, verdicts, __version__, highest)
+        return Welcome(utc_ms(), self.interval_s, verdicts, __version__, highest)
 
     def _newest(self, link: Link) -> dict[int, int]:
         """The time of the newest log of each of a link's rigs that has one."""

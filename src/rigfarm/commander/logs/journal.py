@@ -37,6 +37,7 @@ from rigfarm.commander.logs.set_aside import SetAside
 from rigfarm.commander.logs.snapshots import Snapshot, packed, read_snapshots, write_snapshot
 from rigfarm.commander.logs.store import open_reader, open_writer
 from rigfarm.commander.supervised import Part, keep_going
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["COMMIT_EVERY_S", "Journal", "Receipt", "Snapshot", "rigs_of_rows"]
 
@@ -415,7 +416,7 @@ class Journal:
 
     def _commit(self, batch: Batch, snapshot: _Packed | None) -> tuple[int, int, float]:
         """One transaction; returns (row id, t_ms, seconds), a row id of 0 when there was nothing to write."""
-        t_ms = time.time_ns() // 1_000_000
+        t_ms = utc_ms()
         marks = batch.marks()
         if not marks and snapshot is None:
             return 0, t_ms, 0.0  # only re-sent logs, durable since the commit before this one

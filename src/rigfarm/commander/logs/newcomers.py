@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable
 
 import msgspec
+
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["MAX_NEWCOMERS", "read_newcomers", "write_newcomer"]
 
@@ -19,7 +20,7 @@ _newest = msgspec.msgpack.Decoder(dict[int, int])
 
 def write_newcomer(db: sqlite3.Connection, spool: bytes, newest: dict[int, int], keep_ms: int) -> None:
     """Keep one, in the caller's transaction, and forget those whose old logs the journal no longer holds."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = utc_ms()
     packed = msgspec.msgpack.encode(newest)
     db.execute("INSERT OR REPLACE INTO newcomers (spool, t_ms, newest) VALUES (?, ?, ?)", (spool, now_ms, packed))
     db.execute("DELETE FROM newcomers WHERE t_ms < ?", (now_ms - keep_ms,))

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-import time
 from array import array
 from bisect import bisect_left
 from collections import deque
@@ -24,6 +23,7 @@ from rigfarm.commander.logs.journal import rigs_of_rows
 from rigfarm.commander.logs.rows import DamagedRowError, Row, unpack_rigs
 from rigfarm.commander.logs.store import open_reader
 from rigfarm.commander.supervised import Part
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import FrameError, decode_log
 from rigfarm.wire.log import OperationalLog
 
@@ -50,7 +50,7 @@ class RecentRows:
 
     async def rebuild(self, part: Part) -> None:
         """Index what the journal holds from before this start. In a thread; the pages do not wait for it."""
-        since = time.time_ns() // 1_000_000 - HOUR_MS
+        since = utc_ms() - HOUR_MS
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._readers, lambda: list(rigs_of_rows(self._reader(), since)))
         newest = self._times[0][0] if self._times else None
@@ -86,7 +86,7 @@ class RecentRows:
         """A summary of the durable logs of the last hour, in order of time and each once; of more than MAX_READ some,
         evenly spread. Made in a thread, and only summaries are kept: a rig's logs may be far larger than memory."""
         ids = list(self._rows.get(rig, ()))
-        since = time.time_ns() // 1_000_000 - HOUR_MS
+        since = utc_ms() - HOUR_MS
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, rig, ids, since, summary)
 
     def close(self) -> None:

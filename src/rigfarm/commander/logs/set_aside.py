@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import time
 from pathlib import Path
 
 from rigfarm.commander.logs.batch import Batch
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["MAX_BYTES", "MAX_FILES", "SetAside"]
 
@@ -34,7 +34,7 @@ class SetAside:
     def keep(self, batch: Batch, why: str) -> None:
         """Keep a batch of one frame; it is durable when this returns. OSError when it cannot be written."""
         content = {
-            "t_ms": time.time_ns() // 1_000_000,
+            "t_ms": utc_ms(),
             "why": why,
             "spool": batch.spools[0].hex(),
             "first": batch.firsts[0],

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import time
 from pathlib import Path
+
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["open_reader", "open_writer"]
 
@@ -31,7 +32,7 @@ def open_writer(path: Path, *, synchronous: str = "FULL") -> tuple[sqlite3.Conne
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        aside = path.with_name(f"{path.name}.damaged-{time.time_ns() // 1_000_000}")
+        aside = path.with_name(f"{path.name}.damaged-{utc_ms()}")
         for suffix in ("-shm", "-wal", ""):
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))

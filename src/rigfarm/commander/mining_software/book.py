@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -30,6 +29,7 @@ from rigfarm.commander.permission import check_permission
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid, Refusal
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage, Use, named
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["MAX_ARCHIVE", "SoftwareBook"]
 
@@ -107,7 +107,7 @@ class SoftwareBook:
         async with self._writing:
             self._check_title(form)
             async with self._storage.begin() as tx:
-                software = await store.insert_software(tx, form, _now_ms())
+                software = await store.insert_software(tx, form, utc_ms())
             self.software[software.id] = software
         broadcasts.created(self._hub, software)
         describe(software=software.title)
@@ -268,7 +268,7 @@ class SoftwareBook:
 
     async def _save(self, old: Software, form: SoftwareForm, kept: Kept | None) -> Software:
         async with self._storage.begin() as tx:
-            software = await store.save_software(tx, old, form, kept, max(_now_ms(), old.updated_at + 1))
+            software = await store.save_software(tx, old, form, kept, max(utc_ms(), old.updated_at + 1))
         self.software[software.id] = software
         if old.kept is not None and old.kept != kept:
             await self.sweep()
@@ -287,7 +287,3 @@ class SoftwareBook:
         for other in self.software.values():
             if (name_key(other.form.name), name_key(other.form.version)) == key and other.id != except_id:
                 raise store.taken(form)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

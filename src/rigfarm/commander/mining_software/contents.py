@@ -21,7 +21,7 @@ from typing import BinaryIO, Protocol
 from msgspec import Struct
 
 from rigfarm.commander.mining_software.model import ArchiveFormat
-from rigfarm.xz import XzFile
+from rigfarm.common.xz import XzFile
 
 __all__ = ["BadArchiveError", "Contents", "look_into"]
 

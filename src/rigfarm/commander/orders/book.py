@@ -23,6 +23,7 @@ from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import Part
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.frames import Command, CommandResult, DownFrame
 from rigfarm.wire.orders import Order, OrderState
 
@@ -111,7 +112,7 @@ class OrderBook:
         """
         check(order)
         rigs = self._known(rig_ids)
-        batch, now_ms = secrets.token_hex(16), time.time_ns() // 1_000_000
+        batch, now_ms = secrets.token_hex(16), utc_ms()
         given = [self._new(for_rig(order, rig), rig, batch, now_ms) for rig in rigs]
         try:
             async with self._storage.begin() as tx:
@@ -143,7 +144,7 @@ class OrderBook:
         for order in self.open_of(rig_id):
             if order.sent_at is not None:
                 continue
-            sent = self._keep(replace(order, sent_at=time.time_ns() // 1_000_000))
+            sent = self._keep(replace(order, sent_at=utc_ms()))
             try:
                 await self._writer.save(sent)
             except SQLAlchemyError:
@@ -177,7 +178,7 @@ class OrderBook:
                 if time.monotonic() >= prune_at:
                     prune_at += PRUNE_EVERY_S
                     async with self._storage.begin() as tx:
-                        await store.prune(tx, time.time_ns() // 1_000_000 - KEEP_DAYS * 86_400_000)
+                        await store.prune(tx, utc_ms() - KEEP_DAYS * 86_400_000)
             except SQLAlchemyError as error:
                 log.error("orders could not be kept up to date; trying again", error=str(error))
             await asyncio.sleep(TICK_S)
@@ -218,7 +219,7 @@ class OrderBook:
         )
 
     async def _finish(self, order: RigOrder, state: OrderState, detail: str) -> RigOrder:
-        done = replace(order, state=state, detail=detail, finished_at=time.time_ns() // 1_000_000)
+        done = replace(order, state=state, detail=detail, finished_at=utc_ms())
         await self._writer.save(done)
         self._drop(order)
         self._tell(done)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -35,6 +34,7 @@ from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.region_page import GoneError, RegionPage
 from rigfarm.commander.web.render import render
+from rigfarm.common.clock import utc_ms
 from rigfarm.units import duration
 
 __all__ = ["page_routes", "register_live_pages"]
@@ -167,7 +167,7 @@ async def _results(batch: str, orders: OrderBook, book: RigBook) -> dict[str, An
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.order.state] = counts.get(row.order.state, 0) + 1
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = utc_ms()
     at = found[0].created_at
     return {
         "title": title(found[0].order),

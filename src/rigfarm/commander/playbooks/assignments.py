@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rigfarm.commander.playbooks import assignment_store as store
 from rigfarm.commander.playbooks.model import Assignment
 from rigfarm.commander.storage import Storage
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["Assignments"]
 
@@ -132,4 +132,4 @@ class Assignments:
         self.by_playbook.get(playbook_id, {}).pop(rig_id, None)
 
     def _next_stamp(self, rig_id: int) -> int:
-        return max(time.time_ns() // 1_000_000, self.stamps.get(rig_id, 0) + 1)
+        return max(utc_ms(), self.stamps.get(rig_id, 0) + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -36,6 +35,7 @@ from rigfarm.commander.rigs.book import RigBook
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage, Use
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.playbooks import PlaybookStatus
 
 __all__ = ["PlaybookBook"]
@@ -142,7 +142,7 @@ class PlaybookBook:
         async with self.writing:
             self._check_name(content.name)
             async with self._storage.begin() as tx:
-                playbook = await store.insert_playbook(tx, content, "created", _now_ms())
+                playbook = await store.insert_playbook(tx, content, "created", utc_ms())
             self._put(playbook)
         broadcasts.created(self.hub, playbook)
         describe(playbook=content.name)
@@ -295,7 +295,7 @@ class PlaybookBook:
 
     async def _save(self, old: Playbook, content: PlaybookContent, note: str) -> Playbook:
         async with self._storage.begin() as tx:
-            playbook = await store.save_revision(tx, old, content, note, max(_now_ms(), old.updated_at + 1))
+            playbook = await store.save_revision(tx, old, content, note, max(utc_ms(), old.updated_at + 1))
         self._put(playbook)
         self.tidy()
         broadcasts.changed(self.hub, playbook)
@@ -322,7 +322,3 @@ def _addresses_of(content: PlaybookContent) -> set[int]:
 def _text(playbook: Playbook) -> str:
     content = playbook.content
     return "\n".join([content.name, content.software.name, content.software.version, *content.coins]).casefold()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

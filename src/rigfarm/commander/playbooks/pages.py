@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import partial
 from itertools import zip_longest
@@ -36,6 +35,7 @@ from rigfarm.commander.playbooks.view import ago, counted, iso
 from rigfarm.commander.refusals import Absent, Refusal
 from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.template import TemplateError
 
 __all__ = ["page_routes"]
@@ -107,7 +107,7 @@ async def history_page(
     has = {one.revision: 0 for one in playbooks.assignments.of_playbook(playbook_id)}
     for one in playbooks.assignments.of_playbook(playbook_id):
         has[one.revision] += 1
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = utc_ms()
     rows = [
         {
             "revision": one,

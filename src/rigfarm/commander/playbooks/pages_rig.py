@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -26,6 +25,7 @@ from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.fragments import append, event, morph
 from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["LiveConsole", "register_live_consoles", "rig_routes"]
 
@@ -118,7 +118,7 @@ def _console_head(playbooks: PlaybookBook, rig_id: int, playbook_id: int) -> dic
     assignment = playbooks.assignments.get(rig_id, playbook_id)
     if assignment is None:
         raise Absent("This rig does not have this playbook (any more).")
-    return {"row": rig_row(assignment, playbooks, time.time_ns() // 1_000_000)}
+    return {"row": rig_row(assignment, playbooks, utc_ms())}
 
 
 class LiveConsole:

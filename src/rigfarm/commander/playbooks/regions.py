@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from rigfarm.commander.playbooks.rollouts import Rollouts
 from rigfarm.commander.playbooks.view import playbook_row, rig_rows, rollout_view
 from rigfarm.commander.refusals import Absent
 from rigfarm.commander.web.region_page import GoneError, RegionPage
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["PlaybookRegions", "register_live_pages"]
 
@@ -30,7 +30,7 @@ class PlaybookRegions:
     def index(self, params: Mapping[str, str]) -> dict[str, Any]:
         """All playbooks that match the URL."""
         q, coin = params.get("q", "").strip()[:100], params.get("coin", "").strip().upper()[:16]
-        now_ms = _now_ms()
+        now_ms = utc_ms()
         return {
             "rows": [
                 playbook_row(one, self._book, self._rollouts.of(one.id), now_ms) for one in self._book.listed(q, coin)
@@ -46,7 +46,7 @@ class PlaybookRegions:
     async def detail(self, playbook_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         """One playbook. Absent when there is none."""
         playbook = self._book.get(playbook_id)
-        now_ms = _now_ms()
+        now_ms = utc_ms()
         page = number(params.get("page", "")) or 1
         rows, pages = rig_rows(playbook_id, self._book, page, now_ms)
         active = self._rollouts.of(playbook_id)
@@ -110,7 +110,3 @@ def register_live_pages(routes: PageRoutes, templates: Environment, book: Playbo
     routes.add(r"/playbooks", index)
     routes.add(r"/playbooks/(?P<id>\d{1,9})", detail)
     routes.add(r"/playbooks/(?P<playbook>\d{1,9})/rollouts/(?P<id>\d{1,9})", rollout)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -9,8 +9,6 @@ A live page renders it anew when its rig's channel says something under the keys
 
 from __future__ import annotations
 
-import time
-
 from jinja2 import Environment
 from markupsafe import Markup
 from msgspec import Struct
@@ -19,6 +17,7 @@ from rigfarm.commander.orders import OrderBook, RigOrder
 from rigfarm.commander.orders.model import title
 from rigfarm.commander.playbooks.book import PlaybookBook
 from rigfarm.commander.playbooks.view import RigRow, ago, iso, rig_row
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["OrderRow", "RigPanel", "RigPanels", "order_row"]
 
@@ -89,7 +88,7 @@ class RigPanels:
     async def panel(self, rig_id: int) -> RigPanel:
         """What it shows."""
         rig = self._playbooks.rigs.get(rig_id)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = utc_ms()
         kind = "asics" if rig.kind == "asic" else "rigs"
         can = set(rig.specs.supports if rig.specs is not None else ()) or set(_ACTIONS)
         return RigPanel(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from rigfarm.commander.playbooks.plan import Plan, Replaced, Step
 from rigfarm.commander.refusals import Conflict, Invalid
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.worker_name import worker_name
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.playbooks import PlaybookOrder
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Running:
             plan = await self.plan(playbook_id, rig_ids, revision, keep_stopped=keep_stopped)
             steps = [step for step in plan.steps if step.action in ("start", "change")]
             if steps:
-                now_ms = time.time_ns() // 1_000_000
+                now_ms = utc_ms()
                 changed = [self._assigned(step, plan, now_ms, keep_stopped) for step in steps]
                 gone = [(step.rig_id, other.playbook_id) for step in steps for other in step.replaces]
                 rigs = await self._assignments.write(changed, gone)

@@ -4,7 +4,6 @@ changes go to the database. A change is durable before anybody hears of it."""
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
@@ -22,6 +21,7 @@ from rigfarm.commander.rigs import broadcasts, store
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import Part
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.specs import Specs
 from rigfarm.wire.tokens import hash_token, new_token
 
@@ -31,10 +31,6 @@ log = structlog.get_logger()
 
 STORE_EVERY_S = 0.1
 RETRY_S = 2.0
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class RigBook:
@@ -112,7 +108,7 @@ class RigBook:
                     raise store.name_taken(name)
                 seen.add(name_key(name))
             tokens = [new_token() for _ in clean]
-            now_ms = _now_ms()
+            now_ms = utc_ms()
             async with self._storage.begin() as tx:
                 rigs = [
                     await store.insert_rig(tx, name, kind, hash_token(token), now_ms)
@@ -164,7 +160,7 @@ class RigBook:
         """Remove several, all or none; whoever is gone already is passed over. Returns those that were there."""
         async with self._writing:
             rigs = [self.rigs[rig_id] for rig_id in dict.fromkeys(rig_ids) if rig_id in self.rigs]
-            now_ms = _now_ms()
+            now_ms = utc_ms()
             async with self._storage.begin() as tx:
                 for rig in rigs:
                     await store.delete_rig(tx, rig, self._token_of[rig.id], now_ms)
@@ -223,7 +219,7 @@ class RigBook:
 
     async def _store_said(self, only: AbstractSet[int] | None = None) -> None:
         async with self._writing:
-            now_ms = _now_ms()
+            now_ms = utc_ms()
             every = self._said_first | set(self._said_specs)
             said = {rig_id for rig_id in (every if only is None else only & every) if rig_id in self.rigs}
             first = self._said_first & said

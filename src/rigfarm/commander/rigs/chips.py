@@ -7,7 +7,6 @@ hashrate as a single float. Ten thousand ASICs of 400 chips are 25 MB so, and wo
 from __future__ import annotations
 
 import math
-import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.broadcasts import chips_changed
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats.marks import plausible
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.specs import BoardDetail
 
 __all__ = ["ChipBook", "ChipReading"]
@@ -81,7 +81,7 @@ class ChipBook:
             return
         self.forget(rig_id)
         packed = [_packed(board) for board in boards[:MAX_BOARDS]]
-        self._kept[rig_id] = (time.time_ns() // 1_000_000, packed)
+        self._kept[rig_id] = (utc_ms(), packed)
         self.bytes += sum(board.size for board in packed)
         while self.bytes > MAX_BYTES:
             self.forget(next(iter(self._kept)))

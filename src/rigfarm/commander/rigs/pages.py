@@ -18,10 +18,11 @@ from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.pages_many import many_routes
 from rigfarm.commander.rigs.query import IndexQuery
 from rigfarm.commander.rigs.removal import consequences
-from rigfarm.commander.rigs.shown import Shown, now_ms
+from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.web.answers import done
 from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["page_routes"]
 
@@ -173,7 +174,7 @@ async def ask_remove_rig(request: WebRequest, rig_id: FromPath[int], shown: Name
         name=rig.name,
         href=href,
         back=href,
-        consequences=consequences([rig], shown.removal_effects, now_ms()),
+        consequences=consequences([rig], shown.removal_effects, utc_ms()),
         error="",
     )
 

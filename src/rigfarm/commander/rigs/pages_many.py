@@ -24,10 +24,11 @@ from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.naming import MAX_NAMES, NamePlan, plan_names
 from rigfarm.commander.rigs.query import RigList
 from rigfarm.commander.rigs.removal import consequences
-from rigfarm.commander.rigs.shown import Shown, now_ms
+from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.selection import chosen, numbers
 from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["many_routes"]
 
@@ -193,7 +194,7 @@ async def remove_rigs(
         rigs=",".join(str(rig.id) for rig in rigs),
         names=[rig.name for rig in rigs[:LISTED]],
         more=max(len(rigs) - LISTED, 0),
-        consequences=consequences(rigs, shown.removal_effects, now_ms()),
+        consequences=consequences(rigs, shown.removal_effects, utc_ms()),
     )
 
 

@@ -20,9 +20,10 @@ from rigfarm.commander.rigs.chips import ChipBook
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, RigList, Selection
 from rigfarm.commander.stats import OperationalStats
+from rigfarm.common.clock import utc_ms
 from rigfarm.units import Unit
 
-__all__ = ["Shown", "now_ms"]
+__all__ = ["Shown"]
 
 _Version = tuple[int, int, tuple[Unit | None, ...]]
 KEPT_VIEWS = 200
@@ -78,7 +79,7 @@ class Shown:
         found = self._rows.get(rig_id)
         if found is not None and found[0] == version:
             return found[1]
-        html = Markup(self._row.render(row=view.row(rig, stats, units, now_ms())))  # noqa: S704 - autoescaped
+        html = Markup(self._row.render(row=view.row(rig, stats, units, utc_ms())))  # noqa: S704 - autoescaped
         self._rows[rig_id] = (version, html)
         return html
 
@@ -113,7 +114,7 @@ class Shown:
             totals,
             waiting[::-1],
             self.rig_list.coins(query.kind),
-            now_ms(),
+            utc_ms(),
         )
         return page, selection
 
@@ -134,7 +135,7 @@ class Shown:
         rigs = self.book.rigs
         sick = [(rigs[rig_id], stats) for rig_id, stats in self.stats.rigs.items() if stats.condition.severity]
         sparks = {kind: day.sparks() for kind, day in self.stats.days.items()}
-        return view.overview_page(self.stats.totals, sick, now_ms(), sparks)
+        return view.overview_page(self.stats.totals, sick, utc_ms(), sparks)
 
     async def detail(self, rig_id: int, *, charts: bool) -> view.DetailPage:
         """A rig's page; with the charts of the last hour, or without where they are shown already."""
@@ -142,11 +143,11 @@ class Shown:
         data = await self.charts(rig_id) if charts and stats.log is not None else None
         join = self.join(rig) if stats.log is None else None
         heat = self.heat(rig_id) if charts else None
-        return view.detail_page(rig, stats, now_ms(), charts=data, join=join, heat=heat)
+        return view.detail_page(rig, stats, utc_ms(), charts=data, join=join, heat=heat)
 
     def heat(self, rig_id: int) -> view.HeatMap | None:
         """An ASIC's boards chip by chip, where it tells."""
-        return view.heat_map(self.chips.get(rig_id), now_ms())
+        return view.heat_map(self.chips.get(rig_id), utc_ms())
 
     def join(self, rig: Rig, token: str = "") -> view.JoinView:
         """How it joins; `token` while it is shown."""
@@ -164,8 +165,3 @@ class Shown:
         if latest is not None and (not moments or latest.t > moments[-1].t):
             moments.append(view.moment(latest))
         return view.chart_data(moments, self.stats.interval_s)
-
-
-def now_ms() -> int:
-    """UTC ms."""
-    return time.time_ns() // 1_000_000

@@ -21,6 +21,7 @@ from rigfarm.commander.stats.normal import see
 from rigfarm.commander.stats.rig_stats import Happening, RigStats
 from rigfarm.commander.stats.totals import Totals
 from rigfarm.commander.supervised import Part
+from rigfarm.common.clock import utc_ms
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["OperationalStats"]
@@ -106,7 +107,7 @@ class OperationalStats:
     def receive(self, rig_id: int, log: OperationalLog) -> bool:
         """Take a rig's newest log. An older one (a backlog being drained) changes nothing here: False."""
         rig = self.rigs.get(rig_id)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = utc_ms()
         if rig is None or (rig.log is not None and log.t <= rig.log.t <= now_ms + FUTURE_MS):
             return False
         now = time.monotonic()
@@ -208,7 +209,7 @@ class OperationalStats:
         )
 
     def _note(self, rig: RigStats, old: Condition, new: Condition) -> None:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = utc_ms()
         if new.state != old.state:
             rig.since_ms = now_ms
             self.totals[rig.kind].change_state(old.state, new.state)
@@ -228,7 +229,7 @@ class OperationalStats:
         rig = self.rigs.get(rig_id)
         if rig is None or rig.counted:
             return
-        now, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+        now, now_ms = time.monotonic(), utc_ms()
         age_s = max(now_ms - heard_ms, 0) / 1000
         rig.log = log
         rig.heard_ms = heard_ms

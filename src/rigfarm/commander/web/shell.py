@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.units import duration
 
 __all__ = ["NavItem", "Shell", "Trouble"]
@@ -70,4 +71,4 @@ class Shell(Struct, frozen=True):
     @property
     def now_ms(self) -> int:
         """The Commander's clock, UTC ms: ages are counted from it, not from the viewer's clock."""
-        return time.time_ns() // 1_000_000
+        return utc_ms()

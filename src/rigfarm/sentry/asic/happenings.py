@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from typing import Literal
 
 from msgspec import Struct
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.sentry.asic import clean
 
 __all__ = ["Happening", "Happenings"]
@@ -38,7 +38,7 @@ class Happenings:
         """One line more."""
         self._number += 1
         line = clean.text(text, 300) or ""
-        self._lines.append(Happening(self._number, time.time_ns() // 1_000_000, level, ip, line))
+        self._lines.append(Happening(self._number, utc_ms(), level, ip, line))
         self._news.set()
         self._news = asyncio.Event()
 

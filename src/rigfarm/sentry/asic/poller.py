@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.sentry.asic.checks import exposures
 from rigfarm.sentry.asic.conversations import Conversations
 from rigfarm.sentry.asic.diagnose import login_refused, look, why
@@ -218,7 +219,7 @@ class Poller:
             unit.chips_due = now + self.pace.chips_every
         unit.state, unit.detail, unit.failures = "reading", "", 0
         unit.specs = reading.specs or unit.specs
-        unit.reading, unit.read_at, unit.read_at_ms = reading, now, time.time_ns() // 1_000_000
+        unit.reading, unit.read_at, unit.read_at_ms = reading, now, utc_ms()
         unit.cycles += 1
         self._follower.remember(unit, reading)
         self._report(unit, reading)

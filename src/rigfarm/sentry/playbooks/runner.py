@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from rigfarm.common.clock import utc_ms
 from rigfarm.sentry.pace import Pace
 from rigfarm.sentry.playbooks import cgroup
 from rigfarm.sentry.playbooks.access import remove_home
@@ -47,7 +48,7 @@ class RunnerError(Exception):
 
 
 def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return utc_ms()
 
 
 class PlaybookRunner:

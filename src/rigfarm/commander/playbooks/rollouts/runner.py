@@ -22,6 +22,7 @@ from rigfarm.commander.refusals import Absent, Conflict, Invalid, Refusal
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import Part
+from rigfarm.common.clock import utc_ms
 from rigfarm.units import duration
 
 __all__ = ["Rollouts"]
@@ -89,7 +90,7 @@ class Rollouts:
             busy = {rig_id for one in self.active.values() for rig_id in (*one.plan.first, *one.plan.rest)}
             plan = await make_plan(self._book, self._sight, playbook_id, rig_ids, form, revision, busy)
             async with self._storage.begin() as tx:
-                rollout = await store.insert_rollout(tx, playbook_id, plan, time.time_ns() // 1_000_000)
+                rollout = await store.insert_rollout(tx, playbook_id, plan, utc_ms())
             self.active[rollout.id] = rollout
             self._told(rollout)
             await self._act(rollout)
@@ -209,7 +210,7 @@ class Rollouts:
             await self._finish(rollout, ending)
 
     async def _finish(self, rollout: Rollout, ending: RolloutState) -> None:
-        rollout.finished_at = time.time_ns() // 1_000_000
+        rollout.finished_at = utc_ms()
         await self._move(rollout, ending)
         self._forget(rollout)
 

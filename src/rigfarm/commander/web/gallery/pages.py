@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from rigfarm.commander.rigs.query import IndexQuery, Selection
 from rigfarm.commander.web import assets
 from rigfarm.commander.web.gallery.made_up import Farm, farm, hour
 from rigfarm.commander.web.shell import NavItem, Shell
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["Gallery"]
 
@@ -43,7 +43,7 @@ class Gallery:
     """Renders any page by name."""
 
     def __init__(self, now_ms: int | None = None) -> None:
-        self.now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+        self.now_ms = utc_ms() if now_ms is None else now_ms
         self.environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(sorted(Path(__file__).parents[2].glob("*/templates"))),
             autoescape=True,

@@ -8,9 +8,9 @@ import lzma
 import zlib
 from typing import BinaryIO, Protocol
 
+from rigfarm.common.xz import XzFile
 from rigfarm.sentry.playbooks.archives.limits import Meter, UnpackError
 from rigfarm.sentry.playbooks.archives.member import CHUNK
-from rigfarm.xz import XzFile
 
 __all__ = ["Stream", "decompressed"]
 
