@@ -31,26 +31,26 @@ from rigfarm.wire.codec import encode
 FILES = 1024
 FEW_FILES = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}))\n"
 QUICK = """
-import rigfarm.commander.http_protocol as http, rigfarm.commander.web_sockets as ws
+import rigfarm.commander.server.http_protocol as http, rigfarm.commander.server.web_sockets as ws
 import rigfarm.commander.link.socket as link
 http.HEAD_WITHIN_S, http.GRACE_S, http.CLOSE_WITHIN_S = 1.0, 1.0, 1.0
 ws.WHOLE_WITHIN_S, ws.CLOSE_WITHIN_S, link.HELLO_WITHIN_S = 1.0, 1.0, 1.0
 """
 """In a test of seconds. They are longer in the product, and as good for it."""
 ANYBODY = """
-from rigfarm.commander.connections import Connections
-import rigfarm.commander.accept as accept
+from rigfarm.commander.server.connections import Connections
+import rigfarm.commander.server.accept as accept
 accept.STRANGERS_PER_S = accept.STRANGERS_BURST = 10 ** 9
 init = Connections.__init__
 def unlimited(self, *arguments, **options):
     init(self, *arguments, **options)
     self.share = self.capacity = 10 ** 9
 Connections.__init__ = unlimited
-import rigfarm.commander.connections as c
+import rigfarm.commander.server.connections as c
 c.PER_ADDRESS = c.PER_KNOWN_ADDRESS = 10 ** 9
 """
 FOR_EVER = """
-import rigfarm.commander.http_protocol as http, rigfarm.commander.web_sockets as ws
+import rigfarm.commander.server.http_protocol as http, rigfarm.commander.server.web_sockets as ws
 import rigfarm.commander.link.socket as link
 http.HttpProtocol.check = ws.WebSocketProtocol.check = lambda self, now: None
 ws.MAX_FRAGMENTS = ws.CONTROL_BURST = ws.MAX_FRAMES_UNGREETED = ws.MAX_FRAMES_AT_ONCE = 10 ** 9

@@ -24,8 +24,8 @@ from relay import Relay
 from whole import Whole, whole
 
 from farm import QUICK, until
-from rigfarm.commander import serve
 from rigfarm.commander.logs.rows import Row
+from rigfarm.commander.server import serve
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.link.connect import Timings

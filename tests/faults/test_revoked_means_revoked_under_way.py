@@ -29,7 +29,7 @@ from rigfarm.simulate.program.pack import pack, pack_files, source
 from rigfarm.wire.codec import encode
 
 AT_THE_START_ONLY = """
-import rigfarm.commander.downloads as downloads, rigfarm.commander.permission as permission
+import rigfarm.commander.server.downloads as downloads, rigfarm.commander.permission as permission
 from rigfarm.commander.auth.gate import Gate
 from rigfarm.commander.auth.sessions import Sessions
 from rigfarm.commander.link.registry import Links

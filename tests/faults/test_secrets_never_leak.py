@@ -37,7 +37,7 @@ from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.tokens import hash_token
 
 LOGS_REQUESTS = """
-from rigfarm.commander.http_protocol import HttpProtocol
+from rigfarm.commander.server.http_protocol import HttpProtocol
 take = HttpProtocol.data_received
 def data_received(self, data):
     print("request", data, flush=True)

@@ -19,7 +19,7 @@ from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 from lazy_commander import LazyCommander
 from rigfarm.commander.app import Commander
 from rigfarm.commander.auth import Auth
-from rigfarm.commander.serve import PING_S
+from rigfarm.commander.server.serve import PING_S
 from rigfarm.commander.settings import Settings
 
 __all__ = ["HASH", "PASSWORD", "Whole", "cookies_of", "hash_of", "path_of", "whole"]

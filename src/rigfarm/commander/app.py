@@ -32,7 +32,6 @@ from rigfarm.commander.auth.auth import provided
 from rigfarm.commander.auth.openapi import SECURITY, document_scopes
 from rigfarm.commander.channels import INCIDENTS
 from rigfarm.commander.events import Events, RigRemoved
-from rigfarm.commander.health import Health, calm_garbage_collector, health_routes
 from rigfarm.commander.identity import Identity
 from rigfarm.commander.identity.certificate import Certificate
 from rigfarm.commander.incidents.door import noun as incidents_noun
@@ -43,13 +42,15 @@ from rigfarm.commander.link.socket import link_socket
 from rigfarm.commander.live import Hub, LiveSessions, PageRoutes
 from rigfarm.commander.live.socket import live_socket
 from rigfarm.commander.logs import Doubles, Journal, RecentRows
-from rigfarm.commander.memory import give_back_memory
 from rigfarm.commander.mining_software.archives import ArchiveStore
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.playbooks.rig_panel import RigPanels
 from rigfarm.commander.rigs.model import KINDS
 from rigfarm.commander.rigs.view import join_steps
-from rigfarm.commander.serve import Served
+from rigfarm.commander.server.health import Health, calm_garbage_collector, health_routes
+from rigfarm.commander.server.memory import give_back_memory
+from rigfarm.commander.server.serve import Served
+from rigfarm.commander.server.web_sockets import Socket
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.stats import OperationalStats, remembered
 from rigfarm.commander.storage import Storage
@@ -60,7 +61,6 @@ from rigfarm.commander.web.checked import CheckedRequest, check_address
 from rigfarm.commander.web.fragments import morph
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.commander.web.shell import NavItem, Shell, Trouble
-from rigfarm.commander.web_sockets import Socket
 
 __all__ = ["LOG_STORAGE", "Commander", "application", "build", "opened"]
 

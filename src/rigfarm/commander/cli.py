@@ -228,8 +228,8 @@ def _seconds(text: str) -> float | None:
 
 
 def _settings(context: click.Context) -> Settings:
-    from rigfarm.commander.environment import forget_variables
     from rigfarm.commander.owner import act_as_owner
+    from rigfarm.commander.server.environment import forget_variables
     from rigfarm.commander.settings import SettingsError, load_settings, make_private_folder, unknown_variables
 
     config, options = context.find_root().obj if context.obj is None else context.obj
@@ -255,7 +255,7 @@ def _run(settings: Settings) -> None:
     from rigfarm.commander.identity.certificate import Certificate
     from rigfarm.commander.lan import host_for_others
     from rigfarm.commander.log_output import configure_log
-    from rigfarm.commander.serve import listen, serve
+    from rigfarm.commander.server.serve import listen, serve
     from rigfarm.commander.settings import SettingsError
     from rigfarm.commander.storage import FileLock, StorageError
 

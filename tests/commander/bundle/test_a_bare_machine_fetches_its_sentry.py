@@ -24,7 +24,7 @@ from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle, Bundles, install_line
 from rigfarm.commander.bundle.model import BundleError, read_bundle
 from rigfarm.commander.bundle.serving import bundle_routes
-from rigfarm.commander.downloads import Downloads
+from rigfarm.commander.server.downloads import Downloads
 from rigfarm.simulate.commander import CommanderProcess
 
 MACHINE = platform.machine()

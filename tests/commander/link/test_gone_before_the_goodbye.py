@@ -10,7 +10,7 @@ from rigfarm.simulate.commander import CommanderProcess
 
 SOON = """
 import pathlib
-from rigfarm.commander import web_sockets
+from rigfarm.commander.server import web_sockets
 from rigfarm.commander.link import socket
 socket.HELLO_WITHIN_S = 0.3
 close = web_sockets.Socket.close

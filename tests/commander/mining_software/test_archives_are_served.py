@@ -11,12 +11,12 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
-from rigfarm.commander.downloads import Downloads
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.mining_software import SoftwareBook, SoftwareForm
 from rigfarm.commander.mining_software.serving import PIECE, archive_routes
 from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.server.downloads import Downloads
 from rigfarm.commander.storage import Storage
 
 BODY = b"\x7fELF" + bytes(range(256)) * 2000

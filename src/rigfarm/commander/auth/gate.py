@@ -27,8 +27,8 @@ from rigfarm.commander.auth.model import ApiKey, Viewer, csrf_matches
 from rigfarm.commander.auth.scopes import SAFE_METHODS, needed_scope
 from rigfarm.commander.auth.scopes import Scope as KeyScope
 from rigfarm.commander.changes import describe
-from rigfarm.commander.connections import connection_of
 from rigfarm.commander.permission import permitted_by
+from rigfarm.commander.server.connections import connection_of
 from rigfarm.commander.urls import split_url
 from rigfarm.commander.web.headers import header, is_htmx
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from rigfarm.commander.bundle.model import Bundle, BundleError, FileId, file_id, read_bundle
-from rigfarm.commander.downloads import Downloads
+from rigfarm.commander.server.downloads import Downloads
 from rigfarm.commander.supervised import Part
 
 __all__ = ["SHIPPED", "Bundles"]

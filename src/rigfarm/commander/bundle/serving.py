@@ -16,7 +16,7 @@ from litestar.response import Stream
 from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.bundle.bundles import Bundles
 from rigfarm.commander.bundle.model import Bundle, file_id
-from rigfarm.commander.connections import network_of
+from rigfarm.commander.server.connections import network_of
 
 __all__ = ["bundle_routes"]
 

@@ -13,11 +13,11 @@ from litestar.exceptions import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
 from rigfarm.commander.auth.limits import RateLimit
-from rigfarm.commander.connections import connection_of
 from rigfarm.commander.link.link import Link, needs_signature
 from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs import UncheckedError
+from rigfarm.commander.server.connections import connection_of
 from rigfarm.wire.codec import FrameError, decode_up, encode
 from rigfarm.wire.frames import PROTOCOL, Hello, Prove
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rigfarm.commander.downloads import Downloads
 from rigfarm.commander.mining_software.download import FetchError
 from rigfarm.commander.mining_software.turns import Turns
+from rigfarm.commander.server.downloads import Downloads
 
 __all__ = ["ArchiveStore", "Received"]
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
 from litestar.types import Scope
 
-from rigfarm.commander.connections import connection_of
+from rigfarm.commander.server.connections import connection_of
 
 __all__ = ["Downloads"]
 

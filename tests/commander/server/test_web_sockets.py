@@ -15,7 +15,7 @@ import pytest
 from rigfarm.simulate.commander import CommanderProcess
 
 QUICK = """
-import rigfarm.commander.web_sockets as ws
+import rigfarm.commander.server.web_sockets as ws
 ws.WHOLE_WITHIN_S = ws.CLOSE_WITHIN_S = 1.0
 """
 MUCH = 20_000

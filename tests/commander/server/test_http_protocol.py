@@ -13,7 +13,7 @@ import pytest
 from rigfarm.simulate.commander import CommanderProcess
 
 QUICK = """
-import rigfarm.commander.auth.gate as gate, rigfarm.commander.http_protocol as heads
+import rigfarm.commander.auth.gate as gate, rigfarm.commander.server.http_protocol as heads
 heads.HEAD_WITHIN_S, gate.OPEN_WITHIN_S, heads.GRACE_S, heads.CLOSE_WITHIN_S = 0.5, 4.0, 8.0, 1.0
 """
 

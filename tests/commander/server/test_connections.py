@@ -6,8 +6,9 @@ import socket
 
 import pytest
 
-from rigfarm.commander.accept import MAX_WAITING_PER_ADDRESS, WaitingRoom
-from rigfarm.commander.connections import (
+from rigfarm.commander.incidents import Incidents
+from rigfarm.commander.server.accept import MAX_WAITING_PER_ADDRESS, WaitingRoom
+from rigfarm.commander.server.connections import (
     FAIR_PER_ADDRESS,
     KNOWN_S,
     MAX_LARGE_HELLOS_PER_ADDRESS,
@@ -18,7 +19,6 @@ from rigfarm.commander.connections import (
     Standing,
     network_of,
 )
-from rigfarm.commander.incidents import Incidents
 
 
 class Peer:

@@ -11,7 +11,7 @@ import pytest
 from rigfarm.simulate.commander import CommanderProcess
 
 QUICK = """
-import rigfarm.commander.accept as accept, rigfarm.commander.http_protocol as http
+import rigfarm.commander.server.accept as accept, rigfarm.commander.server.http_protocol as http
 accept.TLS_WITHIN_S, http.HEAD_WITHIN_S, http.GRACE_S, http.LINGER_S = 1.0, 0.5, 2.0, 0.5
 """
 

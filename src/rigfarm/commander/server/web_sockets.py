@@ -29,7 +29,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from rigfarm.commander.connections import LARGE_HELLO, Connection
+from rigfarm.commander.server.connections import LARGE_HELLO, Connection
 from rigfarm.wire.codec import MAX_FRAME_BYTES
 
 __all__ = ["LINK", "Socket", "WebSocketProtocol"]

@@ -14,8 +14,8 @@ from contextlib import suppress
 
 import structlog
 
-from rigfarm.commander.connections import SWEEP_S, Connection, Connections, network_of
-from rigfarm.commander.plain_http import show_the_way, speaks_tls
+from rigfarm.commander.server.connections import SWEEP_S, Connection, Connections, network_of
+from rigfarm.commander.server.plain_http import show_the_way, speaks_tls
 
 __all__ = ["Acceptor", "WaitingRoom"]
 

@@ -15,10 +15,10 @@ import uvicorn
 import uvloop
 from litestar.types import ASGIApp
 
-from rigfarm.commander.accept import Acceptor
-from rigfarm.commander.connections import Connection, Connections
-from rigfarm.commander.http_protocol import HttpProtocol
 from rigfarm.commander.incidents.register import Incidents
+from rigfarm.commander.server.accept import Acceptor
+from rigfarm.commander.server.connections import Connection, Connections
+from rigfarm.commander.server.http_protocol import HttpProtocol
 from rigfarm.commander.settings import Settings, SettingsError
 from rigfarm.commander.storage import StorageError
 from rigfarm.wire.codec import MAX_FRAME_BYTES

@@ -14,8 +14,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from rigfarm.commander.connections import Connection, Standing
-from rigfarm.commander.web_sockets import WebSocketProtocol
+from rigfarm.commander.server.connections import Connection, Standing
+from rigfarm.commander.server.web_sockets import WebSocketProtocol
 
 __all__ = ["HttpProtocol"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.load import connect
 
-OFTEN = "import rigfarm.commander.memory as memory\nmemory.EVERY_S = 0.5"
+OFTEN = "import rigfarm.commander.server.memory as memory\nmemory.EVERY_S = 0.5"
 LINKS = 150
 ALLOWED_KIB = 5 << 10
 """What six crowds leave when nothing is given back is twice that."""
