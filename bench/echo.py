@@ -19,7 +19,7 @@ import uvicorn
 from litestar import Litestar, WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 
-from rigfarm.commander.server.health import calm_garbage_collector
+from rigfarm.commander.health import calm_garbage_collector
 from rigfarm.simulate.commander import free_port
 from rigfarm.wire.codec import decode_log, decode_up, encode
 from rigfarm.wire.frames import Acks, Hello, Logs, Verdict, Welcome

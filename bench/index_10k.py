@@ -20,6 +20,7 @@ from rigfarm.commander.address import Address
 from rigfarm.commander.app import _templates
 from rigfarm.commander.channels import Kind
 from rigfarm.commander.events import Events
+from rigfarm.commander.health import calm_garbage_collector
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import RecentRows
 from rigfarm.commander.rigs.book import RigBook
@@ -28,7 +29,6 @@ from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, RigList
 from rigfarm.commander.rigs.shown import Shown
 from rigfarm.commander.rigs.sorting import SORT_KEYS
-from rigfarm.commander.server.health import calm_garbage_collector
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.shell import Shell
 from rigfarm.common.clock import utc_ms

@@ -20,7 +20,7 @@ from rigfarm.simulate.commander import CommanderProcess
 
 COLLECTS = """
 import asyncio, gc, pathlib
-from rigfarm.commander.server.health import Health
+from rigfarm.commander.health import Health
 from rigfarm.commander.server.http_protocol import HttpProtocol
 ask, found, keeps = pathlib.Path({ask!r}), pathlib.Path({found!r}), pathlib.Path({keeps!r})
 run, upgrade, parsers = Health.run, HttpProtocol.handle_websocket_upgrade, []

@@ -23,7 +23,7 @@ from rigfarm.simulate.commander import CommanderProcess
 
 COUNTED_TASKS = """
 import asyncio, pathlib
-from rigfarm.commander.server.health import Health
+from rigfarm.commander.health import Health
 from rigfarm.commander.link.registry import Links
 tasks, flag = pathlib.Path({tasks!r}), pathlib.Path({flag!r})
 run, leave, forgotten = Health.run, Links.leave, []

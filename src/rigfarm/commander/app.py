@@ -32,6 +32,7 @@ from rigfarm.commander.auth.auth import provided
 from rigfarm.commander.auth.openapi import SECURITY, document_scopes
 from rigfarm.commander.channels import INCIDENTS
 from rigfarm.commander.events import Events, RigRemoved
+from rigfarm.commander.health import Health, calm_garbage_collector, health_routes
 from rigfarm.commander.identity import Identity
 from rigfarm.commander.identity.certificate import Certificate
 from rigfarm.commander.incidents.door import noun as incidents_noun
@@ -47,7 +48,6 @@ from rigfarm.commander.noun import Noun
 from rigfarm.commander.playbooks.rig_panel import RigPanels
 from rigfarm.commander.rigs.model import KINDS
 from rigfarm.commander.rigs.view import join_steps
-from rigfarm.commander.server.health import Health, calm_garbage_collector, health_routes
 from rigfarm.commander.server.memory import give_back_memory
 from rigfarm.commander.server.serve import Served
 from rigfarm.commander.server.web_sockets import Socket

@@ -11,8 +11,8 @@ from rigfarm.commander.rigs.query import IndexQuery, Selection
 from rigfarm.commander.rigs.view.detail import shortened
 from rigfarm.commander.rigs.view.devices import Cell
 from rigfarm.commander.stats import Totals
-from rigfarm.commander.web.gallery.made_up import NOW_MS, Farm, farm, hour
 from rigfarm.commander.web.spark import HEIGHT, spark
+from rigfarm.simulate.gallery.made_up import NOW_MS, Farm, farm, hour
 from rigfarm.units import UNKNOWN
 from rigfarm.wire.log import Device, DeviceKind, Devices, OperationalLog, Pool, Workload
 

@@ -9,7 +9,7 @@ import pytest
 from gallery_helpers import DESK, PHONE, Look, Served
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from rigfarm.commander.web.gallery.pages import HERE
+from rigfarm.simulate.gallery.pages import HERE
 
 QUIET = [
     "--no-sandbox",

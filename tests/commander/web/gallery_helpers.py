@@ -11,8 +11,8 @@ from collections.abc import Callable
 import uvicorn
 from playwright.sync_api import Page
 
-from rigfarm.commander.web.gallery.pages import Gallery
-from rigfarm.commander.web.gallery.server import GalleryServer
+from rigfarm.simulate.gallery.pages import Gallery
+from rigfarm.simulate.gallery.server import GalleryServer
 
 PHONE = (390, 844)
 DESK = (1440, 900)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from rigfarm.commander.rigs.view import PATHS
 from rigfarm.commander.stats.condition import Condition
 from rigfarm.commander.web.fragments import append, event, morph, remove
-from rigfarm.commander.web.gallery.made_up import farm
+from rigfarm.simulate.gallery.made_up import farm
 
 pytestmark = pytest.mark.browser
 

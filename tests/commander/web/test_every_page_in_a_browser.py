@@ -7,7 +7,7 @@ import pytest
 from gallery_helpers import DESK, PHONE, Look
 
 from looks import SMALL, UNREADABLE
-from rigfarm.commander.web.gallery.pages import Gallery
+from rigfarm.simulate.gallery.pages import Gallery
 
 pytestmark = pytest.mark.browser
 NAMES = Gallery().names()

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from rigfarm.commander.rigs.view.charts import Chart, ChartData, Series
 from rigfarm.commander.web.fragments import event, morph
-from rigfarm.commander.web.gallery.made_up import farm
+from rigfarm.simulate.gallery.made_up import farm
 from rigfarm.units import duration
 
 pytestmark = pytest.mark.browser

@@ -9,8 +9,8 @@ import pytest
 
 from rigfarm.commander.rigs import view
 from rigfarm.commander.stats import RigStats
-from rigfarm.commander.web.gallery.made_up import farm, hour
-from rigfarm.commander.web.gallery.pages import Gallery
+from rigfarm.simulate.gallery.made_up import farm, hour
+from rigfarm.simulate.gallery.pages import Gallery
 from rigfarm.wire.log import Device, Devices, OperationalLog
 
 HOSTILE = [

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rigfarm.commander.web.gallery.pages import Gallery
+from rigfarm.simulate.gallery.pages import Gallery
 
 GALLERY = Gallery()
 DATA = "application/json"

@@ -10,8 +10,8 @@ import pytest
 from litestar.testing import TestClient
 
 from rigfarm.commander.web.assets import STATIC, static_url
-from rigfarm.commander.web.gallery.pages import Gallery
-from rigfarm.commander.web.gallery.server import GalleryServer
+from rigfarm.simulate.gallery.pages import Gallery
+from rigfarm.simulate.gallery.server import GalleryServer
 
 
 @pytest.fixture(scope="module")

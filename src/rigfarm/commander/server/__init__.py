@@ -1,1 +1,1 @@
-"""How the Commander is served: who may connect, what a connection may take, how the process does."""
+"""How the Commander is served: who may connect, what a connection may take, memory."""

@@ -21,9 +21,9 @@ from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.query import IndexQuery, Selection
 from rigfarm.commander.web import assets
-from rigfarm.commander.web.gallery.made_up import Farm, farm, hour
 from rigfarm.commander.web.shell import NavItem, Shell
 from rigfarm.common.clock import utc_ms
+from rigfarm.simulate.gallery.made_up import Farm, farm, hour
 
 __all__ = ["Gallery"]
 
@@ -45,7 +45,7 @@ class Gallery:
     def __init__(self, now_ms: int | None = None) -> None:
         self.now_ms = utc_ms() if now_ms is None else now_ms
         self.environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(sorted(Path(__file__).parents[2].glob("*/templates"))),
+            loader=jinja2.FileSystemLoader(sorted(Path(__file__).parents[2].joinpath("commander").glob("*/templates"))),
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 
 from rigfarm.commander.auth.headers import SecureHeaders
 from rigfarm.commander.web import assets
-from rigfarm.commander.web.gallery.pages import HERE, Gallery
+from rigfarm.simulate.gallery.pages import HERE, Gallery
 
 __all__ = ["GalleryServer"]
 

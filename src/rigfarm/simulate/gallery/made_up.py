@@ -61,7 +61,7 @@ _RECIPES = (
 
 def farm(rigs: int = 12, asics: int = 6, waiting: int = 1, *, now_ms: int = NOW_MS, well: bool = False) -> Farm:
     """So many rigs; unless all are to be well, a few are not."""
-    chance = random.Random(7)  # noqa: S311 - pictures, not secrets
+    chance = random.Random(7)
     made = Farm({}, {"cpu-gpu": Totals(), "asic": Totals()}, now_ms)
     for number in range(1, rigs + 1):
         _add(made, number, f"rig-{number:02d}", "cpu-gpu", _rig_log(number, chance, now_ms, well), well)

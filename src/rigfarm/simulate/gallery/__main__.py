@@ -1,4 +1,4 @@
-"""`python -m rigfarm.commander.web.gallery [PORT]` serves the gallery on this machine; with a folder, it writes it."""
+"""`python -m rigfarm.simulate.gallery [PORT]` serves the gallery on this machine; with a folder, it writes it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import uvicorn
 
-from rigfarm.commander.web.gallery.pages import Gallery
-from rigfarm.commander.web.gallery.server import GalleryServer
+from rigfarm.simulate.gallery.pages import Gallery
+from rigfarm.simulate.gallery.server import GalleryServer
 
 
 def main() -> None:

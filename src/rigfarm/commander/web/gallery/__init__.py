@@ -1,1 +1,0 @@
-"""Every page with made-up rigs, for whoever works on how Rigfarm looks: `python -m rigfarm.commander.web.gallery`."""
