@@ -25,7 +25,7 @@ UNBOUNDED_QUEUE = """
 import asyncio, pathlib
 from rigfarm.commander.live.session import PageSession
 init = PageSession.__init__
-def unbounded(self, hub, page, send, owner):
+def unbounded(self, hub, page, send, *more):
     queue, tasks = asyncio.Queue(), []
     async def drain():
         while True:
@@ -36,7 +36,7 @@ def unbounded(self, hub, page, send, owner):
         if not tasks:
             tasks.append(asyncio.create_task(drain()))
         queue.put_nowait(frame)
-    init(self, hub, page, put, owner)
+    init(self, hub, page, put, *more)
 PageSession.__init__ = unbounded
 """
 """While the file is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,13 @@ mount --rbind /dev dev
 mkdir -p out .old
 mount --bind "$1/out" out
 cp -r "$1/files/." .
+shift
+number=0
+for path; do
+    mkdir -p code/$number
+    mount --bind "$path" code/$number
+    number=$((number + 1))
+done
 pivot_root . .old
 umount -l .old
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
@@ -40,9 +48,9 @@ ExecStart=/bin/sh -c 'sh /out/script >/out/said 2>&1; systemctl exit 0'
 """
 
 
-def boot(folder: Path, units: dict[str, str], script: str, timeout_s: float = 120.0) -> str:
+def boot(folder: Path, units: dict[str, str], script: str, timeout_s: float = 120.0, code: Sequence[str] = ()) -> str:
     """What a shell script says that this systemd runs, with these files below /etc/systemd/system. The folder `out` of
-    `folder` is its `/out`."""
+    `folder` is its `/out`, and the folders `code` are `/code/0`, `/code/1`, …, wherever they are here."""
     for name in ("overlay", "out", "files/etc/systemd/system"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     system = folder / "files/etc/systemd/system"
@@ -53,7 +61,7 @@ def boot(folder: Path, units: dict[str, str], script: str, timeout_s: float = 12
     (folder / "boot").write_text(_BOOT)
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--cgroup"]
     done = subprocess.run(
-        [*command, "sh", str(folder / "boot"), str(folder)], capture_output=True, text=True, timeout=timeout_s
+        [*command, "sh", str(folder / "boot"), str(folder), *code], capture_output=True, text=True, timeout=timeout_s
     )
     said = folder / "out/said"
     return said.read_text() if said.exists() else f"it did not boot: {done.stdout}{done.stderr}"

@@ -98,9 +98,12 @@ asyncio.run(main())
 def test_setting_its_user_is_all_it_needs(tmp_path: Path) -> None:
     if not can_boot(tmp_path / "trial"):
         pytest.skip("no systemd can be booted in namespaces here")
-    paths = ":".join([str(Path(sentry.__file__).parents[3]), *site.getsitepackages()])
+    code = [str(Path(sentry.__file__).parents[3]), *site.getsitepackages()]
+    paths = ":".join(f"/code/{number}" for number in range(len(code)))
     python = "/usr/bin/python3"
-    if subprocess.run([python, "-c", "import msgspec"], env={"PYTHONPATH": paths}, capture_output=True).returncode:
+    if subprocess.run(
+        [python, "-c", "import msgspec"], env={"PYTHONPATH": ":".join(code)}, capture_output=True
+    ).returncode:
         pytest.skip("the system's Python cannot run this environment's packages")
     out = tmp_path / "machine/out"
     out.mkdir(parents=True)
@@ -124,7 +127,7 @@ for try in $(seq 400); do systemctl is-active -q rigfarm-sentry || break; sleep 
 id -u rigfarm-miner
 ps -o pid=,args= -u rigfarm-miner
 """
-        said = boot(tmp_path / "machine", units, script).splitlines()
+        said = boot(tmp_path / "machine", units, script, code=code).splitlines()
     log = (out / "log").read_text() if (out / "log").exists() else ""
     assert (out / "told").exists(), f"{said}\n{log}"
     assert (out / "told").read_bytes(), log

@@ -122,7 +122,8 @@ def test_root_leaves_nothing_of_its_own_in_the_commander_s_folder(tmp_path: Path
 def test_both_run_under_a_real_systemd(tmp_path: Path) -> None:
     if not can_boot(tmp_path / "trial"):
         pytest.skip("no systemd can be booted in namespaces here")
-    paths = ":".join([str(Path(commander.__file__).parents[2]), *site.getsitepackages()])
+    code = [str(Path(commander.__file__).parents[2]), *site.getsitepackages()]
+    paths = ":".join(f"/code/{number}" for number in range(len(code)))
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
@@ -159,10 +160,12 @@ systemctl is-failed rigfarm-commander rigfarm-sentry
 """
     if (
         "rigfarm"
-        not in subprocess.run([*start, "--help"], env={"PYTHONPATH": paths}, capture_output=True, text=True).stdout
+        not in subprocess.run(
+            [*start, "--help"], env={"PYTHONPATH": ":".join(code)}, capture_output=True, text=True
+        ).stdout
     ):
         pytest.skip("the system's Python cannot run this environment's packages")
-    said = boot(tmp_path / "machine", units, script)
+    said = boot(tmp_path / "machine", units, script, code=code)
     log = tmp_path / "machine/out/log"
     told = f"{said}\n{log.read_text() if log.exists() else ''}"
     assert re.search(

@@ -44,6 +44,7 @@ async def link_socket(
     address = socket.client.host if socket.client is not None else "?"
     if links.newcomers.over():  # a farm that returns all at once leaves room for pages
         await links.newcomers.next()
+    await socket.accept()
 
     async def send(data: bytes) -> None:
         await socket.send_data(data, mode="binary")
@@ -54,7 +55,6 @@ async def link_socket(
 
     link = Link(links, address, send, close)
     try:
-        await socket.accept()
         if await _welcome(socket, links, link, bad_tokens):
             await _receive(socket, links, link, bad_tokens)
     except (WebSocketDisconnect, ClientDisconnected):  # noticed while we hear, or while we speak

@@ -45,9 +45,9 @@ async def live_socket(
     page: FromQuery[str] = "/",
 ) -> None:
     """Serve one page until the browser leaves it."""
+    await socket.accept()
     shown = pages.find(page)
     try:
-        await socket.accept()
         if shown is None:
             await socket.close(code=NO_SUCH_PAGE, reason="no such page")
             return

@@ -276,6 +276,8 @@ class Link:
                 self._become(LinkState.GREETING)
                 signatures = await prove(socket, url, self._trust, self._timings)
                 tokens, spool = list(self._tokens), self._spool.id
+                if not tokens:  # taken away meanwhile: a greeting without any is refused
+                    return
                 greeting = await say_hello(socket, spool, tokens, self._timings, signatures)
                 welcome, seconds = greeting.welcome, greeting.round_trip_s
                 if welcome.highest is not None and self._spool.forgot(welcome.highest):
