@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from sentry_helpers import QUICK, FakePart, running, until
 
 from rigfarm.sentry.agent import Agent
 from rigfarm.sentry.link import LinkState
+from rigfarm.sentry.link import link as link_module
 from rigfarm.sentry.settings import Settings
 from rigfarm.sentry.spool.record import token_key
 from rigfarm.wire.frames import (
@@ -46,6 +48,31 @@ async def test_a_removal_while_connected(settings: Settings, commander: ToyComma
         await until(lambda: agent.link.state is LinkState.IDLE)
         assert agent.judgements == {}
         assert not agent.reporter.latest
+
+
+async def test_tokens_that_are_taken_away_while_it_connects(
+    settings: Settings, commander: ToyCommander, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A greeting without a token is refused as garbage, after which the next one waits longer."""
+    part = FakePart()
+    commander.good(part.token)
+    prove, taken = link_module.prove, asyncio.Event()
+
+    async def slowly(*given: Any) -> Any:
+        proven = await prove(*given)
+        if not taken.is_set():
+            taken.set()
+            agent.link.speak_for([])
+        return proven
+
+    monkeypatch.setattr(link_module, "prove", slowly)
+    async with running(linked(settings, commander, part)) as agent:
+        await until(taken.is_set)
+        await until(lambda: agent.link.state is LinkState.IDLE)
+        assert agent.link.error is None
+        assert not part.verdicts
+        agent.link.speak_for([part.token])
+        await until(lambda: part.verdicts)
 
 
 async def test_a_removal_heard_only_after_a_return(settings: Settings, commander: ToyCommander) -> None:
