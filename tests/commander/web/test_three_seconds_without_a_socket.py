@@ -4,6 +4,7 @@ snapshot is in: by a clock that the test turns."""
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from gallery_helpers import Look, Served, live, until
@@ -55,6 +56,7 @@ def test_grey_comes_after_three_seconds_and_goes_with_the_snapshot(look: Look, s
     line.cut = False
     for _ in range(30):  # a page that has failed to connect waits longer each time, by chance within a range
         page.clock.run_for(2_000)
+        time.sleep(0.2)  # a connection takes real time, whatever the page's clock says
         if page.evaluate("document.getElementById('live').dataset.live") == "on":
             break
     until(page, "document.getElementById('live').dataset.live === 'on'")
