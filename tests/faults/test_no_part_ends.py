@@ -119,7 +119,7 @@ async def test_logs_that_cannot_be_packed_stop_nobody(tmp_path: Path) -> None:
         bad=wrong + unready,
         unit="bad batches",
         control="a journal that neither splits a batch nor restarts",
-        control_bad="nobody's logs are acknowledged any more, and /readyz says so" if control else "went on",
+        control_bad="no rig's logs are acknowledged any more, and /readyz says so" if control else "went on",
     )
     assert (wrong, unready) == (0, 0)
     assert aside == len(kept) > 0

@@ -42,7 +42,7 @@ class Health:
         self._gc_pauses: deque[tuple[float, float]] = deque(maxlen=KEPT)
         self._gc_started = 0.0
         self.unexpected = 0
-        """Errors since the start that nobody caught."""
+        """Errors since the start that were not caught."""
 
     async def run(self, part: Part) -> None:
         """Sample until cancelled."""
@@ -58,7 +58,7 @@ class Health:
             gc.callbacks.remove(self._gc)
 
     def unexpected_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """For the loop's exception handler: what nobody else caught is logged and counted, and everything goes on."""
+        """For the loop's exception handler: what was caught nowhere is logged and counted, and everything goes on."""
         self.unexpected += 1
         log.error("unexpected error", what=context.get("message"), exc_info=context.get("exception"))
 

@@ -1,4 +1,4 @@
-"""An xz stream from somebody else: `lzma.LZMAFile` has no way to say how much memory a stream may ask for; this has."""
+"""An xz stream from outside: `lzma.LZMAFile` has no way to say how much memory a stream may ask for; this has."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Supervised:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                problem = "something inside it was cancelled"  # nobody asked for its own end
+                problem = "something inside it was cancelled"  # its own end was not asked for
             except Exception as error:  # noqa: BLE001 - whatever it raises must not end the others
                 problem = f"{type(error).__name__}: {error}"[:_LONGEST_PROBLEM]
                 if problem != was:

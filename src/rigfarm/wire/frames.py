@@ -234,7 +234,7 @@ class Proof(_Frame, tag=108):
     key: _Key
     """The Commander's Ed25519 public key."""
     certificate: Annotated[bytes, Meta(max_length=32)]
-    """SHA-256 of the certificate that the Commander itself serves, so that nobody in between can pass this proof on;
+    """SHA-256 of the certificate that the Commander itself serves, so that no other machine can pass this proof on;
     empty when it serves plain http, to a proxy."""
     signature: _Signature
     successions: Annotated[list[Succession], Meta(max_length=MAX_SUCCESSIONS)] = []

@@ -1,8 +1,8 @@
 """The operational log: the one shape in which every rig, of either kind, says how it does.
 
 Units: hashrates H/s, power W, temperatures °C, clocks MHz, fan speed % or rpm, times UTC milliseconds, durations s.
-Unknown is absent (`None`, or an empty column), never zero. A float may be anything (NaN, infinite): whoever uses it
-takes what cannot be for unknown. Everything else has its limits in its type.
+Unknown is absent (`None`, or an empty column), never zero. A float may be anything (NaN, infinite): its
+reader takes what cannot be for unknown. Everything else has its limits in its type.
 
 On the link a log is a msgpack array and its devices are columns: a column nobody measures costs one byte.
 """

@@ -124,7 +124,7 @@ async def serve_control(folder: Path, keys: ApiKeys, change_log: ChangeLog) -> A
         except Exception as error:
             log.error("a command could not be carried out", exc_info=error)
             answer = Answer(refusal="Internal error in Rigfarm; see the Commander's log.")
-        with suppress(OSError):  # whoever asked may be gone
+        with suppress(OSError):  # the process that asked may be gone
             writer.write(msgspec.json.encode(answer) + b"\n")
             await writer.drain()
         writer.close()

@@ -84,7 +84,7 @@ def harden(app: Litestar, settings: Settings, change_log: ChangeLog, *, own_cert
     """Put secure headers, the log of changes, and belief in trusted proxies only, around the whole application: its own
     middlewares would miss requests that match no route.
 
-    With the Commander's own certificate browsers are not told to insist on https: where one insists, nobody gets past
+    With the Commander's own certificate browsers are not told to insist on https: where one insists, no user gets past
     its warning any more, nor to anything else on that machine."""
     secured = SecureHeaders(app.asgi_handler, settings.public_url, hsts=not own_certificate)
     handler: ASGIApp = LoggedChanges(secured, change_log)

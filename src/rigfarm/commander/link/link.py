@@ -113,7 +113,7 @@ class Link:
         self._sending: asyncio.Task[None] | None = None
 
     def may_speak_for(self, rig_id: int) -> bool:
-        """Whether this Sentry is heard for the rig now: its token is good, and nobody came later with it."""
+        """Whether this Sentry is heard for the rig now: its token is good, and no later link came with it."""
         return self.links.by_rig.get(rig_id) is self
 
     def pays(self) -> int | None:

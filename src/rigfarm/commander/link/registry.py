@@ -213,7 +213,7 @@ class Links:
             link.revoke(removed.rig_id, Verdict("removed", removed.rig_id, removed.name))
 
     def _token_rotated(self, rotated: TokenRotated) -> None:
-        self.budgets.forget(rotated.rig_id)  # whoever had the old one used it up
+        self.budgets.forget(rotated.rig_id)  # the holder of the old one used it up
         link = self.by_rig.pop(rotated.rig_id, None)
         if link is not None:
             link.revoke(rotated.rig_id, Verdict("unknown"))

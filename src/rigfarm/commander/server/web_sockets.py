@@ -139,7 +139,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._connection.wait()
 
     def handle_connect(self, event: Request) -> None:
-        """Somebody asks for a WebSocket."""
+        """A client asks for a WebSocket."""
         self.conn.max_message_size = MAX_PAGE_MESSAGE
         if event.path.partition("?")[0] == LINK:
             self.conn.available_extensions = None

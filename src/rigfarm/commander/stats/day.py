@@ -11,7 +11,7 @@ __all__ = ["BUCKETS", "Day"]
 BUCKET_S = 900.0
 BUCKETS = 96
 MAX_COINS = 500
-"""Beyond, of those that nobody mines any more, the one with the shortest past makes room."""
+"""Beyond, of those that no rig mines any more, the one with the shortest past makes room."""
 
 
 class _Course(Struct):

@@ -101,7 +101,7 @@ static_routes = [static_file]
 
 def add_helpers(environment: jinja2.Environment) -> None:
     """What every template may use: `static_url(name)`, the filter `json_data`, and `shell()`, the frame of the pages,
-    which whoever knows the pages puts in its place, and `join_steps(kind)`, how a rig joins (rigs.view.JoinStep).
+    which the part that knows the pages puts in its place, and `join_steps(kind)`, how a rig joins (rigs.view.JoinStep).
     Invisible characters are left out of every value."""
     environment.globals["static_url"] = static_url
     environment.globals.setdefault("shell", Shell)

@@ -86,7 +86,7 @@ def _http(request: WebRequest, error: HTTPException) -> Response[Any]:
     detail = error.detail
     if detail == _GONE:
         log.debug("a request was broken off", method=request.method, path=request.scope["path"])
-        return Response(b"", status_code=HTTPStatus.BAD_REQUEST, media_type=MediaType.TEXT)  # nobody reads it
+        return Response(b"", status_code=HTTPStatus.BAD_REQUEST, media_type=MediaType.TEXT)  # no client reads it
     if error.status_code >= 500 and error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
         return _unexpected(request, error)
     if error.status_code == HTTPStatus.NOT_FOUND and detail in ("", "Not Found"):

@@ -20,7 +20,7 @@ KEPT_LINES = 500
 FLUSH_S = 0.25
 SHOWS = 5
 SHOW_EVERY_S = 1.0
-"""All of the last lines are shown so many times at once, and then not more often, however often somebody asks."""
+"""All of the last lines are shown so many times at once, and then not more often, however often a page asks."""
 _LINES_AT_ONCE = 100
 _UNWRITTEN_LINES = 5_000
 

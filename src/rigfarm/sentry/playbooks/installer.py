@@ -42,7 +42,7 @@ async def installed(archive: Archive, rig: Surroundings, say: Report, nudged: as
             why = f"the rig's disk does not take it: {error.strerror or error}"
             pause, wrong = settings.retry_disk_s, False
         say("backing-off", f"{why}. The next attempt in {duration(max(1, pause))}")
-        if wrong:  # whoever serves it may not have a whole wrong file written to the disk again and again
+        if wrong:  # its server may not have a whole wrong file written to the disk again and again
             await asyncio.sleep(pause)
             continue
         with contextlib.suppress(TimeoutError):

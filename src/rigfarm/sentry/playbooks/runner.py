@@ -174,7 +174,7 @@ class PlaybookRunner:
                 if self._writes.take(1):
                     await self._keep(list(wanted.values()))
                 else:
-                    self._kept = False  # with the housekeeping: a disk is not worn out by somebody who changes his mind
+                    self._kept = False  # the housekeeping writes: changes of mind do not wear out a disk
             gone = [playbook for id, playbook in self._playbooks.items() if id not in wanted]
             await self._end(gone)
             await self._clear(gone)

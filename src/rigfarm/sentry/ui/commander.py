@@ -41,7 +41,7 @@ class CommanderDesk:
 
     def parse(self, text: str, *, another: bool = False) -> tuple[str, Trust]:
         """The address in what was typed, and whom to trust there: with a fingerprint (`SHA256:…`) beside it, the owner
-        of that certificate and nobody else. ValueError says what would be right.
+        of that certificate and no other. ValueError says what would be right.
 
         Unless it is `another` Commander, which gets none of the tokens kept here, it has to prove that it is the one
         before.

@@ -1,6 +1,6 @@
 """Who may use the Sentry's own page.
 
-- Whoever can open it is not yet trusted: every user of this machine can, its mining programs too. They see the status
+- Being able to open it earns no trust: every user of this machine can, its mining programs too. They see the status
   page, as long as no password is set, and nothing else. Everything that shows or changes more takes an administrator,
   who logs in with the code that the Sentry's Unix socket gives to root and to its own user (`rigfarm sentry code`),
   or with the password that an administrator chose.

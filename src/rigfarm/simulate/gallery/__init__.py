@@ -1,1 +1,1 @@
-"""Every page with made-up rigs, for whoever works on how Rigfarm looks: `python -m rigfarm.simulate.gallery`."""
+"""Every page with made-up rigs, for work on how Rigfarm looks: `python -m rigfarm.simulate.gallery`."""

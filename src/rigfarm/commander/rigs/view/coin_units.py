@@ -13,7 +13,7 @@ __all__ = ["CoinUnits"]
 LEAVES_BELOW = 0.3
 LEAVES_ABOVE = 3_000.0
 MAX_COINS = 1_000
-"""More are forgotten as soon as nobody mines them."""
+"""More are forgotten as soon as no rig mines them."""
 
 
 class CoinUnits:
