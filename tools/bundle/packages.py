@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-OUR_PARTS = ("wire", "service", "sentry")
+OUR_PARTS = ("common", "wire", "service", "sentry")
 
 
 def version(source: Path) -> str:
