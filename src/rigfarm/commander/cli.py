@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from rigfarm.service.options import ROOT
-
 if TYPE_CHECKING:
     from rigfarm.commander.auth.control import Answer, Question
     from rigfarm.commander.identity.certificate import Certificate
@@ -64,11 +62,20 @@ def hash_password() -> None:
     )
 
 
+_ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True, resolve_path=True),
+    default="/",
+    envvar="RIGFARM_ROOT",
+    help="Where the file system of the machine is, for an image that does not run.",
+)
+
+
 @commander.command()
 @click.option("--print", "only_print", is_flag=True, help="Only show the unit that would be written.")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="[/var/lib/rigfarm-commander]")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings as TOML, for the service.")
-@ROOT
+@_ROOT
 def install(only_print: bool, data_dir: Path | None, config: Path | None, root: Path) -> None:
     """Install it as a systemd service with its own user; it starts with this machine."""
     from rigfarm.commander.install import DATA_DIR, start_command, unit_text
@@ -89,7 +96,7 @@ def install(only_print: bool, data_dir: Path | None, config: Path | None, root: 
 
 @commander.command()
 @click.option("--keep-data", is_flag=True, help="Keep its configuration, tokens and logs.")
-@ROOT
+@_ROOT
 def uninstall(keep_data: bool, root: Path) -> None:
     """Stop the service and remove everything it put on this machine."""
     from rigfarm.commander.install import uninstall as uninstall_service

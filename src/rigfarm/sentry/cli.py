@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rigfarm.service.options import ROOT
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -27,6 +25,13 @@ _FOLDER = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="Where it keeps its configuration, token and logs; else RIGFARM_DATA_DIR.",
+)
+_ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True, resolve_path=True),
+    default="/",
+    envvar="RIGFARM_ROOT",
+    help="Where the file system of the machine is, for an image that does not run.",
 )
 
 
@@ -67,7 +72,7 @@ def _settings(folder: Path) -> Settings:
     "--insecure-http", is_flag=True, help="Allow a plain http:// address: on this machine, or over a tunnel of yours."
 )
 @click.option("--install", "service", is_flag=True, help="And have it run at every start, as `install` does.")
-@ROOT
+@_ROOT
 @_FOLDER
 def join(
     url: str,
@@ -269,7 +274,7 @@ def forget_gpus(data_dir: Path | None) -> None:
 
 @sentry.command()
 @click.option("--print", "only_print", is_flag=True, help="Only show the unit that would be written.")
-@ROOT
+@_ROOT
 @_FOLDER
 def install(only_print: bool, root: Path, data_dir: Path | None) -> None:
     """Have it run at every start of this machine, as a systemd service."""
@@ -278,7 +283,7 @@ def install(only_print: bool, root: Path, data_dir: Path | None) -> None:
 
 @sentry.command()
 @click.option("--keep-data", is_flag=True, help="Keep its token, logs and mining software.")
-@ROOT
+@_ROOT
 def uninstall(keep_data: bool, root: Path) -> None:
     """Stop the service and remove everything it put on this machine."""
     from rigfarm.sentry.install import own_program
