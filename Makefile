@@ -9,8 +9,12 @@ LOCKED := --require-hashes --only-binary=:all:
 SENTRY := src/rigfarm/commander/bundle/data/.built
 VENDOR := src/rigfarm/commander/web/static/vendor
 
+# Hundreds of Pythons start in the tests: compiled code is kept, whatever the environment says. Collecting the tests takes
+# 8 s instead of 25.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long lint format bench faults bundle lock clean
+.PHONY: help install demo test test-long lint format bench faults mutants bundle dist lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,36 +41,44 @@ $(SENTRY): requirements/asic.txt $(shell find src/rigfarm/*.py src/rigfarm/wire 
 demo: $(STAMP) $(SENTRY) ## a living farm on this machine: a Commander, this machine as a rig, simulated rigs and ASICs
 	@$(PY) -m rigfarm.cli demo
 
-test: $(STAMP) ## every test
+test: $(STAMP) ## all quick tests
 	@$(PY) tools/browser.py
-	@$(PY) -m pytest -n 3 --dist loadfile || \
-	  { echo "Once more, alone, what failed beside others:"; $(PY) -m pytest --last-failed --last-failed-no-failures none; }
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test-long: $(STAMP) ## the tests that take long: a whole bundle, ten thousand rigs in a browser
+test-long: $(STAMP) ## the tests that take long: journeys in browsers, a whole bundle and release, attacks and kills
 	@$(PY) tools/browser.py
-	@$(PY) -m pytest -m slow -n 2 --dist loadfile || \
-	  { echo "Once more, alone, what failed beside others:"; $(PY) -m pytest -m slow --last-failed --last-failed-no-failures none; }
+	@$(PY) -m pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
 
-lint: $(STAMP) ## ruff, mypy --strict, the one-way imports
+lint: $(STAMP) ## ruff, mypy --strict, the one-way imports, dead code
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+	@$(PY) tools/dead_code.py
 
 format: $(STAMP) ## put the code into its form
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-bench: $(STAMP) ## measure the figures we publish (docs/performance.md)
-	@$(PY) -m bench
+bench: $(STAMP) ## measure the figures we publish (docs/performance.md); COMPARE=file prints those of an earlier run beside
+	@$(PY) -m bench $(if $(COMPARE),--compare $(COMPARE))
 
 faults: $(STAMP) ## every promise of docs/reliability.md at full length (hours)
 	@$(PY) tools/faults.py
+
+mutants: $(STAMP) ## break the modules that decide, place by place, and see whether tests notice (docs/mutants.md)
+	@$(PY) tools/mutants.py
 
 bundle: $(STAMP) ## one file that is a whole Sentry, for rigs without Python, in dist/; it is tried out before it counts
 	@$(PY) tools/bundle dist
 	@RIGFARM_BUNDLE_DIR=dist $(PY) -m pytest -q -m slow tests/bundle || { rm -f dist/rigfarm-sentry-*; echo "The bundle does not work, and was removed."; exit 1; }
 	@echo "A Commander serves it once it lies in its folder of bundles: see docs/joining-a-rig.md"
+
+dist: $(STAMP) ## a release in dist/: wheel, sources, locked packages, checksums; it is installed and tried out before it counts
+	@rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/SHA256SUMS
+	@$(PY) tools/browser.py
+	@$(PY) tools/dist.py dist
+	@RIGFARM_DIST_DIR=dist $(PY) -m pytest -q -m slow tests/test_a_release_installs.py || { rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/SHA256SUMS; echo "The release does not work, and was removed."; exit 1; }
 
 lock: $(VENV)/bin/python ## lock the dependencies that pyproject.toml names, with hashes (tools/lock.py --upgrade: the newest)
 	@$(PY) tools/lock.py

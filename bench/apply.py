@@ -22,18 +22,18 @@ import httpx
 import uvloop
 
 from bench.farm import connect_all, linked, many_files
-from bench.playbook import add_playbook, upload
 from bench.report import Figure, percentile, report
 from bench.web import login
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink
-from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.processes import alive, said
-from rigfarm.simulate.program.rig import Rig, order_for
-from rigfarm.simulate.program.sentry import SentryProcess
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import DownFrame, Playbooks
+from support.load import LoadLink
+from support.playbooks import add_playbook, upload
+from support.program.depot import Depot
+from support.program.processes import alive, said
+from support.program.rig import Rig, assigned_for
+from support.program.sentry import SentryProcess
 
 RIGS, REAL = 1_000, 3
 CLICKS = 60
@@ -108,7 +108,7 @@ async def alone(folder: Path) -> list[float]:
     waits: list[float] = []
     archive = pack("tar.gz")
     file = folder / "alone"
-    order = order_for(archive_for(archive, "tar.gz"), template=f"--pids {file}")
+    order = assigned_for(archive_for(archive, "tar.gz"), template=f"--pids {file}")
     with Depot() as depot:
         depot.put(archive, order.archive.path)
         async with Rig(folder / "alone-rig", depot.url, depot.token) as rig:

@@ -20,22 +20,24 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from bench.report import Figure, cpu_seconds, percentile, report, resident_bytes
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
 from rigfarm.sentry.asic import AsicPart, AsicService
 from rigfarm.sentry.asic.csv_import import Entry
+from rigfarm.sentry.asic.interpret import AsicReading
 from rigfarm.sentry.asic.poller import Pace
 from rigfarm.sentry.asic.readers.base import Scope
 from rigfarm.sentry.asic.readers.library import LibraryReader, identify
 from rigfarm.sentry.asic.readers.plan import steps
 from rigfarm.sentry.asic.rhythm import TICK_S
 from rigfarm.sentry.asic.unit import Unit
-from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.identity.settings import Settings
 from rigfarm.wire.tokens import new_token
 
 DEVICES, DEAD = 1_000, 200
@@ -84,17 +86,32 @@ def echo() -> Iterator[str]:
         process.wait()
 
 
+class Timed(AsicPart):
+    """It notes when each unit was read, and reads as often as its pace allows."""
+
+    at: dict[Unit, list[float]] | None = None
+    hurries = False
+
+    @property
+    def interval_s(self) -> float:
+        return 0.0 if self.hurries else super().interval_s
+
+    def on_reading(self, unit: Unit, reading: AsicReading) -> None:
+        if self.at is not None:
+            self.at.setdefault(unit, []).append(time.monotonic())
+        super().on_reading(unit, reading)
+
+
 @contextlib.asynccontextmanager
-async def sentry(folder: Path, commander: str, addresses: list[str], pace: Pace) -> AsyncIterator[AsicService]:
+async def sentry(folder: Path, commander: str, addresses: list[str], pace: Pace) -> AsyncIterator[Timed]:
     """A Sentry that reads these, until the block ends."""
-    service = AsicService(folder, pace=pace)
-    part = AsicPart(service)
+    part = Timed(partial(AsicService, folder, pace=pace))
     await part.load()
-    await service.add(*[Entry(ip, token=new_token()) for ip in addresses])
+    await part.service.add(*[Entry(ip, token=new_token()) for ip in addresses])
     agent = Agent(Settings(data_dir=folder, ui="off", commander=commander, insecure_http=True), [part])
     task = asyncio.create_task(agent.run())
     try:
-        yield service
+        yield part
     finally:
         agent.stop()
         await task
@@ -104,20 +121,13 @@ async def sentry(folder: Path, commander: str, addresses: list[str], pace: Pace)
 class Beats:
     """When each unit was read, during a measurement."""
 
-    service: AsicService
+    part: Timed
     at: dict[Unit, list[float]] = field(default_factory=dict)
 
     async def watch(self, seconds: float) -> None:
-        heard = self.service.on_reading
-        until = time.monotonic() + seconds
-
-        def on_reading(unit: Unit, reading: object) -> None:
-            self.at.setdefault(unit, []).append(time.monotonic())
-            heard(unit, reading)  # type: ignore[arg-type]
-
-        self.service.on_reading = on_reading
-        await asyncio.sleep(until - time.monotonic())
-        self.service.on_reading = heard
+        self.part.at = self.at
+        await asyncio.sleep(seconds)
+        self.part.at = None
 
     def gaps(self, units: list[Unit]) -> list[float]:
         """s between two readings of the same unit."""
@@ -176,17 +186,17 @@ async def poll() -> None:
     with fakes(DEVICES - DEAD, "127.44.0.0/16") as (_, living), fakes(DEAD, "127.45.0.0/16") as (mortal, mortals):
         alone = await library_alone(living[:140])
         with echo() as commander, tempfile.TemporaryDirectory() as folder:
-            async with sentry(Path(folder), commander, living + mortals, Pace(cycle=CYCLE_S)) as service:
-                took = await all_read(service)
+            async with sentry(Path(folder), commander, living + mortals, Pace(cycle=CYCLE_S)) as part:
+                took = await all_read(part.service)
                 await asyncio.sleep(4 * CYCLE_S)
-                await _thousand(service, alone, took)
+                await _thousand(part, alone, took)
                 mortal.send_signal(signal.SIGSTOP)  # its devices take connections and never answer
                 await asyncio.sleep(6 * CYCLE_S)
-                await _with_the_dead(service, set(mortals))
+                await _with_the_dead(part, set(mortals))
 
 
-async def _thousand(service: AsicService, alone: Alone, took: float) -> None:
-    units, beats, pid = list(service.roster), Beats(service), os.getpid()
+async def _thousand(part: Timed, alone: Alone, took: float) -> None:
+    units, beats, pid = list(part.service.roster), Beats(part), os.getpid()
     before, started = cpu_seconds(pid), time.monotonic()
     await beats.watch(MEASURED_S)
     cpu = cpu_seconds(pid) - before
@@ -210,8 +220,9 @@ async def _thousand(service: AsicService, alone: Alone, took: float) -> None:
     )
 
 
-async def _with_the_dead(service: AsicService, dead: set[str]) -> None:
-    living, beats, pid = [unit for unit in service.roster if unit.ip not in dead], Beats(service), os.getpid()
+async def _with_the_dead(part: Timed, dead: set[str]) -> None:
+    service, beats, pid = part.service, Beats(part), os.getpid()
+    living = [unit for unit in service.roster if unit.ip not in dead]
     before, started = cpu_seconds(pid), time.monotonic()
     await beats.watch(MEASURED_S)
     share = (cpu_seconds(pid) - before) / (time.monotonic() - started)
@@ -236,11 +247,10 @@ async def growth() -> None:
         echo() as commander,
         tempfile.TemporaryDirectory() as d,
     ):
-        async with sentry(Path(d), commander, addresses, Pace(cycle=GROWTH_CYCLE_S, whole_every=6.0)) as service:
-            service.poller.interval = lambda: 0.0
+        async with sentry(Path(d), commander, addresses, Pace(cycle=GROWTH_CYCLE_S, whole_every=6.0)) as part:
+            service, part.hurries = part.service, True
             await all_read(service)
             await asyncio.sleep(20 * GROWTH_CYCLE_S)
-            service.poller.interval = lambda: 0.0
             points: list[tuple[float, float, float]] = []
             start = min(unit.cycles for unit in service.roster)
             while (done := min(unit.cycles for unit in service.roster) - start) < GROWTH_CYCLES:

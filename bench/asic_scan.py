@@ -10,15 +10,16 @@ import asyncio
 import logging
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from bench.asic_poll import fakes
 from bench.report import Figure, report
-from rigfarm.sentry.asic import AsicService
+from rigfarm.sentry.asic import AsicPart, AsicService
 from rigfarm.sentry.asic import scan as scan_module
-from rigfarm.sentry.asic.diagnose import PORTS, first_open_port
+from rigfarm.sentry.asic.diagnose import PORTS, Knock, knock
 from rigfarm.sentry.asic.scan import ScanProgress
 
 NETWORK = "127.48.0.0/22"
@@ -41,14 +42,14 @@ async def scan() -> None:
     with fakes(DEVICES, NETWORK) as (_, addresses), tempfile.TemporaryDirectory() as folder:
         present = set(addresses)
 
-        async def knock(ip: str, patience_s: float) -> int | None:
+        async def slow(ip: str, timeout_s: float = 1.5) -> Knock:
             if ip in present:
-                return await first_open_port(ip, patience_s)
-            await asyncio.sleep(patience_s * len(PORTS))
-            return None
+                return await knock(ip, timeout_s)
+            await asyncio.sleep(timeout_s * len(PORTS))
+            return Knock(None, silent=True)
 
-        scan_module.first_open_port = knock  # type: ignore[assignment,attr-defined]
-        service = AsicService(Path(folder))
+        scan_module.knock = slow  # type: ignore[attr-defined]
+        service = AsicPart(partial(AsicService, Path(folder))).service
         await service.load()
         whole, steps = await _scanned(service)
         service.start_scan(NETWORK)

@@ -18,7 +18,7 @@ import uvloop
 
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, Stamped, a_log, connect
+from support.load import LoadLink, Stamped, a_log, connect
 
 __all__ = ["Farm", "connect_all", "linked", "many_files"]
 

@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench.farm import many_files
-from bench.playbook import upload
 from bench.report import Figure, cpu_seconds, report, resident_bytes
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.simulate.program.pack import pack_files, source
+from support.playbooks import upload
 
 RIGS, PROCESSES = 500, 2
 SIZE = 20_000_000

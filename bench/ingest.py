@@ -20,7 +20,7 @@ from bench.farm import connect_all
 from bench.report import Figure, cpu_seconds, percentile, report
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, Stamped, a_log
+from support.load import LoadLink, Stamped, a_log
 
 LINKS = 200
 SECONDS = 6.0

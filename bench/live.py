@@ -19,26 +19,21 @@ import uvloop
 from msgspec.structs import replace
 
 from bench.farm import connect_all, many_files
-from bench.report import Figure, cpu_seconds, percentile, report, resident_bytes
-from bench.web import login, look
+from bench.report import Figure, percentile, report, resident_bytes
+from bench.web import Watching, login, look
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log
 from rigfarm.wire.codec import encode
+from support.load import LoadLink, a_log
 
 _ROW = re.compile(r'<tr id="rig-(\d+)".*?c-shares n">([^<]+)<', re.S)
 
 
-class _Pages:
+class _Pages(Watching):
     """Live pages that only look."""
 
     def __init__(self) -> None:
-        self.waits: list[float] = []
-        self.bytes = 0
-        self.rows = 0
-        self.measuring = False
-        self.cpu_share = 0.0
-        """Of one core, the Commander's while it was measured."""
+        super().__init__()
         self.sent: dict[tuple[int, int], float] = {}
         """When the log of a rig with so many shares was sent."""
 
@@ -84,16 +79,7 @@ async def _run(commander: CommanderProcess, rigs: int, every: float, pages: int,
         path = f"/rigs?sort=name&page={1 + i % last}"
         tasks.append(asyncio.create_task(look(commander.url, path, cookie, looking.see)))
     await asyncio.sleep(3)
-    looking.measuring = True
-    before = cpu_seconds(commander.pid)
-    await asyncio.sleep(seconds)
-    looking.cpu_share = (cpu_seconds(commander.pid) - before) / seconds
-    looking.measuring = False
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
+    await looking.measure(commander.pid, tasks, seconds)
     return looking
 
 

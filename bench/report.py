@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["Figure", "cpu_seconds", "percentile", "report", "resident_bytes"]
+__all__ = ["Figure", "cpu_seconds", "figures_in", "percentile", "report", "resident_bytes"]
 
 
 @dataclass
@@ -33,6 +33,11 @@ def report(figure: Figure) -> None:
     if path:
         with Path(path).open("a") as file:
             file.write(json.dumps(asdict(figure)) + "\n")
+
+
+def figures_in(path: Path) -> list[Figure]:
+    """Those that `report` appended to a file."""
+    return [Figure(**json.loads(line)) for line in path.read_text().splitlines()]
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -21,8 +21,8 @@ from bench.report import Figure, report
 from bench.web import PageLoader, login
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
+from support.load import LoadLink, a_log, connect
 
 RIGS = 10_000
 CAP_S = 20.0

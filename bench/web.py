@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
 import httpx
 import websockets
 
-__all__ = ["PageLoader", "login", "look"]
+from bench.report import cpu_seconds
+
+__all__ = ["PageLoader", "Watching", "login", "look"]
 
 
 def login(url: str, password: str) -> str:
@@ -23,6 +26,32 @@ def login(url: str, password: str) -> str:
         answer = client.post("/login", data={"password": password, "csrf": field[1] if field else ""})
         assert answer.status_code == 303, answer.text
         return "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+
+
+class Watching:
+    """Many who watch a farm, and what they see while it is measured."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        """From a log to what it changed, s."""
+        self.bytes = 0
+        self.rows = 0
+        self.measuring = False
+        self.cpu_share = 0.0
+        """Of one core, the Commander's while it was measured."""
+
+    async def measure(self, pid: int, tasks: Sequence[asyncio.Task[None]], seconds: float) -> None:
+        """Let the tasks go on for so long, then end them; what one of them raised is raised."""
+        self.measuring = True
+        before = cpu_seconds(pid)
+        await asyncio.sleep(seconds)
+        self.cpu_share = (cpu_seconds(pid) - before) / seconds
+        self.measuring = False
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
 
 class PageLoader:

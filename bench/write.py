@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sqlite3
@@ -22,9 +21,8 @@ FINDINGS = HERE / "findings.md"
 PARTS = ("litestar", "uvicorn", "uvloop", "websockets", "msgspec", "zstandard")
 
 
-def write(figures: Path, took_s: float, failed: Sequence[str] = ()) -> None:
-    """Write the page from the lines that `report` appended."""
-    rows = [Figure(**json.loads(line)) for line in figures.read_text().splitlines()]
+def write(rows: Sequence[Figure], took_s: float, failed: Sequence[str] = ()) -> None:
+    """Write the page."""
     PAGE.write_text("\n".join(_lines(rows, took_s, failed)) + "\n")
     print(f"{PAGE.name} written")
 

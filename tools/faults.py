@@ -127,7 +127,8 @@ def run(file: Path, *, short: bool, seconds: float) -> tuple[list[Entry], bool]:
         environment.pop("RIGFARM_FAULTS_FULL", None)
         if not short:
             environment["RIGFARM_FAULTS_FULL"] = "1"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}", str(file)]
+        every = ["-m", "slow or not slow", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", *every, f"--junitxml={junit}", str(file)]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
         try:
             code = process.wait(seconds)
@@ -194,7 +195,8 @@ def page(entries: list[Entry]) -> Iterator[str]:
     yield "# Reliability and security"
     yield ""
     yield "Written by `make faults` from what the tests in tests/faults found; docs/reliability.json keeps the figures."
-    yield "A short form of every test runs in `make test`."
+    yield "A short form of every test runs in `make test` or `make test-long`. [mutants.md](mutants.md) says, module by"
+    yield "module, how many mistakes made on purpose the other tests notice."
     yield ""
     yield "- **bad of n**: how often the promise was broken, and of how many tries. 0 of n does not prove that it never"
     yield "  is: it proves, at 95 % confidence, a share of at most 3/n, which stands beside it."

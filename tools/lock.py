@@ -17,9 +17,11 @@ LOCKS = {
     "commander": ["pyproject.toml", "--extra=commander", "--constraint=requirements/dev.txt"],
     "sentry": ["pyproject.toml", "--extra=sentry", "--constraint=requirements/dev.txt"],
     "asic": ["pyproject.toml", "--extra=asic", "--constraint=requirements/dev.txt"],
+    "export": ["pyproject.toml", "--extra=export", "--constraint=requirements/dev.txt"],
     "asic-more": ["pyproject.toml", "--extra=asic-more", "--constraint=requirements/dev.txt"],
     "lock": ["--group=lock"],
     "node": ["--group=node"],
+    "mutants": ["--group=mutants", "--constraint=requirements/dev.txt"],
 }
 """File in requirements/ and what it locks, in this order: what runs is the version that the tests ran with."""
 OPTIONS = [

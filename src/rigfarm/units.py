@@ -22,6 +22,7 @@ __all__ = [
     "Quantity",
     "Unit",
     "count",
+    "counted",
     "duration",
     "efficiency",
     "energy",
@@ -206,6 +207,11 @@ def count(value: int | None) -> str:
     return str(value) if value < 1000 else f"{value:,d}".replace(",", THIN)
 
 
+def counted(value: int, noun: str, plural: str = "") -> str:
+    """`1 rig`, `12 rigs`; `plural` where an s does not do."""
+    return f"{count(value)} {noun if value == 1 else plural or f'{noun}s'}"
+
+
 def size(value: float | None) -> Quantity:
     """Bytes in binary units; bytes themselves are whole."""
     if value is not None and 0 <= value < 1000:
@@ -257,7 +263,7 @@ def _split(text: str, example: str) -> tuple[float, str]:
         raise ValueError(f"{text!r} does not begin with a number; write for example {example}")
     value = float(found[1].translate(_SEPARATORS))
     if not -LARGEST < value < LARGEST:
-        raise ValueError(f"{text!r} is no plausible number; write for example {example}")
+        raise ValueError(f"{text!r} is not a plausible number; write for example {example}")
     return value, text[found.end() :].strip()
 
 
@@ -277,7 +283,7 @@ def parse_hashrate_unit(text: str) -> Unit:
     """`KH/s`, `kh/s`, `MH`, `Sol/s`, whatever the case (a program never means millihashes)."""
     found = _HASH.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no unit of hashrate; write for example MH/s")
+        raise ValueError(f"{text!r} is not a unit of hashrate; write for example MH/s")
     factor = _PREFIXES[found[1].casefold()]
     return next(unit for unit in HASHRATES if unit.factor == factor)
 
@@ -300,7 +306,7 @@ def parse_temperature(text: str) -> float:
     value, symbol = _split(text, "75 °C")
     unit = symbol.replace("°", "").strip().casefold()
     if unit not in ("", "c", "f"):
-        raise ValueError(f"{text!r} is no temperature; write for example 75 °C")
+        raise ValueError(f"{text!r} is not a temperature; write for example 75 °C")
     return (value - 32) / 1.8 if unit == "f" else value
 
 
@@ -312,7 +318,7 @@ def parse_efficiency(text: str) -> float:
         return 1.0 / (value * costs[unit])
     if unit in (rates := _symbols(EFFICIENCIES)) and value >= 0:
         return value * rates[unit]
-    raise ValueError(f"{text!r} is no efficiency; write for example 2.9 MH/W or 29.5 J/TH")
+    raise ValueError(f"{text!r} is not an efficiency; write for example 2.9 MH/W or 29.5 J/TH")
 
 
 def parse_energy(text: str) -> float:
@@ -324,7 +330,7 @@ def parse_percent(text: str) -> float:
     """A ratio from `0.8 %`; a bare number is percent."""
     value, symbol = _split(text, "2.5 %")
     if symbol not in ("", "%"):
-        raise ValueError(f"{text!r} is no percentage; write for example 2.5 %")
+        raise ValueError(f"{text!r} is not a percentage; write for example 2.5 %")
     return value / 100
 
 
@@ -332,7 +338,7 @@ def parse_count(text: str) -> int:
     """A whole number of things."""
     value, rest = _split(text, "12")
     if rest or value < 0 or value != int(value):
-        raise ValueError(f"{text!r} is no whole number; write for example 12")
+        raise ValueError(f"{text!r} is not a whole number; write for example 12")
     return int(value)
 
 
@@ -353,5 +359,5 @@ def parse_duration(text: str) -> float:
     parts = list(_DURATION.finditer(text))
     known = all(part[2].casefold() in _SECONDS for part in parts)
     if not parts or not known or "".join(part[0] for part in parts) != text:
-        raise ValueError(f"{text!r} is no length of time; write for example 3 d 4 h")
+        raise ValueError(f"{text!r} is not a length of time; write for example 3 d 4 h")
     return sum(float(part[1]) * _SECONDS[part[2].casefold()] for part in parts)

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ import httpx
 from rigfarm.sentry.install import DATA_DIR, UNIT
 from rigfarm.simulate.commander import CommanderProcess
 
-__all__ = ["BareMachine", "line_of_a_new_rig", "rig", "until"]
+__all__ = ["BareMachine", "line_of_a_new_rig", "rig"]
 
 TOOLS = ("sh", "uname", "mktemp", "rm", "curl", "wget", "sha256sum", "id")
 NOWHERE = "/nonexistent"
@@ -52,6 +51,10 @@ class BareMachine:
         done = subprocess.run(["/bin/sh", "-c", line], env=environment, capture_output=True, text=True, timeout=110)
         self.said = done.stdout + done.stderr
         assert done.returncode == 0, self.said
+
+    def never(self, what: str) -> Callable[[], str]:
+        """For `until_now`: what never came, and what the service said."""
+        return lambda: f"{what}\n{(self.folder / 'log').read_text()[-3000:]}"
 
     @property
     def data(self) -> Path:
@@ -106,14 +109,6 @@ class BareMachine:
             for folder, _, names in os.walk(self.root)
             for name in names
         )
-
-
-def until(condition: Callable[[], object], what: str, machine: BareMachine) -> None:
-    """The deadline only keeps a failing test from hanging."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}\n{(machine.folder / 'log').read_text()[-3000:]}"
-        time.sleep(0.1)
 
 
 def rig(commander: CommanderProcess) -> dict[str, object]:

@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bare_machine import BareMachine, line_of_a_new_rig, rig, until
+import pytest
+from bare_machine import BareMachine, line_of_a_new_rig, rig
 
 from rigfarm.simulate.commander import CommanderProcess, free_port
+from support.until import until_now
+
+pytestmark = pytest.mark.slow
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -28,7 +32,7 @@ def test_the_line_of_the_dialog_makes_the_machine_a_rig_and_uninstall_leaves_not
         assert "OK" in machine.said, "the hash was checked"
         assert [path.name for path in machine.home.iterdir()] == []
         with machine.running():
-            until(lambda: rig(commander)["state"] not in ("waiting", "offline"), "the rig online", machine)
+            until_now(lambda: rig(commander)["state"] not in ("waiting", "offline"), machine.never("the rig online"))
         said = " ".join(machine.rigfarm("sentry", "doctor").stdout.split())  # lines are wrapped
         assert f"Python {VERSION}" in said
     assert machine.rigfarm("sentry", "uninstall").returncode == 0

@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
-from bare_machine import BareMachine, line_of_a_new_rig, rig, until
+from bare_machine import BareMachine, line_of_a_new_rig, rig
 
-from farm import apply, make_playbook
-from rigfarm.sentry.playbooks.leftovers import folder_id, marked
+from rigfarm.sentry.processes.leftovers import folder_id, marked
 from rigfarm.simulate.commander import CommanderProcess
+from support.playbooks import apply, make_playbook
+from support.until import until_now
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 GONE_WITHIN_S = 30.0
 PLUG_INS = """
@@ -35,7 +36,7 @@ def test_the_line_of_the_dialog_makes_the_machine_a_rig(commander: CommanderProc
     assert "rf_" not in machine.said
     assert [path.name for path in machine.home.iterdir()] == [], "neither the download nor what a hostile name wanted"
     with machine.running():
-        until(lambda: rig(commander)["state"] not in ("waiting", "offline"), "the rig online", machine)
+        until_now(lambda: rig(commander)["state"] not in ("waiting", "offline"), machine.never("the rig online"))
         assert rig(commander)["log"]
 
 
@@ -43,7 +44,7 @@ def test_it_takes_nothing_from_the_machine(machine: BareMachine) -> None:
     """Every file of code in its memory is its own, and so is the C library."""
     with machine.running() as process:
         maps = Path(f"/proc/{process.pid}/maps")
-        until(lambda: "/_psutil_linux" in maps.read_text(), "its sensors loaded", machine)
+        until_now(lambda: "/_psutil_linux" in maps.read_text(), machine.never("its sensors loaded"))
         lines = maps.read_text().splitlines()
     mapped = {line.split(maxsplit=5)[5] for line in lines if "/" in line}
     code = {path.strip() for path in mapped if ".so" in path or "/bin/" in path or "/lib/rigfarm" in path}
@@ -83,13 +84,13 @@ def test_no_mining_program_outlives_it(commander: CommanderProcess, machine: Bar
     """kill -9, while it mines by a playbook."""
     playbooks = machine.data / "playbooks"
     with machine.running() as process:
-        until(lambda: rig(commander)["state"] not in ("waiting", "offline"), "the rig online", machine)
+        until_now(lambda: rig(commander)["state"] not in ("waiting", "offline"), machine.never("the rig online"))
         one = rig(commander)["id"]
         assert isinstance(one, int)
         apply(commander, make_playbook(commander, template="-o $CPU_POOL --behave fork,setsid,double-fork"), [one])
-        until(lambda: _mines(commander, one), "mining", machine)
+        until_now(lambda: _mines(commander, one), machine.never("mining"))
         mark = f"{folder_id(playbooks)}:"
-        until(lambda: len(marked(mark)) >= 4, "two that watch, the program, and what it forked", machine)
+        until_now(lambda: len(marked(mark)) >= 4, machine.never("two that watch, the program, and what it forked"))
         process.kill()
         process.wait()
         deadline = time.monotonic() + GONE_WITHIN_S

@@ -49,7 +49,9 @@ def test_a_box_that_is_not_ticked_is_off() -> None:
     assert not from_form(Thing, {"name": "a"}).on
 
 
-@pytest.mark.parametrize(("sent", "number"), [("7", 7), ("", None), ("7" * 5_000, 0), ("²", 0), (["7"], None)])
+@pytest.mark.parametrize(
+    ("sent", "number"), [("7", 7), ("", None), ("7" * 5_000, 0), ("²", 0), (["7", "8"], 8), ([], None), ([7], None)]
+)
 def test_a_garbled_revision_is_none_that_there_is(sent: object, number: int | None) -> None:
     assert revision_in({"revision": sent}) == number
 
@@ -61,3 +63,10 @@ def test_changes_leave_the_rest_as_it_is_and_take_nothing_else() -> None:
     for wrong in (b'{"colour": "red"}', b'{"kind": "z"}', b'{"on": "yes"}'):
         with pytest.raises(msgspec.ValidationError):
             msgspec.json.decode(wrong, type=ThingChange)
+
+
+def test_a_text_without_a_check_of_its_own_has_its_length_checked() -> None:
+    assert checked(Thing("a", notes="n" * 2_000)).notes == "n" * 2_000
+    with pytest.raises(Invalid) as refusal:
+        checked(Thing("a", notes="n" * 2_001))
+    assert refusal.value.fields == {"notes": "Notes has at most 2\u202f000 characters."}

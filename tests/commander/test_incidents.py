@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rigfarm.commander.incidents import MAX_INCIDENTS, Incidents
-from rigfarm.commander.incidents.register import MAX_LOG_LINES
+from rigfarm.commander.server.incidents import MAX_INCIDENTS, MAX_LOG_LINES, Incidents
 
 
 def test_repetitions_are_one_entry_with_a_count() -> None:

@@ -4,6 +4,7 @@ inert."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,14 +12,14 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from rigfarm.commander.incidents import Incidents
+from rigfarm.commander.server.incidents import Incidents
 from rigfarm.simulate.commander import CommanderProcess
 
 NOTED = """
 import rigfarm.commander.app as parts
 begin = parts._bring_back
-def noting(journal, stats, book, limits):
-    begin(journal, stats, book, limits)
+def noting(journal, stats, limits):
+    begin(journal, stats, limits)
     limits.note("192.0.2.7", "<script>alert(1)</script>\\u202e\\x1b[2J", "further ones are refused", count=1234)
     limits.note("the name it gave itself", "sent logs faster than a rig may", "slowed down", rig=1)
 parts._bring_back = noting
@@ -47,7 +48,7 @@ def test_the_page_names_who_and_what_and_links_to_the_rig(commander: CommanderPr
     assert 'href="/settings/limits"' in settings
     assert '<a href="/rigs/1">rig-04</a>' in limits
     assert "192.0.2.7" in limits
-    assert "1,234" in limits
+    assert "1\u202f234" in limits
     assert limits.index("rig-04") < limits.index("192.0.2.7")
     assert "<time datetime=" in limits
     assert "rig-04" in overview
@@ -106,3 +107,12 @@ def test_only_what_is_recent_is_on_the_overview() -> None:
     assert [one.source for one in incidents.acting()] == ["192.0.2.8", "192.0.2.7"]
     now[0] = 601_000
     assert [one.source for one in incidents.acting()] == ["192.0.2.8"]
+
+
+def test_each_page_of_the_top_bar_has_its_place_and_a_key_of_its_own(commander: CommanderProcess) -> None:
+    (page,) = pages(commander, "/")
+    bar = re.findall(r'data-nav="(\w+)" data-go="(\w)"', page)
+    assert " ".join(name for name, _ in bar) == (
+        "overview rigs asics playbooks software addresses places reports alerts activity"
+    )
+    assert len({key for _, key in bar}) == len(bar), "g and a letter lead to one page"

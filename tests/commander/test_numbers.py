@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rigfarm.commander.numbers import MAX_NUMBER, asked_number, number
-from rigfarm.commander.playbooks.texts import read_cpus
-from rigfarm.commander.refusals import Invalid
-from rigfarm.commander.rigs.query import IndexQuery
+from rigfarm.commander.playbooks.content.texts import read_cpus
+from rigfarm.commander.refusals import Invalid, NotUnderstood
+from rigfarm.commander.rigs.listing.query import IndexQuery
 from rigfarm.commander.selection import numbers
 
 NOT_NUMBERS = [
@@ -41,9 +41,11 @@ def test_numbers() -> None:
     assert number(str(MAX_NUMBER)) == asked_number(str(MAX_NUMBER)) == MAX_NUMBER == 2**31 - 1
 
 
-@pytest.mark.parametrize("text", NOT_NUMBERS)
-def test_any_page_number_is_a_page(text: str) -> None:
-    assert IndexQuery.parse("cpu-gpu", {"page": text, "per": text}).page >= 1
+@pytest.mark.parametrize("text", [one for one in NOT_NUMBERS if one])
+def test_a_page_that_is_not_a_number_is_refused(text: str) -> None:
+    for name in ("page", "per"):
+        with pytest.raises(NotUnderstood, match=name):
+            IndexQuery.parse("cpu-gpu", {name: text})
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "9" * 5000 + "-1", "0-" + "9" * 5000, "²", "1-", "-1", "1024", "a"])

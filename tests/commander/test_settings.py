@@ -76,9 +76,9 @@ def test_a_wrong_setting_is_named_with_its_source(variable: str, value: str, wor
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("prot = 1", "no setting prot. Did you mean port?"),
-        ("colour = 1", "no setting colour. docs/settings.md"),
-        ("port = ", "is no TOML"),
+        ("prot = 1", "unknown setting prot. Did you mean port?"),
+        ("colour = 1", "unknown setting colour. docs/settings.md"),
+        ("port = ", "is not valid TOML"),
         ('port = "7"', "^$"),
         ("port = [7]", "commander.toml.* is wrong: Expected `int`"),
         ('trusted_proxies = [7, "x"]', "trusted_proxies"),
@@ -112,7 +112,7 @@ def test_settings_show_no_secrets() -> None:
 
 def test_a_misspelt_variable_is_noticed() -> None:
     assert unknown_variables({"RIGFARM_PASWORD": "x", "RIGFARM_PORT": "1", "RIGFARM_CONFIG": "x", "HOME": "/"}) == [
-        "RIGFARM_PASWORD is no setting and was ignored; did you mean RIGFARM_PASSWORD?"
+        "RIGFARM_PASWORD is not a setting and was ignored; did you mean RIGFARM_PASSWORD?"
     ]
 
 

@@ -11,7 +11,7 @@ from typing import TextIO
 import pytest
 import structlog
 
-from rigfarm.commander.log_output import configure_log
+from rigfarm.common.log_output import configure_log
 from rigfarm.sentry.logging import LINES, LINES_PER_S, configure
 
 SIDES: dict[str, Callable[[TextIO], None]] = {

@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 from anyio.from_thread import start_blocking_portal
 
+from rigfarm.sentry.asic.lan import LIST_FILE
 from rigfarm.sentry.asic.model import Device, Login
 from rigfarm.sentry.asic.store import DeviceStore
-from rigfarm.sentry.lan import LIST_FILE
-from rigfarm.sentry.passwords import hash_password
+from rigfarm.sentry.identity.passwords import hash_password
 from rigfarm.simulate.asic import FakeAsic
-from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.simulate.commander import free_port
+from support.asic_trial import farm_of
 
 __all__ = ["AsicLogins"]
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from msgspec import Raw
 
 from rigfarm.common.clock import utc_ms
-from rigfarm.simulate.load import LoadLink, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
+from support.load import LoadLink, connect
 
 __all__ = ["KINDS"]
 

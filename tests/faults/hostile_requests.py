@@ -98,8 +98,11 @@ def form_fields() -> list[str]:
     return sorted(found - {"csrf"})
 
 
-def requests_of(method: str, template: str, schema: dict[str, Any], seed: int, share: float) -> Iterator[Asked]:
-    """Those for one route: with each of SURE, and of all others a `share`, drawn by `seed`."""
+def requests_of(
+    method: str, template: str, schema: dict[str, Any], seed: int, share: float, known: Sequence[str] = ()
+) -> Iterator[Asked]:
+    """Those for one route: with each of SURE, and of all others a `share`, drawn by `seed`. `known`: its query
+    parameters; with any other it is refused before it has begun."""
     draw = random.Random(f"{seed} {method} {template}")
 
     def some(all_of_them: Sequence[Any]) -> list[Any]:
@@ -112,8 +115,8 @@ def requests_of(method: str, template: str, schema: dict[str, Any], seed: int, s
             yield Asked(method, re.sub(rb"\{[^}]*\}", text, template.encode()))
     fields = form_fields()
     if method == "GET":
-        names = [*fields, *_query_names(schema, template), "page", "per", "before", "next", "software"]
-        for name, value in some([(name, value) for name in names for value in VALUES]):
+        names = list(known) or fields
+        for name, value in some([(name, value) for name in [*names, *fields] for value in VALUES]):
             yield Asked(method, plain + b"?" + name.encode() + b"=" + value)
         short = [value for value in VALUES if len(value) < 400]
         everything = [_all(names, value) for value in short]
@@ -134,7 +137,7 @@ def requests_of(method: str, template: str, schema: dict[str, Any], seed: int, s
             yield Asked(method, plain, text, (("Content-Type", "application/json"),))
         return
     form = (("Content-Type", "application/x-www-form-urlencoded"),)
-    basis = b"name=x&kind=pool&coin=XMR&urls=pool.test:3333&rigs=1&order=set-pools&pool=1&software_id=1&cpu_coin=XMR"
+    basis = b"name=x&kind=pool&coin=XMR&urls=pool.test:3333&rigs=1&command=set-pools&pool=1&software_id=1&cpu_coin=XMR"
     for name, value in some([(name, value) for name in fields for value in VALUES]):
         yield Asked(method, plain, name.encode() + b"=" + value + b"&" + basis, form)
     for value in [*SURE, *some(VALUES)]:
@@ -144,11 +147,6 @@ def requests_of(method: str, template: str, schema: dict[str, Any], seed: int, s
 
 def _all(names: Sequence[str], value: bytes) -> bytes:
     return b"&".join(name.encode() + b"=" + value for name in names)
-
-
-def _query_names(schema: dict[str, Any], template: str) -> list[str]:
-    parameters = schema["paths"].get(template, {}).get("get", {}).get("parameters", [])
-    return [one["name"] for one in parameters if one["in"] == "query"]
 
 
 def _body_schema(schema: dict[str, Any], method: str, template: str) -> dict[str, Any] | None:

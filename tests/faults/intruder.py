@@ -24,7 +24,7 @@ TOKEN = "rf_" + "A" * 43
 PTRACE_ATTACH, PTRACE_SEIZE = 16, 0x4206
 FILES = (
     "tokens.json", "sentry.toml", "commander.json", "spool.db", "spool.db-wal", "clock.json", "gpus.json", "lock",
-    "asics.sqlite", "asics.sqlite-wal", "playbooks/orders.json", "playbooks/ledger.json", "playbooks/logs/1.log",
+    "asics.sqlite", "asics.sqlite-wal", "playbooks/assigned.json", "playbooks/ledger.json", "playbooks/logs/1.log",
     "playbooks/logs/1.supervisor.log", "playbooks/logs/2.log",
 )  # fmt: skip
 FOLDERS = (".", "playbooks", "playbooks/logs", "playbooks/work", "playbooks/software/archives", "adapters")

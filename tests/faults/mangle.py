@@ -9,11 +9,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from rigfarm.simulate.load import a_log
 from rigfarm.wire.codec import encode
+from rigfarm.wire.commands import PoolLogin, RestartMiner, SetPools
 from rigfarm.wire.frames import (
     Acks,
-    Command,
     CommandResult,
     Console,
     ConsoleWatch,
@@ -26,8 +25,10 @@ from rigfarm.wire.frames import (
     Prove,
     ReportEvery,
     RigBoards,
+    RigCommand,
     RigPlaybooks,
     RigSpecs,
+    RigTrouble,
     Signed,
     Succession,
     UpFrame,
@@ -36,9 +37,9 @@ from rigfarm.wire.frames import (
     Welcome,
 )
 from rigfarm.wire.log import Device, Devices, OperationalLog, Pool, Workload
-from rigfarm.wire.orders import PoolOrder, RestartMiner, SetPools
-from rigfarm.wire.playbooks import Archive, PlaybookOrder, PlaybookStatus, WorkloadOrder
+from rigfarm.wire.playbooks import Archive, AssignedPlaybook, AssignedWorkload, PlaybookStatus
 from rigfarm.wire.specs import BoardDetail, GpuSpecs, Specs
+from support.load import a_log
 
 __all__ = ["HOSTILE", "down_frames", "full_log", "hostile_log", "mangled", "up_frames"]
 
@@ -93,15 +94,16 @@ def up_frames(t: int, tokens: list[str]) -> list[UpFrame]:
         Console(0, 7, 0, ["line", "another"]),
         CommandResult("0" * 32, 0, "done", "it is done"),
         Prove(bytes(range(32))),
+        RigTrouble(0, "wrong-credentials", "It refuses the login."),
     ]
 
 
 def down_frames(t: int) -> list[DownFrame]:
     """One of each kind, filled."""
     archive = Archive("lolMiner", "1.98", "0" * 64, 1_000, "/software/archives/0", "tar.gz", "lolMiner")
-    order = PlaybookOrder(
+    order = AssignedPlaybook(
         7, 2, "KAS", archive, "--pool $POOL", {"POOL": "pool.example:5555"}, "lolminer", "--apiport $API_PORT",
-        [WorkloadOrder("KAS", "kheavyhash", "gpu", "pool", "wallet")], ["0000:01:00.0"], "running", 1, 5, [0, 1],
+        [AssignedWorkload("KAS", "kheavyhash", "gpu", "pool", "wallet")], ["0000:01:00.0"], "running", 1, 5, [0, 1],
         "miner",
     )  # fmt: skip
     return [
@@ -109,8 +111,8 @@ def down_frames(t: int) -> list[DownFrame]:
         Acks([(1, 5), (7, 9)]),
         Verdicts([(0, Verdict("removed", 1, "rig-1"))]),
         Playbooks(0, 3, [order]),
-        Command("0" * 32, 0, SetPools([PoolOrder("pool.example:5555", "user")])),
-        Command("1" * 32, 0, RestartMiner(7)),
+        RigCommand("0" * 32, 0, SetPools([PoolLogin("pool.example:5555", "user")])),
+        RigCommand("1" * 32, 0, RestartMiner(7)),
         ConsoleWatch(0, 7, True),
         ReportEvery(5.0),
         Proof(bytes(32), bytes(32), bytes(64), [Succession(bytes(32), bytes(64))]),

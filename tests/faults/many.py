@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from farm import QUICK, until
-from rigfarm.sentry.agent import Agent
-from rigfarm.sentry.clock import Clock
-from rigfarm.sentry.parts import OrderOutcome, Reporter
-from rigfarm.sentry.settings import Settings
+from farm import QUICK
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.agent.parts import CommandOutcome, Reporter
+from rigfarm.sentry.identity.settings import Settings
+from rigfarm.sentry.spool.clock import Clock
+from rigfarm.wire.commands import Command
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.log import OperationalLog
-from rigfarm.wire.orders import Order
-from rigfarm.wire.playbooks import PlaybookOrder
+from rigfarm.wire.playbooks import AssignedPlaybook
+from support.until import until
 
 __all__ = ["ManyRigs", "sentry", "written"]
 
@@ -48,11 +49,11 @@ class ManyRigs:
     async def on_verdict(self, token: str, verdict: Verdict) -> None:
         """All are good here."""
 
-    async def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+    async def on_playbooks(self, token: str, revision: int, playbooks: list[AssignedPlaybook]) -> None:
         """They run none."""
 
-    async def on_order(self, token: str, order: Order) -> OrderOutcome:
-        return "refused", "These rigs take no orders."
+    async def on_command(self, token: str, order: Command) -> CommandOutcome:
+        return "refused", "These rigs take no commands."
 
     async def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
         """They have no console."""

@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rigfarm.commander.logs.journal import Journal
-from rigfarm.simulate.load import LoadLink
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog, Workload
+from support.load import LoadLink
 
 __all__ = ["Sender", "stored"]
 

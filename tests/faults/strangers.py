@@ -19,7 +19,26 @@ AGAIN_S = 0.05
 LOOK_S = 0.1
 ESTABLISHED = 1
 
-Say = Callable[[bytes], Awaitable[None]]
+
+class Say:
+    """What a stranger says on its connection."""
+
+    def __init__(self, one: socket.socket) -> None:
+        self._one = one
+
+    async def __call__(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._one, data)
+
+    async def upgrade(self) -> None:
+        """To a WebSocket. A busy Commander takes a while, and hangs up on who does not wait for it."""
+        await self(_upgrade())
+        while True:
+            try:
+                self._one.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                await asyncio.sleep(LOOK_S)
+            else:
+                return
 
 
 class Attack:
@@ -58,8 +77,7 @@ async def heads(say: Say) -> None:
 
 async def pings(say: Say) -> None:
     """As many pings as go, and no answer to them is read."""
-    await say(_upgrade())
-    await asyncio.sleep(LOOK_S)
+    await say.upgrade()
     while True:
         await say(_frame(9, b"x" * 125) * 200)
         await asyncio.sleep(0.01)
@@ -67,8 +85,7 @@ async def pings(say: Say) -> None:
 
 async def halves(say: Say) -> None:
     """A first message of half a megabyte that never ends."""
-    await say(_upgrade())
-    await asyncio.sleep(LOOK_S)
+    await say.upgrade()
     await say(_frame(2, b"x" * 300_000, size=500_000))
     while True:
         await say(b"x")
@@ -77,8 +94,7 @@ async def halves(say: Say) -> None:
 
 async def pieces(say: Say) -> None:
     """A message in empty pieces without end."""
-    await say(_upgrade())
-    await asyncio.sleep(LOOK_S)
+    await say.upgrade()
     await say(_frame(2, b"", last=False))
     while True:
         await say(_frame(0, b"", last=False) * 10)
@@ -154,12 +170,7 @@ class _Strangers:
 
     async def _stay(self, one: socket.socket) -> None:
         """Until the Commander has ended the connection."""
-        loop = asyncio.get_running_loop()
-
-        async def say(data: bytes) -> None:
-            await loop.sock_sendall(one, data)
-
-        behaving: asyncio.Future[Any] = asyncio.ensure_future(self._behave(say))
+        behaving: asyncio.Future[Any] = asyncio.ensure_future(self._behave(Say(one)))
         try:
             while True:
                 await asyncio.sleep(LOOK_S)

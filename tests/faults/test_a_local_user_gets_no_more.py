@@ -23,13 +23,14 @@ from pathlib import Path
 import pytest
 from promise import record
 
-from farm import apply, make_playbook, until
-from rigfarm.sentry.playbooks.access import Policy, account_for
-from rigfarm.sentry.tokens import TokenStore
+from rigfarm.sentry.identity.tokens import TokenStore
+from rigfarm.sentry.processes.access import Policy, account_for
 from rigfarm.simulate.commander import CommanderProcess, free_port
 from rigfarm.simulate.program.pack import pack_files
 from rigfarm.simulate.program.reach import anyones_python
-from rigfarm.simulate.program.sentry import SentryProcess
+from support.playbooks import apply, make_playbook
+from support.program.sentry import SentryProcess
+from support.until import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="acts as other users")
 

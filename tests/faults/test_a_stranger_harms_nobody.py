@@ -25,8 +25,8 @@ from strangers import KINDS, Attack
 
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
+from support.load import LoadLink, a_log, connect
 
 FILES = 1024
 FEW_FILES = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}))\n"

@@ -24,24 +24,26 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from farm import MiningRig, apply, make_playbook, mining_rig, until
+from farm import MiningRig, mining_rig
 from rigfarm.sentry.join import join
 from rigfarm.sentry.link import LinkState, proof, session
 from rigfarm.sentry.link.session import Session
 from rigfarm.sentry.link.trust import Trust
 from rigfarm.simulate.commander import CommanderProcess
+from rigfarm.wire.commands import Reboot, RestartMiner, ShutDown
 from rigfarm.wire.frames import (
-    Command,
     Playbooks,
     Proof,
     Prove,
+    RigCommand,
     Signed,
     Verdict,
     Verdicts,
     Welcome,
 )
-from rigfarm.wire.orders import Reboot, RestartMiner, ShutDown
 from rigfarm.wire.signing import frames_message, proof_message
+from support.playbooks import apply, make_playbook
+from support.until import until
 
 LOOKS = 3
 """Connections that each impostor gets to try on."""
@@ -72,9 +74,9 @@ def forged(nonce: bytes = bytes(32)) -> list[bytes]:
     frames = [
         Verdicts([(0, Verdict("removed", 1, "rig-01"))]),
         Playbooks(0, 2_000_000_000, []),
-        Command("1" * 32, 0, Reboot()),
-        Command("2" * 32, 0, ShutDown()),
-        Command("3" * 32, 0, RestartMiner()),
+        RigCommand("1" * 32, 0, Reboot()),
+        RigCommand("2" * 32, 0, ShutDown()),
+        RigCommand("3" * 32, 0, RestartMiner()),
     ]
     inside = encoded(*frames)
     signed = Signed(2_000_000, inside, key.sign(frames_message(nonce, 2_000_000, inside)).signature)
@@ -161,7 +163,7 @@ class Between:
                         for frame in encoded(
                             Verdicts([(0, Verdict("removed", 1, "rig-01"))]),
                             Playbooks(0, 2_000_000_000, []),
-                            Command("1" * 32, 0, Reboot()),
+                            RigCommand("1" * 32, 0, Reboot()),
                         ):
                             await rig.send(frame)
                             self.added += 1

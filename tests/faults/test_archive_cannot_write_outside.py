@@ -21,9 +21,9 @@ import pytest
 from promise import FULL, record, scaled
 
 import rigfarm
-from rigfarm.simulate.program import trial as trials
-from rigfarm.simulate.program.arena import Arena
-from rigfarm.simulate.program.hostile import path_max_escape
+from support.program import trial as trials
+from support.program.arena import Arena
+from support.program.hostile import path_max_escape
 
 SOURCES = Path(rigfarm.__file__).parent.parent
 HARMLESS = {"name: only slashes", "zip: another name in an extra field"}

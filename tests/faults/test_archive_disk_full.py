@@ -20,11 +20,11 @@ from pathlib import Path
 import pytest
 from promise import FULL, record
 
-from rigfarm.sentry.playbooks.orders import Orders, OrdersFile
-from rigfarm.simulate.program.depot import Depot
+from rigfarm.sentry.playbooks.assigned import Assigned, AssignedFile
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import Rig, order_for
 from rigfarm.wire.playbooks import Archive
+from support.program.depot import Depot
+from support.program.rig import Rig, assigned_for
 
 RECOVERED_WITHIN_S = 10.0
 
@@ -75,7 +75,7 @@ class Depots:
 async def install_on_full_disk(rig: Rig, disk: Disk, old: Archive, new: Archive, after: int) -> float:
     """How long it took to mine once there was room again, s. Raises TimeoutError when it did not."""
     disk.fill(after)
-    await rig.runner.apply(after + 2, [order_for(old), order_for(new, 2)])
+    await rig.runner.apply(after + 2, [assigned_for(old), assigned_for(new, 2)])
     while not disk.refused:
         await asyncio.sleep(0.01)
         status = rig.status(2)
@@ -104,10 +104,10 @@ async def test_every_write_may_fail(
     old = archives.next()
     bad: list[str] = []
     async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-        await rig.runner.apply(1, [order_for(old)])
+        await rig.runner.apply(1, [assigned_for(old)])
         first = await rig.until("mining")
         disk.fill(None)
-        await rig.runner.apply(2, [order_for(old), order_for(archives.next(), 2)])
+        await rig.runner.apply(2, [assigned_for(old), assigned_for(archives.next(), 2)])
         await rig.until("mining", 2)
         count = disk.writes
         assert count > 15
@@ -122,7 +122,7 @@ async def test_every_write_may_fail(
                 bad.append(f"write {after}: what mined before was stopped: {status}")
                 break
         last = archives.next()
-        await rig.runner.apply(9_000, [order_for(old), order_for(last, 2)])
+        await rig.runner.apply(9_000, [assigned_for(old), assigned_for(last, 2)])
         await rig.until("mining", 2)
         while not rig.runner._kept:
             await asyncio.sleep(0.01)
@@ -151,11 +151,11 @@ async def control_is_caught(
     old = archives.next()
     loop = asyncio.get_running_loop()
     async with Rig(folder / "sentry", depot.url, depot.token) as rig:
-        await rig.runner.apply(1, [order_for(old)])
+        await rig.runner.apply(1, [assigned_for(old)])
         first = await rig.until("mining")
-        keep = OrdersFile.keep
+        keep = AssignedFile.keep
 
-        def exits(self: OrdersFile, orders: Orders) -> None:
+        def exits(self: AssignedFile, orders: Assigned) -> None:
             try:
                 keep(self, orders)
             except OSError:
@@ -163,10 +163,10 @@ async def control_is_caught(
                 raise
 
         with patch.context() as mutated:
-            mutated.setattr(OrdersFile, "keep", exits)
+            mutated.setattr(AssignedFile, "keep", exits)
             with contextlib.suppress(TimeoutError):
                 disk.fill(0)
-                await rig.runner.apply(2, [order_for(old), order_for(archives.next(), 2)])
+                await rig.runner.apply(2, [assigned_for(old), assigned_for(archives.next(), 2)])
                 await rig.when(lambda status: status.pid is None, within_s=5)
         disk.fill(None)
         status = rig.status(1)
@@ -178,7 +178,7 @@ async def test_a_rig_that_boots_on_a_full_disk_mines(
 ) -> None:
     depot, archives = depots
     async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-        await rig.runner.apply(1, [order_for(archives.next())])
+        await rig.runner.apply(1, [assigned_for(archives.next())])
         await rig.until("mining")
     disk = Disk(monkeypatch)
     disk.fill(0)
@@ -199,9 +199,9 @@ async def test_a_disk_that_is_too_small(tmp_path: Path, depots: tuple[Depot, Dep
         pytest.skip("mounting a small disk takes root")
     try:
         async with Rig(small / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(1, [order_for(archive)])
+            await rig.runner.apply(1, [assigned_for(archive)])
             status = await rig.until("backing-off")
-            assert status.detail.startswith("the rig's disk does not take it: No space left on device")
+            assert status.detail.startswith("the rig's disk cannot store it: No space left on device")
             subprocess.run(["mount", "-o", "remount,size=4m", str(small)], check=True)
             await rig.until("mining", within_s=RECOVERED_WITHIN_S)
     finally:

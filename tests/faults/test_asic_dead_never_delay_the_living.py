@@ -17,7 +17,8 @@ from promise import FULL, record, scaled
 from rigfarm.sentry.asic import poller as poller_module
 from rigfarm.sentry.asic.poller import Pace
 from rigfarm.simulate.asic import Fault
-from rigfarm.simulate.asic_trial import LOW_PORTS, QUICK, Sentry, farm_of, sentry, until
+from support.asic_trial import LOW_PORTS, QUICK, Sentry, farm_of, sentry
+from support.until import until
 
 pytestmark = pytest.mark.skipif(not LOW_PORTS, reason="fake ASICs listen on port 80, which needs root here")
 

@@ -18,7 +18,8 @@ from rigfarm.sentry.asic.model import Device
 from rigfarm.sentry.asic.readers import library
 from rigfarm.sentry.asic.readers.base import Scope
 from rigfarm.sentry.asic.unit import Unit
-from rigfarm.simulate.asic_trial import LOW_PORTS, farm_of, until
+from support.asic_trial import LOW_PORTS, farm_of
+from support.until import until
 
 pytestmark = pytest.mark.skipif(not LOW_PORTS, reason="fake ASICs listen on port 80, which needs root here")
 

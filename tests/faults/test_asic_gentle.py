@@ -20,8 +20,9 @@ from rigfarm.sentry.asic import conversations
 from rigfarm.sentry.asic.readers import library, plan
 from rigfarm.sentry.asic.readers.base import Scope
 from rigfarm.simulate.asic import FakeAsicFarm
-from rigfarm.simulate.asic_trial import LOW_PORTS, QUICK, farm_of, sentry, until
-from rigfarm.wire.orders import Locate
+from rigfarm.wire.commands import Locate
+from support.asic_trial import LOW_PORTS, QUICK, farm_of, sentry
+from support.until import until
 
 pytestmark = pytest.mark.skipif(not LOW_PORTS, reason="fake ASICs listen on port 80, which needs root here")
 
@@ -53,7 +54,7 @@ async def busy_peaks(folder: Path) -> dict[str, int]:
         await asyncio.sleep(0.1)
         count_anew(farm)
         before = {token: asics.by(token).cycles for token in tokens}
-        orders = [asyncio.create_task(asics.part.on_order(token, Locate(on=True))) for token in tokens * 3]
+        orders = [asyncio.create_task(asics.part.on_command(token, Locate(on=True))) for token in tokens * 3]
         async with scanning(asics.service):
             await until(lambda: all(asics.by(token).cycles > before[token] + 5 for token in tokens))
         await asyncio.gather(*orders)

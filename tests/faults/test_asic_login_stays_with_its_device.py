@@ -14,7 +14,8 @@ from promise import record, scaled
 from rigfarm.sentry.asic.model import Login
 from rigfarm.sentry.asic.readers import library
 from rigfarm.simulate.asic import FakeAsic
-from rigfarm.simulate.asic_trial import LOW_PORTS, farm_of, sentry, until
+from support.asic_trial import LOW_PORTS, farm_of, sentry
+from support.until import until
 
 pytestmark = pytest.mark.skipif(not LOW_PORTS, reason="fake ASICs listen on port 80, which needs root here")
 

@@ -16,15 +16,15 @@ import pytest
 from many import ManyRigs, sentry, written
 from promise import record, scaled
 
-from farm import until
 from rigfarm.commander.logs.journal import Journal
-from rigfarm.sentry.clock import Clock
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.spool import Spool
 from rigfarm.sentry.spool import spool as spools
+from rigfarm.sentry.spool.clock import Clock
 from rigfarm.sentry.spool.record import Record
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.codec import decode_log
+from support.until import until
 
 DAY_MS = 86_400_000
 RIGS = 100
@@ -166,7 +166,7 @@ def disorder(logs: list[tuple[float, int]], old: int) -> int:
 async def memory_only(folder: Path, url: str, tokens: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutation: a Sentry without a file, restarted before it was linked."""
     with monkeypatch.context() as patch:
-        patch.setattr("rigfarm.sentry.agent.Spool", lambda _path, limit: Spool(None, limit))
+        patch.setattr("rigfarm.sentry.agent.agent.Spool", lambda _path, limit: Spool(None, limit))
         part = ManyRigs(tokens)
         async with sentry(folder, "http://127.0.0.1:9", part) as agent:
             for token in tokens:

@@ -22,13 +22,13 @@ import msgspec
 import pytest
 from promise import record, scaled
 
-from rigfarm.sentry.playbooks import shim
-from rigfarm.sentry.playbooks.leftovers import folder_id, marked
-from rigfarm.simulate.program.depot import Depot
+from rigfarm.sentry.processes import shim
+from rigfarm.sentry.processes.leftovers import folder_id, marked
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.processes import alive, said
-from rigfarm.simulate.program.rig import order_for
 from rigfarm.wire.playbooks import PlaybookStatus
+from support.program.depot import Depot
+from support.program.processes import alive, said
+from support.program.rig import assigned_for
 
 HOSTILE = "--behave fork,setsid,double-fork,ignore-term,{more} --pids {folder}/pids --instance {folder}/instance"
 STATES = ("downloading", "verifying", "unpacking", "starting", "mining", "stopped")
@@ -42,9 +42,7 @@ class Sentry:
     def __init__(self, folder: Path, depot: Depot, *, cgroup: bool, patched_shim: Path | None = None) -> None:
         self.folder = folder
         self.depot = depot
-        code = (
-            "import sys; from rigfarm.sentry.playbooks import cgroup, shim; from rigfarm.simulate.program import rig\n"
-        )
+        code = "import sys; from rigfarm.sentry.processes import cgroup, shim; from support.program import rig\n"
         if not cgroup:
             code += "cgroup.make = lambda name: None\n"
         if patched_shim is not None:
@@ -53,11 +51,11 @@ class Sentry:
         (folder / "sentry" / "playbooks").mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def running(self, orders: list[object] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, playbooks: list[object] | None = None) -> Iterator[subprocess.Popen[bytes]]:
         arguments = [str(self.folder / "sentry"), self.depot.url, self.depot.token]
-        if orders is not None:
-            (self.folder / "orders.json").write_bytes(msgspec.json.encode(orders))
-            arguments.append(str(self.folder / "orders.json"))
+        if playbooks is not None:
+            (self.folder / "playbooks.json").write_bytes(msgspec.json.encode(playbooks))
+            arguments.append(str(self.folder / "playbooks.json"))
         process = subprocess.Popen([*self._command, *arguments], stdout=subprocess.PIPE)
         watchdog = threading.Timer(30, process.kill)
         watchdog.start()
@@ -95,9 +93,9 @@ def gone_after(sentry: Sentry, within_s: float) -> bool:
     return True
 
 
-def kill_in_state(sentry: Sentry, state: str, orders: list[object] | None, delay_s: float) -> None:
+def kill_in_state(sentry: Sentry, state: str, playbooks: list[object] | None, delay_s: float) -> None:
     """SIGKILL the Sentry when it says it is in this state, or anything later."""
-    with sentry.running(orders) as process:
+    with sentry.running(playbooks) as process:
         for status in states_of(process):
             if status.state == state or status.state in ("mining", "stopped"):
                 break
@@ -144,7 +142,7 @@ def test_no_process_outlives_a_killed_sentry_and_the_next_one_mines(tmp_path: Pa
         folder.mkdir()
         sentry = Sentry(folder, depot, cgroup=cgroup)
         wanted = "stopped" if state == "stopped" else "running"
-        order = order_for(archive, template=HOSTILE.format(folder=folder, more=more), wanted=wanted)
+        order = assigned_for(archive, template=HOSTILE.format(folder=folder, more=more), wanted=wanted)
         kill_in_state(sentry, state, [order], delay_s)
         if not gone_after(sentry, GONE_WITHIN_S):
             bad.append(f"{number}: {state}: left {sentry.processes()}")
@@ -201,7 +199,7 @@ def plain_terminate_leaves(folder: Path, depot: Depot) -> int:
     content = pack("tar.gz")
     archive = archive_for(content, "tar.gz")
     sentry = Sentry(folder, depot, cgroup=False, patched_shim=mutated(folder, PLAIN_TERMINATE))
-    order = order_for(archive, template=HOSTILE.format(folder=folder, more="none"))
+    order = assigned_for(archive, template=HOSTILE.format(folder=folder, more="none"))
     kill_in_state(sentry, "mining", [order], 0.1)
     gone = gone_after(sentry, GONE_WITHIN_S)
     left = sentry.processes()

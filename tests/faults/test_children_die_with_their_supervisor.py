@@ -12,11 +12,11 @@ import msgspec
 import psutil
 import pytest
 
-from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.processes import alive, all_gone, said
-from rigfarm.simulate.program.rig import IMPATIENT, Rig, order_for
-from rigfarm.wire.playbooks import PlaybookOrder, Supervision
+from rigfarm.wire.playbooks import AssignedPlaybook, Supervision
+from support.program.depot import Depot
+from support.program.processes import alive, all_gone, said
+from support.program.rig import IMPATIENT, Rig, assigned_for
 
 HOSTILE = "--behave fork,setsid,double-fork,ignore-term{more} --pids {folder}/pids --instance {folder}/instance"
 QUICK = Supervision(backoff_first_s=0.1, backoff_max_s=0.2)
@@ -28,11 +28,11 @@ def depot() -> Iterator[Depot]:
         yield one
 
 
-def hostile(depot: Depot, folder: Path, more: str = "") -> PlaybookOrder:
+def hostile(depot: Depot, folder: Path, more: str = "") -> AssignedPlaybook:
     content = pack("tar.gz")
     archive = archive_for(content, "tar.gz")
     depot.put(content, archive.path)
-    return order_for(archive, template=HOSTILE.format(folder=folder, more=more), supervision=QUICK)
+    return assigned_for(archive, template=HOSTILE.format(folder=folder, more=more), supervision=QUICK)
 
 
 @pytest.mark.parametrize(

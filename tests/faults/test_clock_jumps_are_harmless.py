@@ -19,13 +19,13 @@ import pytest
 from browsers import LivePage, login
 from promise import record, scaled
 
-from farm import until
 from rigfarm.commander.logs.journal import Journal
-from rigfarm.sentry.clock import Clock
+from rigfarm.sentry.spool.clock import Clock
 from rigfarm.sentry.spool.meta import Meta
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
+from support.load import LoadLink, a_log, connect
+from support.until import until
 
 DAY_MS = 86_400_000
 NOW_MS = 1_800_000_000_000

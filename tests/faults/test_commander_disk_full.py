@@ -24,8 +24,8 @@ import pytest
 from promise import record, scaled
 from sender import Sender, stored
 
-from farm import until
 from rigfarm.simulate.commander import CommanderProcess
+from support.until import until
 
 ENDS_WHEN_FULL = """
 import os, pathlib, sqlite3

@@ -16,6 +16,7 @@ import pytest
 from promise import record, scaled
 
 from rigfarm.sentry.spool import record as spool_record
+from rigfarm.sentry.spool.batch import Batch
 from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.record import LOG, Record, token_key
 from rigfarm.wire.codec import encode
@@ -39,8 +40,8 @@ class Sound:
         file = SpoolFile(folder / "sound.db", LIMIT)
         for first in range(1, logs + 1, AT_A_COMMIT):
             numbers = range(first, min(first + AT_A_COMMIT, logs + 1))
-            file.commit([Record(LOG, n, 0, KEY, body(n)) for n in numbers], next_seq=numbers[-1] + 1)
-        file.commit([], next_seq=logs + 1, acked=[(1, logs // 13), (logs // 2, logs // 2 + 5)])
+            file.commit(Batch([Record(LOG, n, 0, KEY, body(n)) for n in numbers], next_seq=numbers[-1] + 1))
+        file.commit(Batch([], next_seq=logs + 1, acked=[(1, logs // 13), (logs // 2, logs // 2 + 5)]))
         self.identity = file.meta.id
         file.close()
         self.next_seq = logs + 1
@@ -57,7 +58,7 @@ def opened(folder: Path, data: bytes) -> Iterator[tuple[SpoolFile, list[Record]]
     spool.verify()
     found, _ = spool.read(0, EVERYTHING, max_records=1_000_000, max_bytes=1 << 40)
     yield spool, found
-    spool.commit([Record(LOG, spool.meta.next_seq, 0, KEY, b"new")], next_seq=spool.meta.next_seq + 1)
+    spool.commit(Batch([Record(LOG, spool.meta.next_seq, 0, KEY, b"new")], next_seq=spool.meta.next_seq + 1))
     logs = spool.meta.logs
     spool.close()
     again = SpoolFile(path, LIMIT)

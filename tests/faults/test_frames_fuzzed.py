@@ -17,13 +17,12 @@ from typing import Any
 import msgspec
 import pytest
 from mangle import down_frames, full_log, hostile_log, mangled, up_frames
-from promise import record, scaled
+from promise import FULL, record, scaled
 from whole import Whole, whole
 
 from rigfarm.commander.link.link import Link
 from rigfarm.commander.link.socket import _take
 from rigfarm.common.clock import utc_ms
-from rigfarm.simulate.load import a_log
 from rigfarm.wire import codec
 from rigfarm.wire.codec import (
     MAX_LOG_BYTES,
@@ -35,7 +34,9 @@ from rigfarm.wire.codec import (
 )
 from rigfarm.wire.frames import Hello, Logs
 from rigfarm.wire.limits import MAX_DEVICES
+from support.load import a_log
 
+pytestmark = pytest.mark.timeout(7200 if FULL else 120)
 FRAMES = scaled(20_000, 1_000_000)
 SENT = scaled(4_000, 200_000)
 """To a Commander."""

@@ -26,18 +26,18 @@ from whole import PASSWORD, Whole, whole
 from rigfarm.commander import app as apps
 from rigfarm.commander.addresses import AddressForm
 from rigfarm.commander.auth import headers as policies
-from rigfarm.commander.log_output import configure_log
 from rigfarm.commander.mining_software import SoftwareForm
 from rigfarm.commander.playbooks import PlaybookForm, WorkloadForm
 from rigfarm.common.clock import utc_ms
-from rigfarm.simulate.load import LoadLink, a_log, connect
+from rigfarm.common.log_output import configure_log
 from rigfarm.simulate.program.pack import pack
 from rigfarm.wire.codec import decode_log, decode_up, encode
-from rigfarm.wire.frames import Command, CommandResult, Console, Hello, RigPlaybooks, RigSpecs
+from rigfarm.wire.commands import Restart, RestartMiner
+from rigfarm.wire.frames import CommandResult, Console, Hello, RigCommand, RigPlaybooks, RigSpecs
 from rigfarm.wire.log import Devices, OperationalLog, Pool
-from rigfarm.wire.orders import Restart, RestartMiner
 from rigfarm.wire.playbooks import PlaybookStatus
 from rigfarm.wire.specs import GpuSpecs, Specs
+from support.load import LoadLink, a_log, connect
 
 PAYLOADS = [
     "<script>owned()</script>",
@@ -103,7 +103,7 @@ class Rig:
         link.send(encode(Hello(1, self.word, link.spool, [self.token])))
 
         def hear(frame: object) -> None:
-            if isinstance(frame, Command):
+            if isinstance(frame, RigCommand):
                 link.send(encode(CommandResult(frame.id, 0, "failed", self.text)))
 
         link.on_frame = hear
@@ -158,7 +158,7 @@ async def furnish(farm: Whole) -> tuple[list[Rig], int]:
         await farm.auth.keys.create(text[:60], ("read",), None)
         await farm.part("enrolment").create(text[:58] + " e", 1)
     mining = [rig.rig for rig in rigs if rig.kind == "cpu-gpu"]
-    await playbooks.running.apply(playbook, mining)
+    await farm.part("assignments").apply(playbook, mining)
     return rigs, playbook
 
 
@@ -174,14 +174,14 @@ async def pinned(farm: Whole, software: int) -> Any:
 
 async def give_orders(farm: Whole, rigs: list[Rig]) -> None:
     for kind, order in (("cpu-gpu", RestartMiner()), ("asic", Restart())):
-        await farm.part("orders").give(order, [rig.rig for rig in rigs if rig.kind == kind])
+        await farm.part("commands").give(order, [rig.rig for rig in rigs if rig.kind == kind])
 
 
 def paths(farm: Whole, rigs: list[Rig], playbook: int) -> list[str]:
     """Every page of the router, with the things that there are."""
     found = set()
     for method, template, is_open in farm.http():
-        if method == "GET" and not is_open and not template.startswith(NOT_PAGES):
+        if method == "GET" and not is_open and not template.startswith(NOT_PAGES) and not template.endswith(".csv"):
             chosen = rigs if FULL else [rigs[1], rigs[-1]]
             for rig in chosen if "{rig_id}" in template else chosen[:1]:
                 path = template.replace("{rig_id}", str(rig.rig)).replace("{playbook_id}", str(playbook))

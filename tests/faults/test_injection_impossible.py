@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from promise import record, scaled
 
-from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import Rig, order_for
 from rigfarm.wire.template import TemplateError, render, split
+from support.program.depot import Depot
+from support.program.rig import Rig, assigned_for
 
 TEMPLATES = (
     "-o $POOL -u $WALLET.$WORKER -p x --tls",
@@ -123,7 +123,9 @@ async def test_a_real_program_gets_each_name_as_one_argument_and_no_shell_is_inv
     with Depot() as depot:
         depot.put(content, archive.path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(1, [order_for(archive, template=template, variables=variables, api_arguments="-q")])
+            await rig.runner.apply(
+                1, [assigned_for(archive, template=template, variables=variables, api_arguments="-q")]
+            )
             status = await rig.when(lambda status: status.pid is not None)
             while not dump.exists():
                 await asyncio.sleep(0.02)

@@ -24,23 +24,22 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from farm import MiningRig, mining_rig, until
+from farm import MiningRig, mining_rig
 from rigfarm.common.clock import utc_ms
+from rigfarm.common.supervised import Supervised
 from rigfarm.sentry.link.lanes import Lanes
 from rigfarm.sentry.link.link import Link
-from rigfarm.sentry.supervise import Supervised
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import order_for
 from rigfarm.wire.codec import MAX_FRAME_BYTES, FrameError, decode_down, encode
 from rigfarm.wire.frames import (
     Acks,
-    Command,
     ConsoleWatch,
     DownFrame,
     Hello,
     Playbooks,
     Proof,
     ReportEvery,
+    RigCommand,
     Signed,
     Verdict,
     Verdicts,
@@ -48,13 +47,15 @@ from rigfarm.wire.frames import (
 )
 from rigfarm.wire.signing import frames_message
 from rigfarm.wire.tokens import new_token
-from toy_commander import ToyCommander
+from support.program.rig import assigned_for
+from support.toy_commander import ToyCommander
+from support.until import until
 
 CONTENT = pack("tar.gz")
 ARCHIVE = archive_for(CONTENT, "tar.gz")
-ABOUT_MINING = (Playbooks, Command)
+ABOUT_MINING = (Playbooks, RigCommand)
 KINDS: list[type[DownFrame]] = [
-    Acks, Command, ConsoleWatch, Playbooks, Proof, ReportEvery, Signed, Verdicts, Welcome,
+    Acks, RigCommand, ConsoleWatch, Playbooks, Proof, ReportEvery, Signed, Verdicts, Welcome,
 ]  # fmt: skip
 TEXTS = ("", "\0", "../../../etc/passwd", "-x", "$(reboot)", "${API_PORT}", "'", "\u202e\u0007\x1b[2J", "{}", "%s", "é")
 LONGEST_LIST = 300
@@ -163,7 +164,7 @@ class Impostor(ToyCommander):
             return
         await super()._welcome(socket, hello)
         self._revision = max(self._revision + 1, utc_ms())
-        await socket.send(self.sign(socket, Playbooks(0, self._revision, [order_for(ARCHIVE)])))
+        await socket.send(self.sign(socket, Playbooks(0, self._revision, [assigned_for(ARCHIVE)])))
 
     def _signed(self, socket: ServerConnection, data: bytes) -> bytes:
         """As if the Commander itself had gone mad: with its signature."""
@@ -185,7 +186,7 @@ class Impostor(ToyCommander):
 
 def damage(folder: Path, chance: random.Random) -> None:
     """Some of what the Sentry kept of its Commander is no longer what it was."""
-    names = ["clock.json", "gpus.json", "playbooks/orders.json", "playbooks/ledger.json"]
+    names = ["clock.json", "gpus.json", "playbooks/assigned.json", "playbooks/ledger.json"]
     files = [folder / name for name in names] + list(folder.glob("playbooks/software/versions/*/manifest.json"))
     for path in files:
         if path.exists() and chance.random() < 0.4:

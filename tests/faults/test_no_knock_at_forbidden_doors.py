@@ -21,9 +21,9 @@ import httpcore
 import pytest
 from promise import record, scaled
 
-from rigfarm.commander.mining_software.download import FetchError, open_download
-from rigfarm.commander.mining_software.guarded import GuardedBackend
-from rigfarm.commander.mining_software.reach import Reach
+from rigfarm.commander.outbound.download import FetchError, open_download
+from rigfarm.commander.outbound.guarded import GuardedBackend
+from rigfarm.commander.outbound.reach import Reach
 
 LOOPBACK = [
     *("127.0.0.1", "127.1", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "2130706433", "017700000001", "0", "0.0.0.0"),
@@ -161,8 +161,8 @@ class OnlyTheFirst(GuardedBackend):
 async def test_the_commander_knocks_at_no_forbidden_door(monkeypatch: pytest.MonkeyPatch) -> None:
     tried, forbidden = await knocks(scaled(4, 40) * len(LOOPBACK + ELSEWHERE), LOOPBACK + ELSEWHERE)
     with monkeypatch.context() as patch:
-        patch.setattr("rigfarm.commander.mining_software.download.GuardedBackend", OnlyTheFirst)
-        patch.setattr("rigfarm.commander.mining_software.download.check_url", lambda url, *, lan: None)
+        patch.setattr("rigfarm.commander.outbound.download.GuardedBackend", OnlyTheFirst)
+        patch.setattr("rigfarm.commander.outbound.download.check_url", lambda url, *, lan: None)
         control_tried, control = await knocks(4 * len(LOOPBACK), LOOPBACK)
     assert control, "the control must be caught, else the test sees nothing"
     record(

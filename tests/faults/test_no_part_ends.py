@@ -24,10 +24,11 @@ from promise import record, scaled
 from sender import Sender, stored
 from whole import Whole, whole
 
-from farm import until
 from rigfarm.commander import supervised
+from rigfarm.commander.logs.set_aside import MAX_FILES
 from rigfarm.commander.supervised import CHECK_EVERY_S, Parts
 from rigfarm.simulate.commander import CommanderProcess
+from support.until import until
 
 POISON = "this cannot be packed"
 HOLE = """
@@ -122,13 +123,15 @@ async def test_logs_that_cannot_be_packed_stop_nobody(tmp_path: Path) -> None:
         control_bad="no rig's logs are acknowledged any more, and /readyz says so" if control else "went on",
     )
     assert (wrong, unready) == (0, 0)
-    assert aside == len(kept) > 0
+    assert min(aside, MAX_FILES) == len(kept) > 0
     assert {rig for one in kept for rig in one["rigs"]} == {evil.rig_id}
     assert "cannot be stored" in json.dumps(incidents), "the operator sees which rig it is"
     assert control, "the control acknowledged logs: this test shows nothing"
 
 
 DEADLINE_S = 3.0
+LENIENT_S = scaled(20, 0)
+"""The short form runs on machines that do much else."""
 
 
 class Fault:
@@ -156,8 +159,8 @@ FAULTS = [
     Fault("logins", lambda one: one.auth.sessions, "sweep", hangs=False),
     Fault("roll-outs", lambda one: one.part("rollouts"), "tick", hangs=False),
     Fault("roll-outs", lambda one: one.part("rollouts"), "tick", hangs=True),
-    Fault("orders", lambda one: one.part("orders"), "tick", hangs=False),
-    Fault("orders", lambda one: one.part("orders"), "tick", hangs=True),
+    Fault("commands", lambda one: one.part("commands"), "tick", hangs=False),
+    Fault("commands", lambda one: one.part("commands"), "tick", hangs=True),
     Fault("consoles", lambda one: one.part("consoles"), "tick", hangs=False),
     Fault("Sentry downloads", lambda one: one.commander.bundles, "look", hangs=False),
     Fault("Sentry downloads", lambda one: one.commander.bundles, "look", hangs=True),
@@ -175,8 +178,8 @@ async def readiness(one: Whole) -> tuple[int, str]:
 
 async def reported(one: Whole, part: str, within_s: float) -> bool:
     """Whether /readyz and /api/health name it within this time."""
-    deadline = time.monotonic() + within_s
     async with one.logged_in() as (browser, _):
+        deadline = time.monotonic() + within_s + LENIENT_S
         while time.monotonic() < deadline:
             status, text = await readiness(one)
             if status == 503 and (part in text or part == "log storage"):

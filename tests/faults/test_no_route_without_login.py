@@ -21,11 +21,29 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from whole import Whole, path_of, whole
 
-OPEN = {"/healthz", "/readyz", "/login", "/link", "/static/{name:path}", "/bundle/{name:str}"}
+OPEN = {
+    "/healthz",
+    "/readyz",
+    "/login",
+    "/link",
+    "/static/{name:path}",
+    "/bundle/{name:str}",
+    "/acknowledge/{token}",
+    "/api/v1/ping",
+    "/api/v1/asic_miners/expected_status_bulk",
+}
 """Without a session: how a load balancer asks, the login itself, what the login looks like, the Sentries' link, which
-has tokens of its own, and the self-contained Sentry, which a machine fetches that has nothing to show yet: there is no
-secret in it. Every other route that is open has to say why here."""
-OPEN_TO_TOKENS = {"/software/archives/{sha256:str}"}
+has tokens of its own, the self-contained Sentry, which a machine fetches that has nothing to show yet (there is no
+secret in it), the link in an alert's message, which is signed, expires and can be used once, and how older agents ask
+whether this is a Commander, and about devices whose tokens are in the body. Every other route that is open has to say
+why here."""
+OPEN_TO_TOKENS = {"/software/archives/{sha256:str}"} | {
+    f"/api/v1/{path}"
+    for path in (
+        "cpu_gpu_miners/specs", "cpu_gpu_miners/logs", "cpu_gpu_miners/playbooks", "asic_miners/specs",
+        "asic_miners/logs", "asic_miners/expected_status",
+    )
+}  # fmt: skip
 """Open routes that authenticate by a rig's token themselves."""
 AT_ONCE = 64
 

@@ -22,8 +22,8 @@ from relay import Relay
 
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
+from support.load import LoadLink, a_log, connect
 
 INTERVAL_S = 5.0 if FULL else 1.0
 STALE_WITHIN_S = 15.0 if FULL else 12.0

@@ -15,8 +15,8 @@ from browsers import LivePage, login
 from promise import record
 from sender import Sender
 
-from farm import until
 from rigfarm.simulate.commander import CommanderProcess
+from support.until import until
 
 COLLECTS = """
 import asyncio, gc, pathlib

@@ -18,8 +18,8 @@ from browsers import LivePage, login, resident_bytes
 from promise import FULL, record, scaled
 from sender import Sender
 
-from farm import until
 from rigfarm.simulate.commander import CommanderProcess
+from support.until import until
 
 COUNTED_TASKS = """
 import asyncio, pathlib

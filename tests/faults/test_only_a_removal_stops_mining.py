@@ -18,12 +18,14 @@ import pytest
 from promise import FULL, record, scaled
 from relay import Relay, answer
 
-from farm import MiningRig, apply, make_playbook, mining_rig, until
-from rigfarm.sentry.agent import Agent
+from farm import MiningRig, mining_rig
+from rigfarm.sentry.agent.agent import Agent
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.playbooks.news import News
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.frames import Verdict
+from support.playbooks import apply, make_playbook
+from support.until import until
 
 PROXIES = {
     "401": answer("401 Unauthorized"),
@@ -102,7 +104,8 @@ class Farm:
         self.commander.api("POST", f"/api/playbooks/{self.playbook}/{what}", {"rigs": [self.rig_id]})
 
     def _put_aside(self, name: str) -> None:
-        shutil.copytree(self.commander.folder, self.folder / name, ignore=shutil.ignore_patterns("*.sock", "control*"))
+        passing = shutil.ignore_patterns("*.sock", "control*", "*.new")
+        shutil.copytree(self.commander.folder, self.folder / name, ignore=passing)
 
     def restore(self, name: str) -> None:
         self.commander.kill()

@@ -23,18 +23,19 @@ from promise import FULL, record, scaled
 from relay import Relay
 from whole import Whole, whole
 
-from farm import QUICK, until
+from farm import QUICK
 from rigfarm.commander.logs.rows import Row
 from rigfarm.commander.server import serve
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.agent.parts import CommandOutcome, Reporter
+from rigfarm.sentry.identity.settings import Settings
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.link.connect import Timings
-from rigfarm.sentry.parts import OrderOutcome, Reporter
-from rigfarm.sentry.settings import Settings
+from rigfarm.wire.commands import Command
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.log import OperationalLog, Workload
-from rigfarm.wire.orders import Order
-from rigfarm.wire.playbooks import PlaybookOrder
+from rigfarm.wire.playbooks import AssignedPlaybook
+from support.until import until
 
 SENTRIES = scaled(4, 100)
 CUTS = scaled(8, 1_000)
@@ -70,9 +71,9 @@ class Counting:
 
     async def on_verdict(self, token: str, verdict: Verdict) -> None: ...
 
-    async def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None: ...
+    async def on_playbooks(self, token: str, revision: int, playbooks: list[AssignedPlaybook]) -> None: ...
 
-    async def on_order(self, token: str, order: Order) -> OrderOutcome:
+    async def on_command(self, token: str, order: Command) -> CommandOutcome:
         return "refused", ""
 
     async def on_console_watch(self, token: str, playbook: int, on: bool) -> None: ...

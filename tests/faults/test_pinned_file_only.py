@@ -18,10 +18,10 @@ from promise import record, scaled
 from rigfarm.sentry.playbooks import fetch as fetching
 from rigfarm.sentry.playbooks.fetch import CHUNK_BYTES, FetchError, Pace
 from rigfarm.sentry.playbooks.software import Software
-from rigfarm.simulate.program.depot import Depot, Fault
 from rigfarm.simulate.program.pack import archive_for, pack, pack_files
-from rigfarm.simulate.program.rig import Rig, order_for
 from rigfarm.wire.playbooks import Archive
+from support.program.depot import Depot, Fault
+from support.program.rig import Rig, assigned_for
 
 QUICK = Pace(connect_s=2, answer_s=0.3, window_s=0.15)
 FAULTS: tuple[Fault, ...] = ("truncated", "endless", "longer", "drip", "redirect", "stall", "html", "reset")
@@ -127,7 +127,7 @@ async def test_a_rig_runs_nothing_of_a_wrong_file_and_says_so(tmp_path: Path) ->
     with Depot() as depot:
         depot.put(wrong + bytes(archive.size - len(wrong)), archive.path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(1, [order_for(archive)])
+            await rig.runner.apply(1, [assigned_for(archive)])
             status = await rig.until("backing-off")
             assert "is not the pinned file" in status.detail
             assert not (tmp_path / "canary").exists()
@@ -146,7 +146,7 @@ async def test_what_was_changed_on_disk_does_not_run(tmp_path: Path, what: str) 
     with Depot() as depot:
         depot.put(content, archive.path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(1, [order_for(archive)])
+            await rig.runner.apply(1, [assigned_for(archive)])
             await rig.until("mining")
         software = tmp_path / "sentry/playbooks/software"
         version = next((software / "versions").iterdir())

@@ -16,10 +16,10 @@ from promise import record, scaled
 
 from rigfarm.sentry.playbooks.ledger import DAY_S, HOUR_S, Ledger
 from rigfarm.sentry.playbooks.restarts import REBOOTS_PER_HOUR, Restarts
-from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import Rig, order_for
-from rigfarm.wire.playbooks import Archive, PlaybookOrder, Supervision
+from rigfarm.wire.playbooks import Archive, AssignedPlaybook, Supervision
+from support.program.depot import Depot
+from support.program.rig import Rig, assigned_for
 
 BAD_CARD = Supervision(
     stall_s=5,
@@ -45,7 +45,7 @@ def archive(depot: Depot) -> Archive:
     return found
 
 
-async def boots(folder: Path, depot: Depot, order: PlaybookOrder, most: int) -> tuple[int, str]:
+async def boots(folder: Path, depot: Depot, order: AssignedPlaybook, most: int) -> tuple[int, str]:
     """Reboots of a rig until it stays up (or `most`), and what its status says then."""
     reboots = 0
     while reboots < most:
@@ -71,7 +71,7 @@ async def boots(folder: Path, depot: Depot, order: PlaybookOrder, most: int) -> 
 async def test_a_bad_card_does_not_reboot_the_rig_for_ever(
     tmp_path: Path, depot: Depot, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = order_for(archive, template="--behave crash --after 0", supervision=BAD_CARD)
+    order = assigned_for(archive, template="--behave crash --after 0", supervision=BAD_CARD)
     reboots, alarm = await boots(tmp_path, depot, order, 6)
     with monkeypatch.context() as patch:
 
@@ -100,7 +100,7 @@ async def test_a_bad_card_does_not_reboot_the_rig_for_ever(
 
 async def test_a_days_budget_is_one_alarm_when_it_is_used_up(tmp_path: Path, depot: Depot, archive: Archive) -> None:
     supervision = msgspec.structs.replace(BAD_CARD, reboots_per_day=1)
-    order = order_for(archive, template="--behave crash --after 0", supervision=supervision)
+    order = assigned_for(archive, template="--behave crash --after 0", supervision=supervision)
     reboots, alarm = await boots(tmp_path, depot, order, 3)
     assert reboots == 1
     assert "failures in a row, but the budget of 1 reboots in 24 h is used up: look at the rig" in alarm
@@ -111,7 +111,7 @@ async def test_who_did_not_allow_it_is_not_rebooted(
     tmp_path: Path, depot: Depot, archive: Archive, after: int, a_day: int
 ) -> None:
     supervision = msgspec.structs.replace(BAD_CARD, reboot_after_failures=after, reboots_per_day=a_day)
-    order = order_for(archive, template="--behave crash --after 0", supervision=supervision)
+    order = assigned_for(archive, template="--behave crash --after 0", supervision=supervision)
     reboots: list[str] = []
 
     async def reboot(reason: str) -> None:

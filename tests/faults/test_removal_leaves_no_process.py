@@ -17,12 +17,12 @@ import msgspec
 import pytest
 from promise import record, scaled
 
-from rigfarm.sentry.playbooks import shim
-from rigfarm.simulate.program.depot import Depot
+from rigfarm.sentry.processes import shim
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.processes import alive, all_gone, said
-from rigfarm.simulate.program.rig import IMPATIENT, Rig, order_for
 from rigfarm.wire.playbooks import Archive
+from support.program.depot import Depot
+from support.program.processes import alive, all_gone, said
+from support.program.rig import IMPATIENT, Rig, assigned_for
 
 SETTINGS = msgspec.structs.replace(IMPATIENT, cgroups=False, term_grace_s=0.3)
 HOSTILE = "--behave ignore-term,fork,setsid,double-fork{more} --pids {pids}"
@@ -53,7 +53,7 @@ async def removals(folder: Path, depot: Depot, archive: Archive, count: int) -> 
             pids = folder / f"pids-{number}"
             more = ",clean-env" if number % 2 else ""
             template = HOSTILE.format(more=more, pids=pids)
-            await rig.runner.apply(1, [order_for(archive, template=template)])
+            await rig.runner.apply(1, [assigned_for(archive, template=template)])
             await rig.until("mining")
             while len(processes := alive(said(pids))) < PROCESSES:
                 await asyncio.sleep(0.02)
@@ -80,7 +80,7 @@ async def test_no_removal_leaves_a_process(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / "shim.py").write_text(text.replace(marker, KILLPG.lstrip()))
         with monkeypatch.context() as patch:
             patch.setattr(shim, "__file__", str(tmp_path / "shim.py"))
-            patch.setattr("rigfarm.sentry.playbooks.process.end_marked", lambda *_: [])
+            patch.setattr("rigfarm.sentry.processes.process.end_marked", lambda *_: [])
             patch.setattr("rigfarm.sentry.playbooks.runner.end_marked", lambda *_: [])
             control, _ = await removals(tmp_path / "control", depot, archive, 1)
     assert control[0] >= 6, "the control must be caught, else the test sees nothing"
@@ -108,7 +108,7 @@ async def test_a_removal_in_any_state_is_complete(tmp_path: Path) -> None:
         async with Rig(tmp_path / "sentry", depot.url, depot.token, settings=SETTINGS) as rig:
             for state in ("queued", "downloading", "verifying", "unpacking", "starting", "mining"):
                 depot.bytes_per_s = 2_000_000 if state == "downloading" else None
-                await rig.runner.apply(1, [order_for(archive)])
+                await rig.runner.apply(1, [assigned_for(archive)])
                 await rig.when(lambda status, state=state: status.state in (state, "mining"))  # type: ignore[misc]
                 await asyncio.gather(rig.runner.remove_all(), rig.runner.remove_all())
                 assert rig.processes() == []

@@ -15,15 +15,17 @@ import pytest
 from promise import record, scaled
 from relay import Relay
 
-from farm import MiningRig, apply, make_playbook, mining_rig, until
+from farm import MiningRig, mining_rig
 from rigfarm.sentry.link import LinkState
 from rigfarm.simulate.commander import CommanderProcess
+from support.playbooks import apply, make_playbook
+from support.until import until
 
 NO_TOMBSTONE = """
 import pathlib
-from rigfarm.commander.rigs.book import RigBook
-kept = RigBook.removed_by_token
-RigBook.removed_by_token = lambda self, token: None if pathlib.Path({flag!r}).exists() else kept(self, token)
+from rigfarm.commander.rigs.actions import Rigs
+kept = Rigs.removed_by_token
+Rigs.removed_by_token = lambda self, token: None if pathlib.Path({flag!r}).exists() else kept(self, token)
 """
 """While the file is there."""
 TOGETHER = 5

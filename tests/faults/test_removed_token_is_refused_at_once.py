@@ -20,9 +20,9 @@ from whole import Whole, whole
 
 from rigfarm.commander.link import receive
 from rigfarm.common.clock import utc_ms
-from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import DownFrame, Verdicts
+from support.load import LoadLink, a_log, connect
 
 TOGETHER = 50
 GOES_ON_S = 0.3

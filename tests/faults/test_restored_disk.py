@@ -15,10 +15,10 @@ import pytest
 from many import ManyRigs, sentry, written
 from promise import record, scaled
 
-from farm import until
 from rigfarm.commander.logs.journal import Journal
 from rigfarm.sentry.link import LinkState
 from rigfarm.simulate.commander import CommanderProcess
+from support.until import until
 
 TELLS_NOTHING = """
 import pathlib

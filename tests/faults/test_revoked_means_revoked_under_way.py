@@ -21,19 +21,20 @@ import pytest
 from browsers import LivePage, login
 from promise import record, scaled
 
-from farm import make_playbook, until
 from rigfarm.commander.auth.control import RevokeKey, ask
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import a_log, connect
 from rigfarm.simulate.program.pack import pack, pack_files, source
 from rigfarm.wire.codec import encode
+from support.load import a_log, connect
+from support.playbooks import make_playbook
+from support.until import until
 
 AT_THE_START_ONLY = """
 import rigfarm.commander.server.downloads as downloads, rigfarm.commander.permission as permission
-from rigfarm.commander.auth.gate import Gate
+from rigfarm.commander.auth.auth import Auth
 from rigfarm.commander.auth.sessions import Sessions
 from rigfarm.commander.link.registry import Links
-Gate._alive = lambda self, viewer: True
+Auth.alive = lambda self, viewer: True
 send = downloads.Downloads.send
 downloads.Downloads.send = lambda *arguments: send(*arguments[:-1], lambda: True)
 Sessions.on_end = lambda self, listener: None
@@ -173,7 +174,8 @@ async def page(farm: Farm, number: int) -> bool:
             await until(lambda: live._reading is None or live._reading.done(), "its end", 3)
         before = live.frames
         await asyncio.to_thread(farm.commander.add_rigs, [f"after-{number}"])
-        await asyncio.sleep(1)
+        with contextlib.suppress(AssertionError):
+            await until(lambda: live.frames > before, "a frame", 3)
         return live.frames > before
 
 

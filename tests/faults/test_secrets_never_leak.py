@@ -16,7 +16,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -28,13 +27,14 @@ from asic_logins import AsicLogins
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 from promise import record
 
-from farm import apply, make_playbook
 from rigfarm.commander.logs.rows import Row
-from rigfarm.sentry.lan import LIST_FILE
-from rigfarm.sentry.tokens import TokenStore
-from rigfarm.simulate.asic_trial import LOW_PORTS
+from rigfarm.sentry.asic.lan import LIST_FILE
+from rigfarm.sentry.identity.tokens import TokenStore
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.tokens import hash_token
+from support.asic_trial import LOW_PORTS
+from support.playbooks import apply, make_playbook
+from support.until import until_now
 
 LOGS_REQUESTS = """
 from rigfarm.commander.server.http_protocol import HttpProtocol
@@ -49,9 +49,9 @@ STORAGE = """async () => JSON.stringify([
   {...localStorage}, {...sessionStorage}, document.cookie, await indexedDB.databases(), await caches.keys(),
   (await navigator.serviceWorker.getRegistrations()).length, document.documentElement.outerHTML, location.href,
 ])"""
-API = ("rigs", "stats", "software", "playbooks", "addresses", "orders", "session", "rollouts", "schema/openapi.json")
-PAGES = ("/", "/rigs", "/asics", "/settings", "/settings/sessions", "/settings/enrolment", "/playbooks", "/addresses",
-         "/software", "/api/docs")  # fmt: skip
+API = ("rigs", "stats", "software", "playbooks", "addresses", "commands", "session", "rollouts", "schema/openapi.json")
+PAGES = ("/", "/rigs", "/asics", "/settings", "/settings/sessions", "/settings/enrolment", "/settings/webhooks",
+         "/playbooks", "/addresses", "/software", "/api/docs")  # fmt: skip
 
 
 class Places:
@@ -120,13 +120,6 @@ def dumps_core(pid: int) -> bool:
     return not re.search(r"^Max core file size +1 +1 ", limits, re.MULTILINE)
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 class Farm:
     """A Commander into which secrets go."""
 
@@ -134,7 +127,7 @@ class Farm:
         self.known = {"the password": f"canary {secrets.token_urlsafe(20)}"}
         self.commander = CommanderProcess(
             folder / "commander", password=self.known["the password"], mutation=mutation,
-            settings={"report_interval_s": "1", "log_level": "debug"},
+            settings={"report_interval_s": "1", "log_level": "debug"}, fresh=True,
         )  # fmt: skip
         self.dumps = 0
         """Processes with secrets in their memory that would leave it behind."""
@@ -173,9 +166,9 @@ class Farm:
         self.known["a replaced token"] = str(commander.api("POST", f"/api/rigs/{asic}/token")["token"])  # type: ignore[call-overload,index]
         self.known["a pool's password"] = f"pool-{secrets.token_urlsafe(12)}"
         pool = {"url": "stratum+tcp://pool.test:3333", "user": "canary", "password": self.known["a pool's password"]}
-        order = {"type": "set-pools", "pools": [pool]}
+        command = {"type": "set-pools", "pools": [pool]}
         with contextlib.suppress(urllib.error.HTTPError):
-            commander.api("POST", "/api/orders", {"order": order, "rigs": [asic], "kind": "asic"})
+            commander.api("POST", "/api/commands", {"command": command, "rigs": [asic], "kind": "asic"})
         playbook = make_playbook(commander)
         self.read_asics(folder / "asic-sentry")
         [rig] = [one for one in commander.api("GET", "/api/rigs") if one["name"] == "canary-rig"]  # type: ignore[attr-defined]
@@ -183,7 +176,7 @@ class Farm:
         (folder / "sentry").mkdir(mode=0o700)
         TokenStore(folder / "sentry").save(self.known["the rig's token"])
         with sentry(folder / "sentry", commander.url, folder / "sentry.log", 'ui = "off"\n') as pid:
-            wait_for(lambda: self.mines(rig["id"]), "the rig mines")
+            until_now(lambda: self.mines(rig["id"]), "the rig mines")
             self.places.add_processes("the Sentry", pid)
             self.dumps += dumps_core(pid)
             programs = ("playbooks/software", "playbooks/work")  # another user may run them
@@ -201,8 +194,8 @@ class Farm:
         folder.mkdir(mode=0o700)
         log = folder.with_suffix(".log")
         with logins.devices(folder, [token, other]) as settings, sentry(folder, commander.url, log, settings) as pid:
-            wait_for(lambda: self.said_by(good).get("workloads"), "the ASIC is read")
-            wait_for(lambda: "It refuses the login" in logins.pages(), "the other refuses the login")
+            until_now(lambda: self.said_by(good).get("workloads"), "the ASIC is read")
+            until_now(lambda: "It refuses the login" in logins.pages(), "the other refuses the login")
             self.places.add("pages of the Sentry", logins.pages())
             self.places.add_processes("the Sentry of ASICs", pid)
             own = tuple(f"{LIST_FILE}{end}" for end in ("", "-wal", "-shm"))

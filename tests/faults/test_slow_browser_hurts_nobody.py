@@ -16,10 +16,10 @@ import pytest
 from browsers import LivePage, login, resident_bytes, slow_page
 from promise import record, scaled
 
-from farm import until
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
+from support.load import LoadLink, a_log, connect
+from support.until import until
 
 UNBOUNDED_QUEUE = """
 import asyncio, pathlib

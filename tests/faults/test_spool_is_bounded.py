@@ -15,12 +15,12 @@ from many import ManyRigs, sentry, written
 from promise import record, scaled
 from relay import Relay
 
-from farm import until
 from rigfarm.commander.logs.journal import Journal
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.link.lanes import Lanes
 from rigfarm.sentry.spool import spool as spools
 from rigfarm.simulate.commander import CommanderProcess
+from support.until import until
 
 LIMIT_MIB = 1
 SEGMENT_BYTES = 1 << 20

@@ -20,11 +20,11 @@ import pytest
 from attackers import KINDS
 from browsers import login, resident_bytes
 from msgspec import Struct, field
-from promise import record, scaled
+from promise import FULL, record, scaled
 from sender import Sender, stored
 
-from farm import until
 from rigfarm.simulate.commander import CommanderProcess
+from support.until import until
 
 HONEST = scaled(10, 100)
 SECONDS = scaled(2, 60)
@@ -193,7 +193,9 @@ async def test_a_valid_token_harms_only_its_rig(tmp_path: Path) -> None:
     assert found.offline == []
     assert [mistake for course in found.courses.values() for mistake in course.mistakes] == []
     assert found.named - {"127.0.0.1"} <= set(ATTACKS), "no other rig is named"
-    assert set(ATTACKS) - found.named <= {"small-logs", "new-coins"}, "who did it is, unless a rig may do so much"
+    # On a slow machine an attack of seconds may stay below what connecting again and again is allowed.
+    little = {"small-logs", "new-coins"} | (set() if FULL else {"new-spools"})
+    assert set(ATTACKS) - found.named <= little, "who did it is, unless a rig may do so much"
     assert found.disk_mib < most_mib, "rows, snapshots and the write-ahead log"
     assert found.grown_mib < 3 * GROWS_MIB
     assert max(max(course.acknowledged_s) for course in found.courses.values()) < 60

@@ -16,11 +16,11 @@ import httpx
 import uvicorn
 from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 
-from lazy_commander import LazyCommander
 from rigfarm.commander.app import Commander
 from rigfarm.commander.auth import Auth
 from rigfarm.commander.server.serve import PING_S
 from rigfarm.commander.settings import Settings
+from support.lazy_commander import LazyCommander
 
 __all__ = ["HASH", "PASSWORD", "Whole", "cookies_of", "hash_of", "path_of", "whole"]
 
@@ -64,6 +64,14 @@ class Whole:
             elif isinstance(route, ASGIRoute):
                 found.append(("GET", route.path_format, route.route_handler.opt.get("open") is True))
         return found
+
+    def questions(self) -> dict[str, list[str]]:
+        """The query parameters of what is read, by path template."""
+        return {
+            route.path_format: sorted(route.route_handler_map["GET"][0].opt.get("query parameters", ()))
+            for route in self.app.routes
+            if isinstance(route, HTTPRoute) and "GET" in route.route_handler_map
+        }
 
     def sockets(self) -> list[tuple[str, bool]]:
         """(path template, open) of every WebSocket."""

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import httpx
 import pytest
 from living_farm import LivingFarm, mining
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.log import OperationalLog
+from support.browser import Person, Visit
+from support.until import until_now
 
-expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
-
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
 
 IGNORED = (
+    "status of 400",
     "status of 401",
     "status of 404",
     "status of 409",
@@ -35,8 +29,19 @@ IGNORED = (
     "htmx:ws:error",
 )
 
-Person = Callable[..., Page]
-Visit = Callable[..., Page]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys take a third of all the time that tests take: `make test-long` runs them."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+LOUD = ("error", "warning")
+"""A warning of htmx is a mistake on a page."""
 
 RIGS = {
     "rig-01": mining("XMR", 9_560.0, core_c=(68.0,), power_w=141.0, kind="cpu"),
@@ -72,15 +77,6 @@ def steer(commander: CommanderProcess) -> None:
     commander.api("POST", "/api/playbooks", playbook)
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """One browser for all journeys."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
 def person(browser: Browser, commander: CommanderProcess) -> Iterator[Person]:
     """`person("/rigs")`: somebody who logged in and looks at a page. Errors in the console fail the test."""
@@ -95,9 +91,9 @@ def person(browser: Browser, commander: CommanderProcess) -> Iterator[Person]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in LOUD else None)
         page.goto("/login")
         page.fill("#password", commander.password)
         page.click("button[type=submit]")
@@ -112,6 +108,13 @@ def person(browser: Browser, commander: CommanderProcess) -> Iterator[Person]:
     assert [text for text in complaints if not any(one in text for one in IGNORED)] == []
 
 
+def names_of(commander: CommanderProcess, state: str) -> list[str]:
+    """Rigs in a state."""
+    rigs = commander.api("GET", f"/api/rigs?state={state}")
+    assert isinstance(rigs, list)
+    return [rig["name"] for rig in rigs]
+
+
 @pytest.fixture(scope="session")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
     """One farm for all tests of the laws: every kind of trouble, well rigs, one that is awaited, ASICs. Who changes
@@ -123,6 +126,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
             living.add(RIGS)
             living.add(ASICS, kind="asic")
             living.hang_up("rig-08")
+            until_now(lambda: "rig-08" in names_of(commander, "offline"), "rig-08 offline")
             steer(commander)
             yield living
         finally:
@@ -169,9 +173,9 @@ def visit(contexts: Callable[..., BrowserContext]) -> Iterator[Visit]:
     ) -> Page:
         page = contexts(width, scheme, scripts, zone).new_page()
         pages.append(page)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in LOUD else None)
         page.goto(path)
         return page
 

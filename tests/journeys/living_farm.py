@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import Device, Devices, OperationalLog, Workload
+from support.load import LoadLink, connect
 
 T = TypeVar("T")
 

@@ -10,15 +10,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rigfarm.simulate.commander import CommanderProcess, free_port
-
-Person = Callable[..., Page]
+from support.browser import Person
 
 NETWORK = f"127.7.{os.getpid() % 250}.0/24"
 MAKES = ("luxos", "whatsminer")
@@ -77,7 +76,7 @@ def operator(browser: Browser, page_of_sentry: str, tmp_path: Path) -> Iterator[
     """An administrator in front of the Sentry's page. Errors in the console fail the test."""
     context = browser.new_context(base_url=page_of_sentry, viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
@@ -112,8 +111,8 @@ def begin(page: Page) -> None:
 def new_key(page: Page) -> str:
     """As a person makes it on the Commander's settings page."""
     page.fill("[name=name]", "container 2")
-    page.get_by_role("button", name="Make key").click()
-    expect(page.locator("main")).to_contain_text("shown this once")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.locator("main")).to_contain_text("shown only once")
     found = re.search(r"re_[\w-]{43}", page.content())
     assert found is not None
     return found[0]
@@ -181,7 +180,7 @@ def add_by_file(page: Page, file: Path) -> None:
     expect(page.locator("[data-file-into]")).to_be_visible()  # the script is there
     page.set_input_files("#file", file)
     expect(page.locator("#csv")).to_have_value(file.read_text())
-    page.get_by_role("button", name="Add them").click()
+    page.get_by_role("button", name="Add ASICs").click()
 
 
 @pytest.mark.parametrize("fakes", ["hostile"], indirect=True)

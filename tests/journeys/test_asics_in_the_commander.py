@@ -1,80 +1,24 @@
-"""ASICs in a real browser: what one does is seen by those who look, orders have results, rows are chosen by hand."""
+"""ASICs in a real browser: what one does is seen by those who look, commands have results, rows are chosen by hand."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import csv
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from rigfarm.common.clock import utc_ms
-from rigfarm.simulate.asic_load import an_asic_log, asic_boards, asic_specs
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, connect
-from rigfarm.wire.codec import encode
-from rigfarm.wire.frames import Command, CommandResult, DownFrame, RigBoards, RigSpecs, Verdicts, Welcome
-from rigfarm.wire.log import OperationalLog
+from rigfarm.wire.frames import RigCommand
+from support.asic_link import AsicLink
+from support.asic_load import an_asic_log
+from support.browser import Person
 
-Person = Callable[..., Page]
+ASICS = re.compile(r"/asics$")
 HOSTILE = "<img src=x onerror=window.owned=1>"
-EVERY_S = 2.0
-
-
-class AsicLink:
-    """One Sentry's link that reports some ASICs, and obeys. Times are UTC ms."""
-
-    def __init__(self, commander: CommanderProcess, tokens: list[str], supports: dict[int, list[str]]) -> None:
-        self.tokens = tokens
-        self.said: list[DownFrame] = []
-        self.refuses: set[int] = set()
-        """Slots that fail to do what they are told."""
-        self.logs: dict[int, OperationalLog] = {}
-        """What a slot reports instead of a typical log."""
-        self._url = commander.url
-        self._supports = supports
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="asic link")
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(20)
-
-    @property
-    def verdicts(self) -> list[tuple[int, str]]:
-        """(slot, verdict) of tokens that changed."""
-        return [(slot, verdict.kind) for one in self.said if isinstance(one, Verdicts) for slot, verdict in one.changes]
-
-    async def _run(self) -> None:
-        link = await connect(self._url, self.tokens)
-        link.on_frame = lambda frame: self._hear(link, frame)
-        slots = range(len(self.tokens))
-        for slot in slots:
-            specs = asic_specs(slot + 1, supports=self._supports.get(slot))
-            link.send(encode(RigSpecs(slot, specs)))
-        while not self._stop.is_set():
-            now = utc_ms()
-            logs = [encode(replace(self.logs.get(slot) or an_asic_log(slot + 1, now), t=now)) for slot in slots]
-            link.send_logs(logs, list(slots))
-            for slot in slots[:2]:
-                link.send(encode(RigBoards(slot, asic_boards(slot + 1, now))))
-            await asyncio.sleep(EVERY_S)
-        link.close()
-
-    def _hear(self, link: LoadLink, frame: DownFrame) -> None:
-        if not isinstance(frame, Welcome):
-            self.said.append(frame)
-        if isinstance(frame, Command):
-            fails = frame.slot in self.refuses
-            link.send(encode(CommandResult(frame.id, frame.slot, "running", "asked the device")))
-            state, words = ("failed", f"No answer. {HOSTILE}") if fails else ("done", "It obeys.")
-            link.send(encode(CommandResult(frame.id, frame.slot, state, words)))  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -134,15 +78,15 @@ def test_a_removed_asic_leaves_every_page_the_totals_and_its_sentry(
         remover.locator(f"#rig-{gone} .c-name a").click()
         remover.click(".rig-actions summary")
         remover.click("text=Remove asic-gone")
-        expect(remover.locator("#dialog")).to_contain_text("the ASIC itself mines on")
+        expect(remover.locator("#dialog")).to_contain_text("the ASIC itself keeps mining")
         expect(remover.locator("#dialog")).to_contain_text("Its history of")
         remover.click("#dialog button:has-text('Remove asic-gone')")
-        detail.wait_for_url("**/asics")
+        expect(detail).to_have_url(ASICS)
         expect(detail.locator("#notices")).to_contain_text("asic-gone was removed")
         expect(index.locator(f"#rig-{gone}")).to_have_count(0)
         expect(index.locator(f"#rig-{stays}")).to_be_visible()
         expect(index.locator("#totals")).to_contain_text("1 ASIC")
-        remover.wait_for_url("**/asics")
+        expect(remover).to_have_url(ASICS)
         assert link.verdicts == [(0, "removed")]
 
 
@@ -171,22 +115,32 @@ def test_rows_are_chosen_by_hand_and_told_something_each_with_its_own_result(
         page.locator(f"#rig-{ids[3]} .pick input").uncheck()
         expect(bar).to_contain_text("3 selected")
         expect(page.locator("[data-pick-all]")).to_have_js_property("indeterminate", True)
-        bar.get_by_role("button", name="Order").click()
+        bar.get_by_role("button", name="Command").click()
         dialog = page.locator("#dialog")
-        expect(dialog).to_contain_text("What shall 3 ASICs do?")
+        expect(dialog).to_contain_text("Choose a command for 3 ASICs")
         expect(dialog.get_by_role("button", name="Restart")).to_contain_text("2 of 3 can")
         dialog.get_by_role("button", name="Restart").click()
         expect(dialog).to_contain_text("1 of 3 cannot do this, and will be refused: asic-03")
+        dialog.get_by_label("At most this many at once").fill("1")
+        dialog.get_by_label("Then pause for (seconds)").fill("2")
         dialog.get_by_role("button", name="Restart 3 ASICs").click()
-        page.wait_for_url("**/orders/*")
+        page.wait_for_url("**/commands/*")
+        expect(page.locator("#results")).to_contain_text("1 at once, then a pause of 2 s.")
         expect(page.locator(f"#result-{ids[0]}")).to_contain_text("It obeys.")
         expect(page.locator(f"#result-{ids[1]}")).to_contain_text(HOSTILE)
         expect(page.locator(f"#result-{ids[2]}")).to_contain_text("refused")
         assert page.evaluate("typeof window.owned") == "undefined"
-        assert len([one for one in link.said if isinstance(one, Command)]) == 2
+        assert len([one for one in link.said if isinstance(one, RigCommand)]) == 2
+        expect(page.locator("#results")).not_to_contain_text("to go")
+        page.goto("/asics?sort=name")
+        pick(page, *ids[:3])
+        bar.get_by_role("button", name="Command").click()
+        dialog.get_by_role("button", name="Blink").first.click()
+        page.wait_for_url("**/commands/*")
+        expect(page.locator(f"#result-{ids[2]}")).to_contain_text("It obeys.")
 
 
-def test_an_order_from_an_asics_own_page_ends_in_words_for_all_who_look(
+def test_a_command_from_an_asics_own_page_ends_in_words_for_all_who_look(
     person: Person, commander: CommanderProcess
 ) -> None:
     with reporting(commander, ["asic-01"], {0: ["locate", "restart"]}) as ((rig_id,), _):
@@ -194,6 +148,11 @@ def test_an_order_from_an_asics_own_page_ends_in_words_for_all_who_look(
         page.click(".rig-actions summary")
         expect(page.locator("#rig-actions")).to_contain_text("Restart")
         expect(page.locator("#rig-actions")).not_to_contain_text("Limit power")
+        page.get_by_role("link", name="Blink", exact=True).click()
+        for one in (page, looker):
+            expect(one.locator("#notices")).to_contain_text("Blink: done. It obeys.")
+        expect(page.locator("#dialog")).to_be_hidden()
+        page.click(".rig-actions summary")
         page.get_by_role("link", name="Restart").click()
         page.locator("#dialog").get_by_role("button", name="Restart asic-01").click()
         expect(page.locator("#dialog")).to_be_hidden()

@@ -3,17 +3,14 @@ for and how to see everything again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from living_farm import LivingFarm
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from rigfarm.simulate.commander import CommanderProcess
+from support.browser import Person, Visit
 
 pytestmark = pytest.mark.browser
-Person = Callable[..., Page]
-Visit = Callable[..., Page]
 
 
 def test_an_empty_farm_teaches_its_first_steps_and_fills_by_itself(person: Person, commander: CommanderProcess) -> None:
@@ -51,6 +48,6 @@ def test_no_match_elsewhere_is_said_too(visit: Visit, path: str) -> None:
 
 def test_what_is_not_there_says_so_and_leads_back(visit: Visit) -> None:
     page = visit("/rigs/99999")
-    expect(page.get_by_role("alert")).to_contain_text("There is no rig 99999")
-    page.get_by_role("link", name="To the overview").click()
+    expect(page.get_by_role("alert")).to_contain_text("Rig 99999 does not exist")
+    page.get_by_role("link", name="Go to the overview").click()
     page.wait_for_url("**/")

@@ -3,16 +3,14 @@ at, text can be read, controls have names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from living_farm import LivingFarm
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from looks import CUT_OFF, NAMELESS, SMALL, UNREADABLE
+from support.browser import Visit
+from support.looks import CUT_OFF, NAMELESS, SMALL, UNREADABLE
 
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 
 PAGES = (
     "/",
@@ -32,12 +30,30 @@ PAGES = (
     "/software/1/edit",
     "/addresses",
     "/addresses/1/edit",
-    "/orders/new?order=reboot&rigs={rig}",
+    "/commands/new?command=reboot&rigs={rig}",
     "/rigs/new",
     "/rigs/{rig}/remove",
+    "/rigs/{rig}/labels",
+    "/rigs/compare?rigs={rig},{idle}",
+    "/rigs/sheet",
+    "/places",
+    "/places?colour=temp&q=coin:*",
+    "/reports",
+    "/reports?filter=rig",
+    "/reports/settings",
+    "/reports/coins",
+    "/reports/coins/values/new",
+    "/reports/coins/sources/new",
+    "/reports/schedules",
+    "/reports/schedules/new",
+    "/alerts",
+    "/activity",
     "/settings",
     "/settings/sessions",
     "/settings/enrolment",
+    "/settings/webhooks",
+    "/settings/webhooks/new",
+    "/settings/history",
     "/api/docs",
 )
 

@@ -4,14 +4,14 @@ target, and secrets are shown once."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from living_farm import LivingFarm
 from playwright.sync_api import Page, expect
 
+from support.browser import Visit
+
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_dialog_stays_until_success_escape_or_cancel(index: Page, farm: Living
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("RIG-01", "There is a rig named RIG-01 already"),
+        ("RIG-01", "A rig named RIG-01 already exists"),
         ("x" * 65, "64"),
         ("   ", "A rig needs a name, for example rig-01"),
     ],
@@ -72,6 +72,54 @@ def test_long_forms_keep_everything_when_one_field_is_wrong(visit: Visit, farm: 
         expect(dialog.locator(f"[name={name}]")).to_have_value(value)
 
 
+def test_a_program_fills_in_its_template_and_never_wipes_what_was_typed(visit: Visit, farm: LivingFarm) -> None:
+    made = []
+    for name, devices in (("Cpu", "cpu"), ("Gpu", "gpu")):
+        program = {"name": name, "version": "1", "executable": "x", "adapter": "xmrig", "devices": devices}
+        answer = farm.commander.api("POST", "/api/software", program | {"template": f"--{devices}"})
+        assert isinstance(answer, dict)
+        made.append(answer["id"])
+    cpu, gpu = (str(one) for one in made)
+    page = visit("/playbooks/new")
+    template, choice = page.locator("[name=template]"), page.locator("[name=software_id]")
+    coins = {slot: page.locator(f"[name={slot}_coin]") for slot in ("cpu", "gpu1", "gpu2")}
+    page.get_by_label("Name").fill("typed before")
+    choice.select_option(cpu)
+    expect(template).to_have_value("--cpu")
+    assert [slot for slot, coin in coins.items() if coin.is_visible()] == ["cpu"]
+    choice.select_option(gpu)
+    expect(template).to_have_value("--gpu")
+    assert [slot for slot, coin in coins.items() if coin.is_visible()] == ["gpu1"]
+    template.fill("--mine")
+    choice.select_option(cpu)
+    expect(page.locator("#preview")).to_contain_text("--mine")
+    expect(template).to_have_value("--mine")
+    expect(page.get_by_label("Name")).to_have_value("typed before")
+    for program_id in made:
+        farm.commander.api("DELETE", f"/api/software/{program_id}")
+
+
+def test_of_two_who_edit_one_entry_the_second_chooses(visit: Visit, farm: LivingFarm) -> None:
+    pool = {"name": "both", "kind": "pool", "coin": "XMR", "urls": ["first.test:1"]}
+    made = farm.commander.api("POST", "/api/addresses", pool)
+    assert isinstance(made, dict)
+    here = f"/api/addresses/{made['id']}"
+    page = visit("/addresses?q=both")
+    page.get_by_role("link", name="Edit").click()
+    dialog = page.locator("#dialog")
+    dialog.get_by_label("Name").fill("both mine")
+    farm.commander.api("PATCH", here, {"urls": ["second.test:2"]})
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("it is at revision 2 now")
+    expect(dialog.locator(".diff")).to_contain_text("second.test:2")
+    dialog.get_by_role("button", name="Save over revision 2").click()
+    expect(dialog).to_be_hidden()
+    kept = farm.commander.api("GET", here)
+    assert isinstance(kept, dict)
+    assert (kept["name"], kept["urls"]) == ("both mine", ["stratum+tcp://first.test:1"])
+    farm.commander.api("DELETE", here)
+
+
 def test_what_is_dangerous_names_its_target_and_says_what_will_happen(visit: Visit, farm: LivingFarm) -> None:
     page = visit(f"/rigs/{farm.ids['rig-02']}")
     expect(page.locator("#live")).to_have_text("live")
@@ -86,7 +134,7 @@ def test_what_is_dangerous_names_its_target_and_says_what_will_happen(visit: Vis
     page.locator("summary", has_text="Actions").click()
     page.get_by_role("link", name="New token").click()
     expect(dialog.get_by_role("button", name="New token for rig-02")).to_be_visible()
-    expect(dialog.locator(".consequences")).to_contain_text("present token is refused")
+    expect(dialog.locator(".consequences")).to_contain_text("current token is refused")
     page.keyboard.press("Escape")
     page.goto("/settings/sessions")
     page.locator("summary", has_text="Sign out everywhere").click()
@@ -120,10 +168,10 @@ def test_a_key_is_shown_once_with_copy_and_download(
     page = visit(path)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator("[name=name]").fill("shown once")
-    page.get_by_role("button", name="Make key").click()
+    page.get_by_role("button", name="Create key").click()
     text = page.locator(secret).inner_text()
     assert text.startswith(prefix)
-    expect(page.get_by_role("alert")).to_contain_text("shown this once")
+    expect(page.get_by_role("alert")).to_contain_text("shown only once")
     page.locator(f"[data-copy='{secret}']").click()
     expect(page.locator(f"[data-copy='{secret}']")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == text
@@ -136,3 +184,23 @@ def test_a_key_is_shown_once_with_copy_and_download(
     page.locator("tr", has_text="shown once").locator("summary").click()
     page.get_by_role("button", name="Revoke shown once").click()
     expect(page.locator("main")).not_to_contain_text("shown once")
+
+
+def test_a_refused_name_is_mended_where_it_stands(visit: Visit, farm: LivingFarm) -> None:
+    """Nothing complains in the console: neither the policy of our pages nor htmx."""
+    page = visit(f"/rigs/{farm.ids['rig-02']}")
+    expect(page.locator("#live")).to_have_attribute("data-live", "on")
+    page.click("[data-edit]")
+    field = page.locator("#rig-name-field")
+    field.fill("rig-03")
+    field.press("Enter")
+    expect(page.locator("#rig-name-error")).to_contain_text("already exists")
+    expect(field).to_have_value("rig-03")
+    field.fill("rig-2b")
+    field.press("Enter")
+    expect(page.locator("h1#rig-name")).to_contain_text("rig-2b")
+    expect(page).to_have_title(re.compile("rig-2b"))
+    page.click("[data-edit]")
+    field.fill("rig-02")
+    field.press("Enter")
+    expect(page).to_have_title(re.compile("rig-02"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from living_farm import LivingFarm
 from playwright.sync_api import Page, expect
 
+from support.browser import Visit
+
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 
 GOES = {"o": "/", "r": "/rigs", "a": "/asics", "p": "/playbooks", "s": "/software", "d": "/addresses"}
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from living_farm import LivingFarm, mining
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
+
+from support.browser import Visit
 
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 
 HERE = "() => window.scrollY"
 
@@ -22,7 +22,7 @@ def test_numbers_change_under_the_eyes_and_disturb_nothing(visit: Visit, farm: L
     row = page.locator(f"#rig-{farm.ids['rig-02']}")
     row.evaluate("(row) => { window.row = row; window.cell = row.querySelector('.c-power'); }")
     page.evaluate("scrollTo(0, 120)")
-    page.locator("summary", has_text="coin").click()
+    page.locator("summary", has_text="filter").click()
     row.locator(".c-name a").focus()
     before = page.evaluate(HERE)
     for watts in (650.0, 660.0):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from living_farm import LivingFarm
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
+
+from support.browser import Visit
 
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 
 PAGES = {
     "/": "rig-08",
@@ -26,6 +26,7 @@ PAGES = {
     "/settings": "simulate",
     "/settings/sessions": "this one",
     "/settings/enrolment": "Enrolment keys",
+    "/settings/webhooks": "Tell your own programs",
     "/api/docs": "/api/rigs",
     "/rigs/new": "Create",
     "/rigs/{rig}/remove": "Remove rig-04",
@@ -44,7 +45,7 @@ def test_every_page_reads(visit: Visit, farm: LivingFarm) -> None:
 
 
 def test_links_filter_sort_and_lead_to_the_next_page(visit: Visit, farm: LivingFarm) -> None:
-    page = visit("/rigs?coin=KAS&per=10", scripts=False)
+    page = visit("/rigs?coin=KAS&per=25", scripts=False)
     page.get_by_role("columnheader", name="Hashrate").get_by_role("link").click()
     assert page.locator("tr.rig .c-name a").first.inner_text() == "rig-03"
     page.get_by_role("searchbox").fill("rig-07")
@@ -57,7 +58,7 @@ def test_a_rig_is_made_renamed_and_removed(visit: Visit, farm: LivingFarm) -> No
     page = visit("/rigs/new", scripts=False)
     page.get_by_label("Name").fill("RIG-01")
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("alert")).to_contain_text("There is a rig named RIG-01 already")
+    expect(page.get_by_role("alert")).to_contain_text("A rig named RIG-01 already exists")
     expect(page.get_by_label("Name")).to_have_value("RIG-01")
     page.get_by_label("Name").fill("quiet")
     page.get_by_role("button", name="Create").click()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from living_farm import LivingFarm
 from playwright.sync_api import Page, expect
 
+from support.browser import Visit
+
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 
 ORDER = ["rig-08", "rig-04", "rig-05", "rig-06", "rig-07", "rig-01", "rig-02", "rig-03", "rig-09"]
 WORDS = ["offline", "hot", "idle", "slow", "rejecting", "online", "online", "online", "online"]
@@ -61,7 +61,7 @@ def test_the_reason_stands_beside_the_state(index: Page, farm: LivingFarm) -> No
     for name, reason in {
         "rig-08": "link lost",
         "rig-04": "GPU 1 at 91 °C",
-        "rig-05": "no mining program runs",
+        "rig-05": "no mining program is running",
         "rig-06": "KAS 50 % under its normal",
         "rig-07": "8.3 % of shares rejected",
     }.items():
@@ -100,8 +100,8 @@ def test_what_is_unknown_is_a_dash_and_never_a_zero(index: Page, farm: LivingFar
 def test_the_overview_names_the_worst_first_with_since_when_and_why(index: Page, visit: Visit) -> None:
     page = visit("/")
     lines = page.locator(".attention li")
+    expect(lines.locator(".who").first).to_have_text("rig-08")
     names = lines.locator(".who").all_inner_texts()
-    assert names[0] == "rig-08"
     assert names.index("rig-04") < names.index("rig-05") < names.index("rig-06") < names.index("rig-07")
     assert "asic-02" in names, "both kinds in one list"
     assert all(lines.nth(n).locator(".why").inner_text() for n in range(len(names)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from living_farm import LivingFarm
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
+
+from support.browser import Visit
 
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 
 
 def names(page: Page) -> Locator:
@@ -19,7 +18,7 @@ def names(page: Page) -> Locator:
 def test_filter_sort_and_search_build_the_url_and_back_unbuilds_it(visit: Visit, farm: LivingFarm) -> None:
     page = visit("/rigs")
     page.evaluate("window.same = true")
-    page.locator("summary", has_text="coin").click()
+    page.locator("summary", has_text="filter").click()
     page.locator(".drop-list a", has_text="KAS").click()
     page.wait_for_url("**/rigs?coin=KAS")
     expect(names(page)).to_have_count(5)
@@ -54,6 +53,23 @@ def test_filter_sort_and_search_build_the_url_and_back_unbuilds_it(visit: Visit,
     expect(page.locator("#live")).to_have_text("live")
 
 
+def test_a_step_forward_before_the_scripts_have_come_is_a_step_of_the_view_too(visit: Visit, farm: LivingFarm) -> None:
+    page = visit("/rigs")
+    page.locator("summary", has_text="filter").click()
+    page.locator(".drop-list a", has_text="KAS").click()
+    expect(names(page)).to_have_count(5)
+    held: list[Route] = []
+    page.route("**/vendor/htmx.js*", lambda route: held.append(route))
+    page.go_back(wait_until="commit")
+    expect(names(page)).to_have_count(9)
+    page.go_forward(wait_until="commit")
+    for route in held:
+        route.continue_()
+    page.unroute("**/vendor/htmx.js*")
+    expect(names(page)).to_have_count(5)
+    expect(page.locator("#live")).to_have_text("live")
+
+
 def test_back_from_a_rig_is_the_view_that_led_there(visit: Visit, farm: LivingFarm) -> None:
     page = visit("/rigs?coin=XMR")
     page.locator("tr.rig .c-name a", has_text="rig-08").click()
@@ -75,10 +91,25 @@ def test_a_live_view_follows_its_own_url(visit: Visit, farm: LivingFarm) -> None
     expect(names(page)).to_have_text(["rig-08", "rig-01"])
 
 
-@pytest.mark.parametrize("url", ["/rigs?sort=nonsense&page=-3", "/rigs?page=99999", "/rigs?state=purple&per=1e9"])
-def test_a_url_that_somebody_mangled_shows_a_view_all_the_same(visit: Visit, url: str) -> None:
-    page = visit(url)
+def test_a_page_beyond_the_last_is_the_last(visit: Visit) -> None:
+    page = visit("/rigs?page=99999")
     expect(page.locator("#rig-rows")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("/rigs?sort=nonsense", "Unknown sort nonsense"),
+        ("/rigs?state=purple&per=50", "Unknown state purple"),
+        ("/rigs?page=-3", "page is a number from 1 on"),
+    ],
+)
+def test_a_url_that_somebody_mangled_says_what_is_wrong(visit: Visit, url: str, says: str) -> None:
+    """It must not show, or offer for a command, more rigs than were meant."""
+    page = visit(url)
+    expect(page.get_by_role("alert")).to_contain_text(says)
+    page.get_by_role("link", name="Go to the overview").click()
+    page.wait_for_url("**/")
 
 
 @pytest.mark.parametrize(("path", "there"), [("/playbooks", "monero"), ("/software", "Fake"), ("/addresses", "pool-1")])

@@ -6,20 +6,19 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, a_log, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog
+from support.browser import Person, until_true
+from support.load import LoadLink, a_log, connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-Person = Callable[..., Page]
 
 RIGS = 10_000
 PER_LINK = 1_000
@@ -119,15 +118,7 @@ def changes(page: Page) -> None:
         """() => { window.changed = 0; new MutationObserver((all) => { window.changed += all.length; })
         .observe(document.getElementById('rig-rows'), {subtree: true, characterData: true, childList: true}); }"""
     )
-    until(page, "window.changed > 0")
-
-
-def until(page: Page, expression: str) -> None:
-    """Wait for an expression to become true."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"still not: {expression}"
-        page.wait_for_timeout(50)
+    until_true(page, "window.changed > 0")
 
 
 def test_ten_thousand_rigs_are_scrolled_sorted_filtered_and_searched_while_live(
@@ -146,7 +137,7 @@ def test_ten_thousand_rigs_are_scrolled_sorted_filtered_and_searched_while_live(
     # Scrolling: the rows stay where they are, and the head in sight.
     page.mouse.move(700, 600)
     page.mouse.wheel(0, 900)
-    until(page, "scrollY === 900")
+    until_true(page, "scrollY === 900")
     stays = page.evaluate(AT)
     changes(page)
     assert page.evaluate(AT) == pytest.approx(stays, abs=1), "whatever becomes of the totals above them"
@@ -163,7 +154,7 @@ def test_ten_thousand_rigs_are_scrolled_sorted_filtered_and_searched_while_live(
     expect(names(page).first).to_have_text(re.compile("rig-0(0000|9999)"))
 
     # Filters and search narrow ten thousand to those that match, and the page follows those.
-    page.locator("summary", has_text="coin").click()
+    page.locator("summary", has_text="filter").click()
     page.locator(".drop-list a", has_text="XMR").click()
     page.wait_for_url("**coin=XMR*")
     expect(page.locator("#pager")).to_contain_text("of 2\u202f000 rigs")

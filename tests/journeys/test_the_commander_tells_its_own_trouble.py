@@ -11,18 +11,22 @@ import pytest
 from living_farm import LivingFarm, mining
 from playwright.sync_api import Page, expect
 
-from conftest import Person
-from looks import SMALL, UNREADABLE
 from rigfarm.simulate.commander import CommanderProcess
+from support.browser import Person, until_true
+from support.looks import SMALL, UNREADABLE
 
 pytestmark = pytest.mark.browser
 
+WRITTEN = """fetch('/api/history?from=-1h&resolution=60').then(answer => answer.json()).then(found =>
+    found.lines.some(line => line.group === 'hashrate' && line.values.some(value => value !== null)))"""
+"""Whether history has a hashrate."""
 BREAKS = """
-import asyncio, pathlib, sqlite3
+import asyncio, pathlib, shutil, sqlite3, types
+import rigfarm.commander.history.actions as history
 from rigfarm.commander.logs.journal import Journal
-from rigfarm.commander.playbooks.rollouts.runner import Rollouts
-import rigfarm.commander.playbooks
-rigfarm.commander.playbooks.DATABASE_S = 5.0
+from rigfarm.commander.rollouts.actions import Rollouts
+import rigfarm.commander.rollouts
+rigfarm.commander.rollouts.DATABASE_S = 5.0
 folder = pathlib.Path({folder!r})
 commit, tick = Journal._commit, Rollouts.tick
 def full(self, *args):
@@ -34,6 +38,12 @@ async def hang(self, passed_s):
         await asyncio.sleep(3600)
     return await tick(self, passed_s)
 Journal._commit, Rollouts.tick = full, hang
+def disk_usage(path):
+    real = shutil.disk_usage(path)
+    free = 1 << 20 if (folder / "nearly-full").exists() else 1 << 40
+    return types.SimpleNamespace(free=free, total=1 << 41, used=real.used)
+history.shutil = types.SimpleNamespace(disk_usage=disk_usage)
+history.EVERY_S = history.RETRY_S = 0.5
 """
 
 
@@ -99,6 +109,35 @@ def test_an_open_page_names_a_part_that_hangs(person: Person, small_farm: Living
     (tmp_path / "hang").unlink()
     for page in (desk, phone):
         expect(page.locator("#trouble")).to_be_hidden(timeout=60_000)
+
+
+def test_history_waits_while_the_disk_is_nearly_full_and_catches_up(
+    person: Person, commander: CommanderProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "nearly-full").touch()
+    farm = LivingFarm(commander)
+    try:
+        farm.add({"rig-01": mining("KAS", 998e6)})
+        desk, phone = person("/"), person("/reports", width=390, height=844, scheme="dark")
+        expect(desk.locator("#trouble")).to_contain_text("Held up for")
+        expect(desk.locator("#trouble")).to_contain_text(
+            "history, what happened. Reason: Only 1.000 MiB are free on the disk"
+        )
+        expect(desk.locator("#trouble")).to_contain_text("History waits and leaves the rest to the journal.")
+        expect(desk.locator("#trouble")).not_to_contain_text("has stopped")
+        expect(desk.locator("#trouble")).not_to_contain_text("unable to store logs")
+        phone.reload()
+        expect(phone.locator("#trouble")).to_contain_text("Free some space.")
+        for page in (desk, phone):
+            assert page.evaluate(UNREADABLE) == []
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+        photograph(desk, "disk-1440-light")
+        photograph(phone, "disk-390-dark")
+        (tmp_path / "nearly-full").unlink()
+        expect(desk.locator("#trouble")).to_be_hidden(timeout=60_000)
+        until_true(desk, WRITTEN)
+    finally:
+        farm.close()
 
 
 def test_strangers_are_told_nothing(commander: CommanderProcess, person: Person, tmp_path: Path) -> None:

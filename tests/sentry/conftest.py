@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rigfarm.sentry.settings import Settings
-from toy_commander import ToyCommander, toy_commander
+from rigfarm.sentry.identity.settings import Settings
+from support.toy_commander import ToyCommander, toy_commander
 
 
 @pytest.fixture

@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import msgspec
-from sentry_helpers import QUICK, running, until
+from sentry_helpers import QUICK, running
 
-from rigfarm.sentry.agent import Agent
-from rigfarm.sentry.parts import Part
-from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.agent.parts import Part
+from rigfarm.sentry.identity.settings import Settings
 from rigfarm.sentry.ui.ask import ask_code
+from rigfarm.sentry.ui.server import serve_page
 from rigfarm.simulate.commander import free_port
-from toy_commander import ToyCommander
+from support.toy_commander import ToyCommander
+from support.until import until
 
 __all__ = ["browsing", "code", "csrf", "enter", "post"]
 
@@ -30,7 +32,7 @@ async def browsing(
     url = commander.url if commander is not None else None
     settings = msgspec.structs.replace(settings, ui=f"127.0.0.1:{port}", commander=url, **changes)
     base = f"http://127.0.0.1:{port}"
-    agent = Agent(settings, parts, timings=QUICK)
+    agent = Agent(settings, parts, timings=QUICK, serve=serve_page)
     async with running(agent), httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20) as client:
         await until(lambda: _listens(port))
         if login:

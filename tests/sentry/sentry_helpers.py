@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.agent.parts import CommandOutcome, Reporter
 from rigfarm.sentry.link.connect import Timings
-from rigfarm.sentry.parts import OrderOutcome, Reporter
+from rigfarm.wire.commands import Command
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.log import OperationalLog, Workload
-from rigfarm.wire.orders import Order
-from rigfarm.wire.playbooks import PlaybookOrder
+from rigfarm.wire.playbooks import AssignedPlaybook
 from rigfarm.wire.tokens import new_token
 
 QUICK = Timings(
@@ -26,15 +26,6 @@ QUICK = Timings(
     resend_s=1.0,
     careful_s=0.1,
 )
-
-
-async def until(condition: Callable[[], object], what: str = "", within_s: float = 20.0) -> None:
-    """Wait for something to become true; the deadline only keeps a failing test from hanging."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + within_s
-    while not condition():
-        assert loop.time() < deadline, f"never came: {what or condition}"
-        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
@@ -57,10 +48,10 @@ class FakePart:
         self.reporter: Reporter | None = None
         self.reports = 0
         self.verdicts: list[Verdict] = []
-        self.playbooks: list[tuple[int, list[PlaybookOrder]]] = []
-        self.orders: list[Order] = []
+        self.playbooks: list[tuple[int, list[AssignedPlaybook]]] = []
+        self.orders: list[Command] = []
         self.watched: list[tuple[int, bool]] = []
-        self.outcome: OrderOutcome = ("done", "It restarts.")
+        self.outcome: CommandOutcome = ("done", "It restarts.")
         self.mining = True
         self.started = 0
         self.fail: Exception | None = None
@@ -106,10 +97,10 @@ class FakePart:
             self.token = ""
         self.speaks = verdict.kind == "ok"
 
-    async def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+    async def on_playbooks(self, token: str, revision: int, playbooks: list[AssignedPlaybook]) -> None:
         self.playbooks.append((revision, playbooks))
 
-    async def on_order(self, token: str, order: Order) -> OrderOutcome:
+    async def on_command(self, token: str, order: Command) -> CommandOutcome:
         self.orders.append(order)
         return self.outcome
 

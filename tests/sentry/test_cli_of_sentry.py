@@ -11,14 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from sentry_helpers import until
 
-from rigfarm.sentry.folder import FolderError, data_folder, locked, make_private, write_private
+from rigfarm.common.commander_url import commander_url
+from rigfarm.common.whole_file import write_private
+from rigfarm.sentry.identity.folder import FolderError, data_folder, locked, make_private
+from rigfarm.sentry.identity.passwords import matches
+from rigfarm.sentry.identity.tokens import TokenStore, find_token
 from rigfarm.sentry.join import JoinError, join
-from rigfarm.sentry.tokens import TokenStore, find_token
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.tokens import new_token
-from toy_commander import ToyCommander, page
+from support.toy_commander import ToyCommander, page
+from support.until import until
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
@@ -39,6 +42,20 @@ async def rigfarm(folder: Path, *arguments: str, **more: str) -> tuple[int, str]
     return process.returncode, out.decode()
 
 
+def test_a_hash_is_printed_with_the_place_where_it_goes(tmp_path: Path) -> None:
+    made = subprocess.run(
+        [sys.executable, "-m", "rigfarm.cli", "sentry", "hash-password"],
+        input="eight or more\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "RIGFARM_DATA_DIR": str(tmp_path)},
+    )
+    assert matches("eight or more", made.stdout.strip()), "alone, so that a script can take it"
+    assert f"{tmp_path}/sentry.toml" in made.stderr
+    assert "ui_password" in made.stderr
+
+
 async def test_join_checks_and_keeps(commander: ToyCommander, tmp_path: Path) -> None:
     token = new_token()
     commander.good(token)
@@ -49,6 +66,25 @@ async def test_join_checks_and_keeps(commander: ToyCommander, tmp_path: Path) ->
     assert (tmp_path / "s" / "sentry.toml").read_text() == f'insecure_http = true\ncommander = "{commander.url}"\n'
     assert TokenStore(tmp_path / "s").load() == token
     assert stat.S_IMODE((tmp_path / "s" / "tokens.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")
+async def test_root_leaves_nothing_of_its_own_in_the_folder_of_the_service(
+    commander: ToyCommander, tmp_path: Path
+) -> None:
+    """A file that only root could read would keep the service from starting."""
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 12_345, 12_346)
+    for above in (tmp_path, *tmp_path.parents):
+        if above.is_relative_to("/tmp") and above != Path("/tmp"):
+            above.chmod(0o711)
+    token = new_token()
+    commander.good(token)
+    status, said = await rigfarm(folder, "join", commander.url + "/", token, "--insecure-http")
+    assert status == 0, said
+    assert {path.name for path in folder.iterdir()} >= {"sentry.toml", "tokens.json", "lock"}
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()} == {(12_345, 12_346)}
 
 
 @pytest.mark.parametrize("way", ["environment", "standard input"])
@@ -72,18 +108,18 @@ async def test_join_says_what_is_wrong(commander: ToyCommander, tmp_path: Path) 
         return str(caught.value)
 
     assert "does not know this token" in await wrong(commander.url, token)
-    assert "begins with rf_" in await wrong(commander.url, "rf_short")
+    assert "begin with rf_" in await wrong(commander.url, "rf_short")
     assert "begins with https://" in await wrong("ftp://farm", token)
-    assert "no user name" in await wrong("http://me:secret@farm", token)
-    assert "no address" in await wrong("http://farm:99999", token)
-    assert "is no file" in await wrong(commander.url, token, tmp_path / "no.pem")
+    assert "can't contain a user name" in await wrong("http://me:secret@farm", token)
+    assert "is not a Commander's address" in await wrong("http://farm:99999", token)
+    assert "is not a file" in await wrong(commander.url, token, tmp_path / "no.pem")
     assert "does not speak TLS" in await wrong(commander.url.replace("http", "https"), token)
     commander.verdicts[token] = Verdict("removed", 4, "rig-04")
     assert "(rig-04) was removed" in await wrong(commander.url, token)
     commander.answer = page(200)
     assert "ordinary web page" in await wrong(commander.url, token)
     await commander.stop()
-    assert "Nobody listens" in await wrong(commander.url, token)
+    assert "Nothing listens" in await wrong(commander.url, token)
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
@@ -143,12 +179,33 @@ async def test_run_reports_and_ends_when_it_is_told_to(commander: ToyCommander, 
     assert (await rigfarm(folder, "status"))[0] == 1
 
 
+async def test_run_on_a_machine_that_is_no_rig_yet_says_how_it_becomes_one(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir(0o700)
+    (folder / "sentry.toml").write_text('ui = "off"\n')
+    process = await asyncio.create_subprocess_exec(
+        *command(folder, "run"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    said = (await process.stdout.readline()).decode()
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert "This machine is not a rig yet. On the Commander, New rig shows the line" in said
+
+
+@pytest.mark.parametrize(
+    "page", ["/rigs", "/rigs/12?from=-1h", "/asics?state=offline#x", "/login?next=%2F", "/settings/"]
+)
+def test_a_pasted_page_means_its_commander(page: str) -> None:
+    assert commander_url(f"https://farm.example:7070{page}") == "https://farm.example:7070"
+
+
 async def test_gpus_are_forgotten_when_the_operator_says_so(tmp_path: Path) -> None:
     (tmp_path / "gpus.json").write_text("[]")
-    assert await rigfarm(tmp_path, "forget-gpus") == (0, "GPUs are numbered anew from now on.\n")
+    assert await rigfarm(tmp_path, "forget-gpus") == (0, "GPU numbering was reset.\n")
     assert not (tmp_path / "gpus.json").exists()
     code, said = await rigfarm(tmp_path, "forget-gpus")
-    assert (code, "No GPU is known" in said) == (0, True)
+    assert (code, "No GPUs are known" in said) == (0, True)
 
 
 async def test_a_wrong_configuration_is_named(tmp_path: Path) -> None:
@@ -157,7 +214,7 @@ async def test_a_wrong_configuration_is_named(tmp_path: Path) -> None:
     (folder / "sentry.toml").write_text("spool_mb = 3\n")
     status, said = await rigfarm(folder, "run")
     assert status == 1
-    assert "there is no setting spool_mb. Did you mean spool_mib?" in said
+    assert "unknown setting spool_mb. Did you mean spool_mib?" in said
     assert "Traceback" not in said
 
 

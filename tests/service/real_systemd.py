@@ -13,6 +13,7 @@ __all__ = ["boot", "can_boot"]
 
 _BOOT = """
 set -e
+umask 022
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$1/overlay"
 mkdir "$1/overlay/up" "$1/overlay/work" "$1/overlay/root"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import site
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,25 +20,34 @@ from rigfarm.commander.owner import act_as_owner
 from rigfarm.sentry import install as sentry
 from rigfarm.service import InstallError
 
+pytestmark = pytest.mark.slow
+
 ARGV = ["/opt/rigfarm/bin/rigfarm", "commander"]
-COMMANDER_AT_MOST, SENTRY_AT_MOST = 1.5, 2.5
+COMMANDER_AT_MOST, SENTRY_AT_MOST = 1.5, 2.0
 has_systemd_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (apt-get install systemd)"
 )
-UNITS: list[tuple[str, Callable[[Sequence[str]], str], float]] = [
-    (commander.UNIT, commander.unit_text, COMMANDER_AT_MOST),
-    (sentry.UNIT, sentry.unit_text, SENTRY_AT_MOST),
-]
+INTRUDER = Path(__file__).parents[1] / "faults/intruder.py"
+EVERYTHING = sentry.Grants(("rigfarm-miner", "root"), tuning=True, power=True)
 
 
 @has_systemd_analyze
-@pytest.mark.parametrize(("name", "text", "most"), UNITS)
-def test_how_exposed_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: Callable[[Sequence[str]], str], most: float
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        (commander.UNIT, COMMANDER_AT_MOST),
+        (sentry.UNIT, SENTRY_AT_MOST),
+        ("rigfarm-programs@.service", SENTRY_AT_MOST),
+        ("rigfarm-programs-root@.service", SENTRY_AT_MOST),
+        ("rigfarm-reboot@.service", 0.5),
+        ("rigfarm-poweroff@.service", 0.5),
+    ],
+)
+def test_how_exposed_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: float) -> None:
     monkeypatch.setattr("rigfarm.sentry.install.unit.homes", lambda _: False)  # installed where it should be
+    units = sentry.texts(["/bin/true"], sentry.DATA_DIR, EVERYTHING)
     unit = tmp_path / name
-    unit.write_text(text(["/bin/true"]))
+    unit.write_text(units[name] if name in units else commander.unit_text(["/bin/true"]))
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
     found = re.search(r"exposure level for \S+: ([0-9.]+)", said)
@@ -46,12 +56,9 @@ def test_how_exposed_it_is(
 
 
 @has_systemd_analyze
-@pytest.mark.parametrize(("name", "text", "most"), UNITS)
-def test_systemd_finds_no_fault_in_it(
-    tmp_path: Path, name: str, text: Callable[[Sequence[str]], str], most: float
-) -> None:
-    unit = tmp_path / name
-    unit.write_text(text(["/bin/true", "100%", 'a "b"']).replace("User=rigfarm-commander", "User=root"))
+def test_systemd_finds_no_fault_in_the_commander_s(tmp_path: Path) -> None:
+    unit = tmp_path / commander.UNIT
+    unit.write_text(commander.unit_text(["/bin/true", "100%", 'a "b"']).replace("User=rigfarm-commander", "User=root"))
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -136,28 +143,51 @@ def test_both_run_under_a_real_systemd(tmp_path: Path) -> None:
     drop_in = f"[Service]\nEnvironment={environment}\nStandardError=append:/out/log\nStandardOutput=append:/out/log\n"
     units = {
         commander.UNIT: commander.unit_text([*start, "commander"]),
-        sentry.UNIT: sentry.unit_text([*start, "sentry", "run"]).replace("read-only", "yes"),
         f"{commander.UNIT}.d/test.conf": drop_in,
         f"{sentry.UNIT}.d/test.conf": drop_in,
     }
     script = f"""
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={paths}
 systemd-sysusers --inline 'u rigfarm-commander - "Rigfarm Commander" - -'
-systemctl start rigfarm-commander rigfarm-sentry
-for try in $(seq 100); do
-    grep -q 'Commander .* runs at' /out/log && python3 -m rigfarm.cli sentry code && break
-    sleep 0.3
+systemctl start rigfarm-commander
+for try in $(seq 100); do grep -q 'Commander .* runs at' /out/log && break; sleep 0.3; done
+export RIGFARM_DATA_DIR=/var/lib/rigfarm-commander
+key=$(python3 -m rigfarm.cli commander api-key create test --scope configure --scope read | grep -o '[^ ]*$' | tail -1)
+fingerprint=$(python3 -m rigfarm.cli commander fingerprint | grep -o 'SHA256:[^ ]*' | head -1)
+unset RIGFARM_DATA_DIR
+ask() {{ curl -sk -H "Authorization: Bearer $key" -H 'Content-Type: application/json' "$@"; }}
+for rig in rig-01 rig-02; do  # the second time a Sentry is there, whose folder is not root's
+    ask -d '{{"name": "'$rig'", "kind": "cpu-gpu"}}' https://127.0.0.1:{port}/api/rigs |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])' |
+        python3 -m rigfarm.cli sentry join https://127.0.0.1:{port} --fingerprint $fingerprint --install
+    for try in $(seq 20); do python3 -m rigfarm.cli sentry status 2>&1 | grep -q "Rig  *$rig" && break; sleep 0.3; done
+    python3 -m rigfarm.cli sentry status
+    find /var/lib/rigfarm-sentry ! -user rigfarm-sentry
 done
 for unit in rigfarm-commander rigfarm-sentry; do
     pid=$(systemctl show -p MainPID --value $unit)
     echo $unit $(systemctl is-active $unit) $(grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' /proc/$pid/status)
 done
+mkdir -m 777 /out/known
+for who in "nobody nogroup" "rigfarm-miner rigfarm-miner"; do
+    set -- $who
+    may_know='"port": {ui}, "folder": "/var/lib/rigfarm-sentry", "evil": "http://127.0.0.1:9"'
+    echo "{{$may_know, \\"pids\\": [$pid]}}" > /out/known/$1
+    chmod 644 /out/known/$1
+    setpriv --reuid $1 --regid $2 --clear-groups python3 /out/intruder.py /out/known/$1
+done
+cat /var/lib/rigfarm-sentry/tokens.json > /out/tokens
+python3 -m rigfarm.cli sentry doctor
 python3 -m rigfarm.cli commander status
-getent passwd rigfarm-miner
 stat -c '%U %a %n' /var/lib/rigfarm-commander /var/lib/rigfarm-commander/* /var/lib/rigfarm-sentry
-systemctl stop rigfarm-commander rigfarm-sentry
+python3 -m rigfarm.cli sentry uninstall
+ls -d /var/lib/rigfarm-sentry /usr/local/bin/rigfarm /etc/systemd/system/rigfarm-[ps]*
+systemctl stop rigfarm-commander
 systemctl is-failed rigfarm-commander rigfarm-sentry
 """
+    out = tmp_path / "machine/out"
+    out.mkdir(parents=True)
+    (out / "intruder.py").write_bytes(INTRUDER.read_bytes())
     if (
         "rigfarm"
         not in subprocess.run(
@@ -171,10 +201,23 @@ systemctl is-failed rigfarm-commander rigfarm-sentry
     assert re.search(
         r"^rigfarm-commander active Uid: [1-9].*CapEff: 0+ NoNewPrivs: 1 Seccomp: 2", said, re.MULTILINE
     ), told
-    assert re.search(r"^rigfarm-sentry active Uid: 0 .*CapEff: 0*c0 NoNewPrivs: 1", said, re.MULTILINE), told
+    assert re.search(r"^rigfarm-sentry active Uid: [1-9].*CapEff: 0+ NoNewPrivs: 1 Seccomp: 2", said, re.MULTILINE), (
+        told
+    )
+    for rig in ("rig-01", "rig-02"):
+        assert f"This machine is now {rig}." in said, told
+        assert re.search(rf"^Rig +{rig}$", said, re.MULTILINE), told
     assert re.search(r"^Code +\S+", said, re.MULTILINE), told
+    token = (out / "tokens").read_text()
+    found = [json.loads(path.read_text()) for path in sorted((out / "known").glob("*.*"))]
+    assert [(one["got"], len(one["tried"]) > 200) for one in found] == [([], True)] * 2, told
+    assert not any(word in seen for word in re.findall(r"rf_\w+", token) for one in found for seen in one["seen"])
+    assert "rf_" in token
+    assert not re.search("^/var/lib/rigfarm-sentry", said, re.MULTILINE), f"files of root's in there: {told}"
     assert "State      active (running)" in said, told
-    assert "rigfarm-miner:" in said, told
     assert "rigfarm-commander 700 /var/lib/rigfarm-commander" in said, told
-    assert "root 700 /var/lib/rigfarm-sentry" in said, told
+    assert "rigfarm-sentry 700 /var/lib/rigfarm-sentry" in said, told
+    assert "rigfarm-miner (user" in " ".join(said.split()), f"the doctor: {told}"
+    for gone in ("/var/lib/rigfarm-sentry", "/usr/local/bin/rigfarm", "/etc/systemd/system/rigfarm-[ps]*"):
+        assert f"cannot access '{gone}'" in said, told
     assert said.rstrip().endswith("inactive\ninactive"), told

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rigfarm.simulate.load import Stamped, a_log
 from rigfarm.wire.codec import decode_log
+from support.load import Stamped, a_log
 
 
 def test_a_stamped_log_is_the_same_at_another_time() -> None:

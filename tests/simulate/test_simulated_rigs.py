@@ -14,7 +14,7 @@ from rigfarm.simulate.demo import RIGS
 from rigfarm.simulate.farm import SimulatedFarm
 from rigfarm.simulate.miners import programs
 from rigfarm.simulate.rigs import SimCpu, SimGpu, SimRig, SimulatedMachine, SimulatedSensors, demo_rigs
-from rigfarm.simulate.sysfs import SysfsTree
+from support.sysfs import SysfsTree
 
 
 def rig(*gpus: SimGpu) -> SimRig:

@@ -25,6 +25,7 @@ from rigfarm.wire.frames import Console, Hello, RigSpecs
 from rigfarm.wire.limits import MAX_DEVICES, MAX_LOG_BYTES, MAX_SEQUENCE, MAX_WORKLOADS
 from rigfarm.wire.log import Devices, OperationalLog, Pool, Workload
 from rigfarm.wire.specs import GpuSpecs, Specs
+from support.whole_log import a_whole_log
 
 SPOOL = bytes(16)
 BEYOND = [-1, 1 << 53, (1 << 62) - 1, (1 << 63) - 1, (1 << 64) - 1, -(1 << 63)]
@@ -53,6 +54,7 @@ BESIDE: dict[str, Callable[[int], list[object]]] = {
     "RigPlaybooks.pid": lambda n: [6, 0, [STATUS | {"pid": n}]],
     "RigPlaybooks.restarts": lambda n: [6, 0, [STATUS | {"restarts": n}]],
     "Console.slot": lambda n: [7, n, 1, 0, []],
+    "RigTrouble.slot": lambda n: [10, n, "unreachable"],
     "Console.playbook": lambda n: [7, 0, n, 0, []],
     "Console.first": lambda n: [7, 0, 1, n, []],
     "CommandResult.slot": lambda n: [8, "id", n, "done"],
@@ -265,3 +267,23 @@ def test_a_frame_from_the_future_is_passed_over_whatever_it_holds() -> None:
             decode_up(frame)
         with pytest.raises(UnknownFrameError):
             decode_down(frame)
+
+
+def test_every_column_of_a_log_comes_back() -> None:
+    """Two columns that change places on the way show a card's memory as its core, for months."""
+    log, rows = a_whole_log()
+    found = decode_log(encode(log))
+    assert found == log
+    assert list(found.devices) == rows
+
+
+@pytest.mark.parametrize("decode", [decode_up, decode_down])
+@pytest.mark.parametrize("spoiled", [b"\xa2\xff\xfe", b"\xa3\xed\xa0\x80", b"\xa1\x80"])
+def test_a_text_that_is_not_utf_8_is_refused_in_words(decode: Callable[[bytes], object], spoiled: bytes) -> None:
+    """It was an unhandled error once: the link ended without a reason, and the Sentry came back with the same frame."""
+    hello = b"\x95\x01\x01" + spoiled + encode(SPOOL) + b"\x91\xa1t"
+    for frame in (hello, b"\x92\x01" + spoiled, spoiled):
+        with pytest.raises(FrameError):
+            decode(frame)
+    with pytest.raises(FrameError):
+        decode_log(b"\x94\x01\xc0\xc0" + spoiled)

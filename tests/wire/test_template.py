@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigfarm.wire.playbooks import Archive, PlaybookOrder
+from rigfarm.wire.playbooks import Archive, AssignedPlaybook
 from rigfarm.wire.template import TemplateError, arguments, missing, placeholders, render, split
 
 VALUES = {
@@ -20,9 +20,9 @@ VALUES = {
 }
 
 
-def order(template: str, api: str = "--http-port=$API_PORT", **variables: str) -> PlaybookOrder:
+def order(template: str, api: str = "--http-port=$API_PORT", **variables: str) -> AssignedPlaybook:
     archive = Archive("xmrig", "6", "0" * 64, 1, "/a", "zip", "xmrig")
-    return PlaybookOrder(1, 1, "p", archive, template, variables, "xmrig", api, [])
+    return AssignedPlaybook(1, 1, "p", archive, template, variables, "xmrig", api, [])
 
 
 def test_it_works() -> None:

@@ -1,4 +1,4 @@
-"""How rigs reach this Commander, and what they recognise it by: what join commands are made of."""
+"""How rigs reach and recognise this Commander: the contents of join commands."""
 
 from __future__ import annotations
 

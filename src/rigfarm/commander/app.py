@@ -1,7 +1,7 @@
 """The composition root: every part of a running Commander, made in order of dependence; and the application on them.
 
-A part gets what it needs from its constructor. What a noun gives to others (routes, live pages, handlers of frames,
-background work) it says in its `Noun`; the list of nouns below is the only one.
+A part gets what it needs from its constructor. A noun declares in its `Noun` what it gives to others (routes, live
+pages, handlers of frames, background work); the list of nouns below is the only one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import jinja2
 from litestar import Litestar
@@ -25,46 +24,74 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 from rigfarm import __version__
-from rigfarm.commander import addresses, auth, bundle, enrolment, incidents, mining_software, orders, playbooks, rigs
-from rigfarm.commander.address import Address
-from rigfarm.commander.api_docs import api_docs_routes
+from rigfarm.commander import (
+    activity,
+    addresses,
+    alerts,
+    assignments,
+    auth,
+    bundle,
+    commands,
+    effects,
+    enrolment,
+    history,
+    idempotency,
+    imports,
+    incidents,
+    legacy,
+    metrics,
+    mining_software,
+    mqtt,
+    places,
+    playbooks,
+    reports,
+    rigs,
+    rollouts,
+    stream,
+    updates,
+    views,
+    wall,
+    webhooks,
+)
+from rigfarm.commander.api_docs import api_docs_routes, show_examples
 from rigfarm.commander.auth.auth import provided
-from rigfarm.commander.auth.openapi import SECURITY, document_scopes
+from rigfarm.commander.auth.openapi import SECURITY, document_operations
+from rigfarm.commander.backup import farm_database, note_database
 from rigfarm.commander.channels import INCIDENTS
-from rigfarm.commander.events import Events, RigRemoved
+from rigfarm.commander.events import AlertsChanged, AttentionChanged, Events, RigRemoved
+from rigfarm.commander.frame import Reach, page_templates, shell
 from rigfarm.commander.health import Health, calm_garbage_collector, health_routes
 from rigfarm.commander.identity import Identity
 from rigfarm.commander.identity.certificate import Certificate
-from rigfarm.commander.incidents.door import noun as incidents_noun
-from rigfarm.commander.lan import host_for_others
+from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.link.socket import link_socket
 from rigfarm.commander.live import Hub, LiveSessions, PageRoutes
 from rigfarm.commander.live.socket import live_socket
 from rigfarm.commander.logs import Doubles, Journal, RecentRows
-from rigfarm.commander.mining_software.archives import ArchiveStore
+from rigfarm.commander.mining_software.archives.store import ArchiveStore
 from rigfarm.commander.noun import Noun
-from rigfarm.commander.playbooks.rig_panel import RigPanels
-from rigfarm.commander.rigs.model import KINDS
 from rigfarm.commander.rigs.view import join_steps
+from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.server.memory import give_back_memory
 from rigfarm.commander.server.serve import Served
 from rigfarm.commander.server.web_sockets import Socket
-from rigfarm.commander.settings import Settings
+from rigfarm.commander.settings import SQLITE_FILE, Settings
 from rigfarm.commander.stats import OperationalStats, remembered
 from rigfarm.commander.storage import Storage
+from rigfarm.commander.storage.left_behind import refuse_to_leave_behind
 from rigfarm.commander.supervised import Parts, Work
 from rigfarm.commander.usage import Usage
 from rigfarm.commander.web import assets
-from rigfarm.commander.web.checked import CheckedRequest, check_address
-from rigfarm.commander.web.fragments import morph
+from rigfarm.commander.web.checked import CheckedRequest, check_address, know_questions
+from rigfarm.commander.web.fragments import event, morph
+from rigfarm.commander.web.json_answers import JsonAnswer
 from rigfarm.commander.web.problems import problem_handlers
-from rigfarm.commander.web.shell import NavItem, Shell, Trouble
+from rigfarm.commander.web.shell import Trouble
 
 __all__ = ["LOG_STORAGE", "Commander", "application", "build", "opened"]
 
-_HERE = Path(__file__).parent
 MAX_BODY = 1 << 20
 LOG_STORAGE = "log storage"
 """The name of the journal among the background parts."""
@@ -79,7 +106,7 @@ class Commander(Struct, frozen=True, kw_only=True):
     certificate: Certificate | None
     """What it is served with; None: plain http."""
     templates: jinja2.Environment
-    incidents: incidents.Incidents
+    incidents: Incidents
     auth: auth.Auth
     hub: Hub
     events: Events
@@ -92,9 +119,10 @@ class Commander(Struct, frozen=True, kw_only=True):
     journal: Journal
     recent: RecentRows
     links: Links
-    book: rigs.RigBook
+    book: rigs.Rigs
     shown: rigs.Shown
     bundles: bundle.Bundles
+    answers: idempotency.Answers
     nouns: tuple[Noun, ...]
 
     @property
@@ -104,32 +132,9 @@ class Commander(Struct, frozen=True, kw_only=True):
         return own | dict(chain.from_iterable(noun.parts.items() for noun in self.nouns))
 
 
-class Reach:
-    """How people and rigs reach this Commander."""
-
-    def __init__(self, settings: Settings, certificate: Certificate | None) -> None:
-        self._settings = settings
-        self._certificate = certificate
-
-    def public_url(self) -> str:
-        """Its URL."""
-        scheme = "http" if self._certificate is None else "https"
-        return self._settings.public_url or f"{scheme}://{host_for_others(self._settings.host)}:{self._settings.port}"
-
-    def address(self) -> Address:
-        """Its URL, and what rigs recognise it by."""
-        certificate = self._certificate
-        direct = certificate is not None and certificate.own and not self._settings.trusted_proxies
-        return Address(self.public_url(), certificate.text if certificate is not None and direct else "")
-
-    def fingerprint(self) -> bytes:
-        """SHA-256 of the certificate that is served at this moment; empty without TLS."""
-        return self._certificate.fingerprint if self._certificate is not None else b""
-
-
 @asynccontextmanager
 async def build(settings: Settings, certificate: Certificate | None = None) -> AsyncIterator[Commander]:
-    """Open what is kept, bring back what was, work while the block runs, and leave everything tidy.
+    """Open the storage, restore the state, run while the block runs, and clean up.
 
     `certificate` is what the Commander is served with, if it is served over TLS.
     """
@@ -137,15 +142,20 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
     asyncio.get_running_loop().set_exception_handler(health.unexpected_error)
     async with contextlib.AsyncExitStack() as stack:
         hub, events, parts, usage = Hub(), Events(), Parts(), Usage()
-        templates = _templates()
-        limits = incidents.Incidents(lambda: hub.publish(INCIDENTS, "updated", None))
+        templates = page_templates()
+        limits = Incidents(lambda: hub.publish(INCIDENTS, "updated", None))
         identity = Identity.open(settings.data_dir)
         reach = Reach(settings, certificate)
-        storage = await Storage.open(settings.database)
+        storage = await Storage.open(farm_database(settings))
         stack.push_async_callback(storage.close)
+        await refuse_to_leave_behind(storage, settings.data_dir / SQLITE_FILE)
+        note_database(settings.data_dir, settings.database_url)
 
-        logins = auth.Auth(settings, incidents=limits)
+        done = activity.open_activity(settings, storage, hub, events)
+        logins = auth.Auth(settings, incidents=limits, record=done.record)
         await stack.enter_async_context(logins.running(storage))
+        answers = idempotency.Answers(storage)
+        await answers.load()
         storing = parts.add(LOG_STORAGE, restarts=False)
 
         def troubles() -> tuple[Trouble, ...]:
@@ -155,15 +165,9 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
                 for part in parts.troubled
             )
 
-        live = LiveSessions(
-            logins.sessions.touch,
-            lambda: morph("trouble", templates.get_template("trouble.html").render(troubles=troubles())),
-        )
-        logins.sessions.on_end(live.end_login)
-        parts.on_changed.append(lambda part: live.frame_changed())
-
         stats = OperationalStats(hub, events, settings.report_interval_s)
-        book = rigs.RigBook(storage, hub, events)
+
+        book = rigs.Rigs(storage, hub, events)
         rig_list = rigs.RigList(book, stats)
         arrivals = Arrivals(book, stats)
         at = settings.data_dir / "journal.db"
@@ -178,21 +182,111 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
         )
         doubles = Doubles(journal, partial(_doubles_unchecked, limits, book))
 
+        remembers = settings.history == "on"
+        past = history.History(
+            settings.data_dir / "history.db",
+            journal.reader,
+            lambda: {rig.id: rig.kind for rig in book.rigs.values()},
+            interval_s=settings.report_interval_s,
+            keep=history.Keep(
+                raw=settings.history_raw_hours,
+                minutes=settings.history_minute_days * 24,
+                hours=settings.history_hour_days * 24,
+            ),
+            recorder=history.Recorder(events, lambda: {rig.id: _known(rig) for rig in book.rigs.values()})
+            if remembers
+            else None,
+            on=remembers,
+        )
+        events.listen(RigRemoved, past.removed)
+
         address_book = addresses.AddressBook(storage, hub, events, usage)
         archives = ArchiveStore(settings.data_dir / "archives")
-        software = mining_software.SoftwareBook(storage, hub, events, usage, archives)
-        playbook_book = playbooks.PlaybookBook(storage, hub, events, usage, book, address_book, software, stats)
-        rollouts = playbooks.Rollouts(storage, events, playbook_book, stats)
-        consoles = playbooks.Consoles(hub, events)
-        order_book = orders.OrderBook(storage, hub, events, book)
+        software = mining_software.MiningSoftware(storage, hub, events, usage, archives)
+        assigned = assignments.Assigned(storage)
+        playbook_book = playbooks.Playbooks(storage, hub, events, usage, address_book, software, assigned)
+        statuses = assignments.Statuses(partial(assignments.is_away, stats))
+        seen = effects.Effects(storage, hub, events, book, stats, statuses.said)
+        running = assignments.Assignments(hub, events, book, stats, playbook_book, assigned, statuses, seen)
+        consoles = assignments.Consoles(hub, events)
+        staged = rollouts.Rollouts(storage, hub, events, running, stats)
+        playbook_views = playbooks.PlaybookViews(
+            playbook_book,
+            partial(rollouts.summary_of, assignments=running, rollouts=staged),
+            [rollouts.section(templates, running, staged), assignments.section(templates, running)],
+            staged.gave_up,
+        )
+        command_book = commands.Commands(storage, hub, events, book, seen)
+        farm_view = alerts.FarmView(stats, book, running, command_book, seen, parts, settings.data_dir)
+        watch = alerts.Watch(farm_view, stats.rigs, farm_view.name_of, farm_view.facts_of)
+        alert_rules = alerts.RuleBook(storage, events, stats, rig_list, lambda one: one in playbook_book.playbooks)
+        alert_channels = alerts.Channels(storage, hub, alert_rules, alerts.Courier())
+        alert_windows = alerts.Windows(storage, hub, book, rig_list)
+        hooks = webhooks.Webhooks(storage, hub, limits)
+        alarms = alerts.Alerts(
+            storage,
+            hub,
+            events,
+            book,
+            stats,
+            alert_rules,
+            watch,
+            alerts.Outboxes(alert_channels, hooks),
+            alert_windows.muted_until,
+        )
+        automation = alerts.Automation(
+            storage,
+            hub,
+            events,
+            book,
+            alarms,
+            command_book,
+            running,
+            alerts.Guards(events, stats, command_book, running, staged, alert_windows.muted_until),
+            logins.change_log,
+        )
+        alert_links = alerts.AckLinks(storage, reach.public_url)
+        sender = alerts.Sender(
+            storage,
+            alert_channels,
+            alarms.get,
+            alert_links,
+            alert_windows,
+            alarms.rigs_in,
+            lambda rig_id: book.rigs[rig_id].href if rig_id in book.rigs else "",
+            reach.public_url,
+            on_sent=partial(alerts.alerts_changed, hub),
+        )
+
+        def frame() -> tuple[str, ...]:
+            """What every open page shows around its content."""
+            bell = templates.get_template("bell.html").render(alerts=alerts.bell(alarms))
+            return (
+                morph("trouble", templates.get_template("trouble.html").render(troubles=troubles()))
+                + morph("bell", bell),
+                event("title", sick={KINDS[kind].page: number for kind, number in stats.sick.items()}),
+            )
+
+        live = LiveSessions(logins.sessions.touch, frame)
+        logins.sessions.on_end(live.end_login)
+        parts.on_changed.append(lambda part: live.around_changed())
+        events.listen(AttentionChanged, lambda _: live.around_changed())
+        events.listen(AlertsChanged, lambda _: live.around_changed())
         bundles = bundle.Bundles(settings.bundles, bundle.SHIPPED)
+        sentry_updates = updates.SentryUpdates(
+            storage, hub, events, book, stats, statuses, command_book, lambda: bundles.offered
+        )
         await bundles.look()
-        chips = rigs.ChipBook(hub, book.rigs)
+        chips = rigs.Chips(hub, book.rigs)
         steering = (
-            playbooks.noun(playbook_book, rollouts, consoles, events, templates),
+            playbooks.noun(playbook_book, playbook_views, templates),
+            assignments.noun(running, consoles, events, templates),
+            rollouts.noun(staged, running, templates),
             mining_software.noun(software, templates),
             addresses.noun(address_book, templates),
-            orders.noun(order_book, book, templates),
+            effects.noun(seen, templates),
+            commands.noun(command_book, book, templates),
+            updates.noun(sentry_updates, templates),
         )
         shown = rigs.Shown(
             templates,
@@ -200,20 +294,50 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             stats,
             rig_list,
             recent,
+            past,
             reach.address,
             chips,
             bundles=lambda: bundles.offered,
-            panel=RigPanels(templates, playbook_book, order_book).html,
+            panel=assignments.RigPanels(templates, running, command_book).html,
             removal_effects=[noun.removal_effect for noun in steering if noun.removal_effect is not None],
+            rename_effects=[noun.rename_effect for noun in steering if noun.rename_effect is not None],
             notices=[noun.notice for noun in steering if noun.notice is not None],
         )
-        nouns = (
+        farm_reports = reports.Reports(past, book, rig_list, storage, reports.Coins(storage))
+        nouns: tuple[Noun, ...] = (
             auth.noun(logins),
+            activity.noun(done, _activity_links(book, playbook_book), templates, lambda: _started(logins)),
+            history.noun(past),
             rigs.noun(book, rig_list, chips, shown, templates),
+            views.noun(views.Views(storage, hub), templates),
+            places.noun(shown, templates),
+            wall.noun(shown, templates),
             *steering,
+            reports.noun(farm_reports, reports.Schedules(farm_reports, alert_channels, storage, reach.public_url)),
             enrolment.noun(enrolment.EnrolmentKeys(logins.keys, book)),
+            imports.noun(imports.Farm(address_book, software, playbook_book, book, stats), logins.change_log),
             bundle.noun(bundles),
-            incidents_noun(limits, book, templates),
+            incidents.noun(limits, book, templates),
+            alerts.noun(alarms, alert_channels, alert_windows, sender, alert_links, automation, book, templates),
+            stream.noun(hub, book, stats, rig_list, alarms, done),
+            webhooks.noun(
+                hooks,
+                webhooks.Collector(storage, hub, events, book, done, limits, hooks),
+                webhooks.Sender(storage, hub, hooks),
+                templates,
+            ),
+            metrics.noun(
+                metrics.Metrics(
+                    book,
+                    stats,
+                    alarms,
+                    journal=journal,
+                    history=past,
+                    health=health,
+                    parts=parts,
+                    detail=settings.metrics_detail,
+                )
+            ),
         )
         links = Links(
             book,
@@ -231,6 +355,16 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             certificate=reach.fingerprint,
         )
 
+        if settings.legacy_api == "on":
+            nouns = (*nouns, legacy.noun(links, storage, events, running, logins.bad_tokens))
+
+        if settings.mqtt_url is not None:
+            topics = mqtt.Topics(settings.mqtt_prefix, settings.mqtt_discovery)
+            by_mqtt = mqtt.Steering(book, command_book, logins.change_log, limits)
+            steers = by_mqtt if settings.mqtt_commands == "on" else None
+            bridge = mqtt.Bridge(book, stats, mqtt.Broker.of(settings), topics, reach.public_url, steers)
+            nouns = (*nouns, mqtt.noun(bridge, steers))
+
         def forget(removed: RigRemoved) -> None:
             for part in (shown, recent, rig_list):
                 part.forget(removed.rig_id)
@@ -240,16 +374,18 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
         for noun in nouns:
             if noun.live_pages is not None:
                 noun.live_pages(pages)
-        templates.globals["shell"] = partial(_shell, nouns, stats, reach, troubles)
+        templates.globals["shell"] = partial(shell, nouns, stats, reach, troubles, lambda: alerts.bell(alarms))
         templates.globals["join_steps"] = lambda kind: join_steps(kind, reach.address(), bundles.offered)
 
         await book.load()
+        for rig in book.rigs.values():
+            stats.add(rig.id, rig.kind, token_due=rig.token_due, maintenance=rig.maintenance is not None)
         for noun in sorted(nouns, key=_load_order):
             if noun.load is not None:
                 await noun.load()
             if noun.close is not None:
                 stack.push_async_callback(noun.close)
-        _bring_back(journal, stats, book, limits)
+        _bring_back(journal, stats, limits)
         journal.start()
         stack.push_async_callback(journal.close)
         stack.callback(recent.close)
@@ -287,6 +423,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             book=book,
             shown=shown,
             bundles=bundles,
+            answers=answers,
             nouns=nouns,
         )
         live.end()
@@ -296,7 +433,14 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
 async def opened(settings: Settings, certificate: Certificate | None = None) -> AsyncIterator[Served]:
     """A Commander and its application, for `serve`."""
     async with build(settings, certificate) as commander:
-        yield Served(application(commander), commander.incidents, settings.trusted_proxies)
+
+        def closing() -> None:
+            commander.links.close_quietly()
+            for noun in commander.nouns:
+                if noun.closing is not None:
+                    noun.closing()
+
+        yield Served(application(commander), commander.incidents, settings.trusted_proxies, closing)
 
 
 def application(commander: Commander, *more: ControllerRouterHandler) -> Litestar:
@@ -312,39 +456,64 @@ def application(commander: Commander, *more: ControllerRouterHandler) -> Litesta
             live_socket,
             *more,
         ],
-        middleware=[commander.auth.gate],
+        middleware=[commander.auth.gate, idempotency.Idempotent(commander.answers)],
         dependencies={name: provided(part) for name, part in commander.named.items()},
         exception_handlers=problem_handlers(),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(commander.templates)),
         compression_config=CompressionConfig(
-            backend="gzip", minimum_size=1000, exclude=["/software/archives/", "/bundle/", "/static/"]
+            backend="gzip",
+            minimum_size=1000,
+            exclude=["/software/archives/", "/bundle/", "/static/", "^/metrics$", "^/api/stream$"],
         ),
         request_max_body_size=MAX_BODY,
         openapi_config=OpenAPIConfig(
             title="Rigfarm",
             version=__version__,
             path="/api/schema",
-            description="Authenticate with `Authorization: Bearer rk_…`; keys are made on the settings page.",
+            description="Authenticate with `Authorization: Bearer rk_…`; create keys on the settings page.",
             components=SECURITY,
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,
         request_class=CheckedRequest,
+        response_class=JsonAnswer,
         before_request=check_address,
         websocket_class=Socket,
         state=None,
     )
-    document_scopes(app)
+    know_questions(app)
+    document_operations(app)
+    show_examples(app)
     own = certificate is not None and certificate.own
     auth.harden(app, settings, commander.auth.change_log, own_certificate=own)
     return app
 
 
-_FIRST = ("addresses", "software")
+def _activity_links(book: rigs.Rigs, playbook_book: playbooks.Playbooks) -> activity.Links:
+    """Where the things are that changes were about, if they still exist."""
+
+    def rig(rig_id: int) -> tuple[str, str] | None:
+        found = book.rigs.get(rig_id)
+        return None if found is None else (found.name, found.href)
+
+    def playbook(playbook_id: int) -> tuple[str, str] | None:
+        found = playbook_book.playbooks.get(playbook_id)
+        return None if found is None else (found.name, f"/playbooks/{playbook_id}")
+
+    return {"rig": rig, "playbook": playbook}
+
+
+def _started(logins: auth.Auth) -> dict[str, str]:
+    """What there is to say of a start."""
+    replaced = {"password": "changed; all logins ended"} if logins.password.replaced else {}
+    return {"version": __version__} | replaced
+
+
+_FIRST = ("addresses", "software", "assignments")
 
 
 def _load_order(noun: Noun) -> bool:
-    """Playbooks refer to the address book and to mining software: those come first."""
+    """Playbooks refer to the address book, to mining software, and to the rigs that have them: those come first."""
     return not any(name in noun.parts for name in _FIRST)
 
 
@@ -354,10 +523,8 @@ def _state(arrivals: Arrivals, stats: OperationalStats) -> Callable[[], bytes]:
     return remembered.remember(stats)
 
 
-def _bring_back(journal: Journal, stats: OperationalStats, book: rigs.RigBook, limits: incidents.Incidents) -> None:
+def _bring_back(journal: Journal, stats: OperationalStats, limits: Incidents) -> None:
     """The operational stats as they were, so that a restart shows no empty page."""
-    for rig in book.rigs.values():
-        stats.add(rig.id, rig.kind)
     snapshot = journal.open()
     after = snapshot.journal_id if snapshot is not None else 0
     state = snapshot.state if snapshot is not None else b""
@@ -366,7 +533,13 @@ def _bring_back(journal: Journal, stats: OperationalStats, book: rigs.RigBook, l
         limits.note("journal.db", "holds data that cannot be read", "it is ignored", count=len(journal.damage))
 
 
-def _doubles_unchecked(limits: incidents.Incidents, book: rigs.RigBook, rig_ids: set[int]) -> None:
+def _known(rig: rigs.Rig) -> history.KnownRig:
+    return history.KnownRig(
+        kind=rig.kind, name=rig.name, added_ms=rig.created_at, specs=rig.specs, place=rig.place, tags=rig.tags
+    )
+
+
+def _doubles_unchecked(limits: Incidents, book: rigs.Rigs, rig_ids: set[int]) -> None:
     """There was too much to read: a rig's logs may be stored twice."""
     for rig_id in rig_ids:
         rig = book.rigs.get(rig_id)
@@ -379,50 +552,9 @@ def _doubles_unchecked(limits: incidents.Incidents, book: rigs.RigBook, rig_ids:
             )
 
 
-def _logs_set_aside(limits: incidents.Incidents, book: rigs.RigBook, rig_ids: list[int], why: str) -> None:
+def _logs_set_aside(limits: Incidents, book: rigs.Rigs, rig_ids: list[int], why: str) -> None:
     """A frame that cannot be stored: the rig that sent it is named."""
     for rig_id in set(rig_ids):
         rig = book.rigs.get(rig_id)
         source = rig.name if rig is not None else f"rig {rig_id}"
         limits.note(source, "sent logs that cannot be stored", f"set aside: {why}", rig=rig_id)
-
-
-def _shell(
-    nouns: tuple[Noun, ...],
-    stats: OperationalStats,
-    reach: Reach,
-    troubles: Callable[[], tuple[Trouble, ...]],
-) -> Shell:
-    """The frame of every page: what there is, and how many rigs need attention."""
-    totals = stats.totals
-    ill = {kind: sum(totals[kind].states[word] for word in ("degraded", "idle", "offline")) for kind in KINDS}
-    return Shell(
-        nav=(
-            NavItem("overview", "Overview", "/", go="o"),
-            NavItem("rigs", "Rigs", "/rigs", ill["cpu-gpu"], go="r"),
-            NavItem("asics", "ASICs", "/asics", ill["asic"], go="a"),
-            *chain.from_iterable(noun.nav for noun in nouns),
-        ),
-        version=__version__,
-        search="/rigs",
-        new="/rigs/new",
-        url=reach.public_url(),
-        troubles=troubles(),
-        fingerprint=reach.address().fingerprint,
-        join_arguments=reach.address().arguments,
-    )
-
-
-def _templates() -> jinja2.Environment:
-    """Every noun keeps its templates in a folder of its own; names are distinct across them."""
-    folders = sorted(_HERE.glob("*/templates"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        auto_reload=False,
-    )
-    assets.add_helpers(environment)
-    return environment

@@ -1,8 +1,9 @@
-"""One struct is the truth of a thing that operators write: its form, its changes by API and its check follow from it.
+"""One struct defines a thing that operators write: its form, its changes by API and its validation follow from it.
 
-What is not a Python type is said where the field is, by `msgspec.Meta`: `title` and `description` are the form's label
-and hint (and the API's documentation), `extra` is made by `form_field`. A new field is one line of the struct; it has
-its place in the dialog by its `group`.
+What a Python type can't express is in the field's `msgspec.Meta`: `title` and `description` are the form's
+label and hint (and the API's documentation), `extra` is made by `form_field`. A new field is one line of the struct; it
+has its place in the dialog by its `group`, which the dialog's template has to show: a field that it doesn't show is
+saved with its default. A `check` also has to limit a text's length: without one, `max_length` does.
 """
 
 from __future__ import annotations
@@ -17,21 +18,27 @@ from msgspec.structs import asdict, replace
 
 from rigfarm.commander.numbers import asked_number
 from rigfarm.commander.refusals import Invalid
+from rigfarm.units import count
 
 __all__ = [
     "Changes",
     "Control",
+    "Difference",
     "Field",
     "changes_of",
     "checked",
     "columns_in",
+    "differences",
     "fields_of",
     "form_field",
     "from_form",
     "judged",
+    "read_form",
     "read_texts",
     "revision_in",
     "texts_of",
+    "typed_texts",
+    "words_of",
 ]
 
 Control = Literal["text", "textarea", "lines", "select", "checkbox"]
@@ -95,8 +102,18 @@ class Field(Struct, frozen=True):
     write: Write | None
 
     def text(self, value: object) -> str:
-        """The value as the dialog and comparisons show it."""
+        """The value as the dialog and comparisons show it; of a box, whether it is ticked."""
+        if self.control == "checkbox":
+            return "1" if value else ""
         return str(value) if self.write is None else self.write(value)
+
+    def words(self, value: object) -> str:
+        """The value on one line, for people who compare."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if self.control == "lines" and self.write is None and isinstance(value, list):
+            return ", ".join(value)
+        return self.choices.get(str(value)) or self.text(value)
 
 
 @cache
@@ -132,6 +149,28 @@ def texts_of(form: Struct) -> dict[str, str]:
     return {field.name: field.text(getattr(form, field.name)) for field in fields_of(type(form))}
 
 
+class Difference(Struct, frozen=True):
+    """One thing that differs; empty: it was not there, or is gone."""
+
+    what: str
+    before: str
+    after: str
+
+
+def words_of(form: Struct) -> dict[str, str]:
+    """A form's values for people, by the titles of its fields."""
+    return {field.title: field.words(getattr(form, field.name)) for field in fields_of(type(form))}
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
+    """What differs between two things in words (`words_of`), in their order."""
+    return [
+        Difference(what, before.get(what, ""), after.get(what, ""))
+        for what in dict.fromkeys([*before, *after])
+        if before.get(what, "") != after.get(what, "")
+    ]
+
+
 def read_texts(struct: type[Struct], texts: Mapping[str, str]) -> tuple[dict[str, object], dict[str, str]]:
     """Values by field as far as the texts of a dialog mean something, and what is wrong with the others."""
     values: dict[str, object] = {}
@@ -139,10 +178,27 @@ def read_texts(struct: type[Struct], texts: Mapping[str, str]) -> tuple[dict[str
     for field in fields_of(struct):
         text = texts.get(field.name, "")
         try:
-            values[field.name] = text if field.read is None else field.read(text)
+            if field.control == "checkbox":
+                values[field.name] = bool(text)
+            else:
+                values[field.name] = text if field.read is None else field.read(text)
         except Invalid as error:
             wrong |= error.fields or {field.name: str(error)}
     return values, wrong
+
+
+def typed_texts(struct: type[Struct], data: Mapping[str, object]) -> dict[str, str]:
+    """What was typed in a dialog's fields, to be shown again."""
+    return {field.name: sent if isinstance(sent := data.get(field.name), str) else "" for field in fields_of(struct)}
+
+
+def read_form(struct: type[T], data: Mapping[str, object]) -> T:
+    """What a dialog sent, as its struct; Invalid has a text for each field that means nothing. Whether the values can
+    be right is for `checked` to judge."""
+    values, wrong = read_texts(struct, typed_texts(struct, data))
+    if wrong:
+        raise Invalid.of(wrong)
+    return struct(**values)
 
 
 def judged(form: Struct) -> tuple[dict[str, object], dict[str, str]]:
@@ -156,14 +212,18 @@ def judged(form: Struct) -> tuple[dict[str, object], dict[str, str]]:
                 raise Invalid(f"Choose one of: {', '.join(field.choices.values())}.")
             if field.check is not None:
                 values[field.name] = field.check(value, form)
+            elif isinstance(value, str) and not field.choices and len(value) > field.max_length:
+                raise Invalid(f"{field.title} has at most {count(field.max_length)} characters.")
         except Invalid as error:
             wrong |= error.fields or {field.name: str(error)}
     return values, wrong
 
 
 def revision_in(data: Mapping[str, object]) -> int | None:
-    """Which revision of the thing its dialog was opened with; None when it does not say."""
+    """Which revision of the thing its dialog was opened with, or, after a conflict, the one to save over; None when it
+    does not say."""
     sent = data.get("revision")
+    sent = sent[-1] if isinstance(sent, list) and sent else sent
     return asked_number(sent) if isinstance(sent, str) else None
 
 
@@ -176,7 +236,7 @@ def checked(form: T) -> T:
 
 
 class Changes(Struct, forbid_unknown_fields=True):
-    """Some fields of a thing, as the API takes them: what is left out stays. Made by `changes_of`."""
+    """Some fields of a thing, as the API takes them: those left out don't change. Made by `changes_of`."""
 
     def over(self, form: T) -> T:
         """The form with these fields."""

@@ -1,4 +1,4 @@
-"""How the Commander itself does: event-loop lag, garbage collection, and the questions a load balancer asks."""
+"""The Commander's own health: event-loop lag, garbage collection, and the probes of load balancers."""
 
 from __future__ import annotations
 
@@ -104,16 +104,16 @@ class PartAnswer(Struct):
 
 
 class StoredAnswer(Struct):
-    """How the journal does, beside its figures."""
+    """The journal's state, next to its figures."""
 
     duplicates: int
     """Logs that came again since the start and were not stored twice."""
     set_aside: int
-    """Frames that could not be stored since the start and are kept in the folder `set-aside`."""
+    """Frames that could not be stored since the start and are in the folder `set-aside`."""
     set_aside_dropped: int
-    """Older ones that made room for them."""
+    """Older ones that were deleted to make room for them."""
     lost: int
-    """Frames that could not even be kept there."""
+    """Frames that could not be stored there either."""
     damaged: int
     """Rows, logs and snapshots that could not be read back at the start."""
     first_damage: str | None
@@ -121,7 +121,7 @@ class StoredAnswer(Struct):
 
 
 class HealthAnswer(Struct):
-    """Alive, and how well."""
+    """How well the Commander is running."""
 
     status: str
     version: str
@@ -149,7 +149,7 @@ def healthz() -> dict[str, str]:
 @get(
     "/readyz",
     opt={"open": True},
-    summary="Can logs be taken and acknowledged, and do all parts run?",
+    summary="Can logs be stored and acknowledged, and do all parts run?",
     sync_to_thread=False,
 )
 def readyz(journal: NamedDependency[Journal], parts: NamedDependency[Parts]) -> Response[dict[str, str]]:
@@ -163,7 +163,7 @@ def readyz(journal: NamedDependency[Journal], parts: NamedDependency[Parts]) -> 
     return Response({"status": "ready"})
 
 
-@get("/api/health", summary="How the Commander itself does", sync_to_thread=False)
+@get("/api/health", summary="How the Commander itself is doing", sync_to_thread=False)
 def api_health(
     health: NamedDependency[Health],
     journal: NamedDependency[Journal],
@@ -171,7 +171,7 @@ def api_health(
     links: NamedDependency[Links],
     seconds: FromQuery[float] = KEPT_S,
 ) -> HealthAnswer:
-    """Figures for whoever runs the Commander: lag and pauses of the last `seconds`, a minute at the most."""
+    """Figures for the Commander's operator: lag and pauses of the last `seconds`, a minute at the most."""
     lag = health.lag(0.99, seconds)
     return HealthAnswer(
         status="journal failing" if journal.part.troubled else "part failing" if parts.troubled else "ok",

@@ -176,7 +176,7 @@ def status() -> tuple[bool, list[str]]:
     )
     said = dict(line.partition("=")[::2] for line in shown.stdout.splitlines())
     if shown.returncode != 0 or not said:
-        raise InstallError(f"systemctl does not say how {UNIT} does: {shown.stderr.strip()}")
+        raise InstallError(f"systemctl does not show the state of {UNIT}: {shown.stderr.strip()}")
     runs = said.get("ActiveState") == "active"
     return runs, [
         f"State      {said.get('ActiveState')} ({said.get('SubState')})",

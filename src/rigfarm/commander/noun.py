@@ -1,4 +1,4 @@
-"""What a noun (rigs, playbooks, the address book, …) gives to the Commander: its door, one `Noun` a folder."""
+"""What a noun (rigs, playbooks, the address book, …) provides to the Commander: one `Noun` for each folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from rigfarm.commander.supervised import Work
 from rigfarm.commander.web.shell import NavItem
 from rigfarm.wire.frames import DownFrame, UpFrame
 
-__all__ = ["LinkHandler", "Notice", "Noun", "RemovalEffect", "Source"]
+__all__ = ["LinkHandler", "Notice", "Noun", "RemovalEffect", "RenameEffect", "Source"]
 
 LinkHandler = Callable[[int, Any], Coroutine[Any, Any, None] | None]
 """Takes a rig's id and one frame that its Sentry sent; what it returns is awaited beside the link."""
 RemovalEffect = Callable[[Sequence[int]], str]
 """What ends when these rigs are removed, as a sentence; empty when nothing does."""
+RenameEffect = Callable[[int], str]
+"""What a new name of this rig brings about, in sentences; empty when nothing."""
 Notice = Callable[[Hashable, object], tuple[str, str] | None]
 """(words, level) for a message (key, payload) of a rig's own channel; None where there is nothing to say."""
 
@@ -44,6 +46,7 @@ class Noun(Struct, frozen=True, kw_only=True):
     source: Source | None = None
     """Asked what waits for a rig's Sentry."""
     removal_effect: RemovalEffect | None = None
+    rename_effect: RenameEffect | None = None
     notice: Notice | None = None
     work: Sequence[Work] = ()
     """Its background parts."""
@@ -51,5 +54,7 @@ class Noun(Struct, frozen=True, kw_only=True):
     """Reads what is kept: once, in the order of the nouns, before anything is served."""
     close: Callable[[], Awaitable[None]] | None = None
     """Ends what is under way: in reverse order, before the database is closed."""
+    closing: Callable[[], None] | None = None
+    """Ends answers that would go on for ever: before connections are closed."""
     nav: Sequence[NavItem] = ()
     """Its places in the top bar."""

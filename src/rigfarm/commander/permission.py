@@ -1,7 +1,7 @@
-"""Whether the client that asked for a change may still make it, asked again at the moment of effect.
+"""Whether the client that asked for a change may still make it, checked again just before it takes effect.
 
-A form or an upload may take minutes to arrive, and its login may end meanwhile. The gate says here how to ask again;
-what changes something asks (`Storage.begin` does, before and after each transaction's work). It holds for the task of
+A form or an upload may take minutes to arrive, and its login may end meanwhile. The gate provides the check; code that
+changes something calls it (`Storage.begin` does, before and after each transaction's work). It holds for the task of
 the request only: work that a request starts, such as a roll-out, goes on after the login has ended.
 """
 
@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["check_permission", "permitted_by"]
+__all__ = ["ONLY_A_VISITOR", "check_permission", "permitted_by"]
+
+ONLY_A_VISITOR = (
+    "You are logged in as a visitor: you see everything, but can't change anything. Sign out, and log in with the "
+    "farm's own password."
+)
 
 _current: ContextVar[tuple[asyncio.Task[object] | None, Callable[[], None]] | None] = ContextVar(
     "permission", default=None

@@ -1,13 +1,23 @@
-"""What a verb of a noun answers when it will not do what it was asked: said once, for pages and API alike.
-
-Handlers let it pass: `web.problems` turns it into an answer that suits who asked.
+"""Errors that a noun's verbs raise to refuse a request, the same for pages and API. Handlers let them pass:
+`web.problems` turns them into an answer that suits the client.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextvars import ContextVar
 
-__all__ = ["Absent", "ChangedMeanwhile", "Conflict", "Invalid", "Refusal"]
+__all__ = [
+    "Absent",
+    "ChangedMeanwhile",
+    "Conflict",
+    "Invalid",
+    "NotUnderstood",
+    "PreconditionFailed",
+    "Refusal",
+    "expect_revision",
+    "only_at",
+]
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
@@ -22,7 +32,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
 
 
 class Invalid(Refusal):
-    """Something typed cannot be right."""
+    """Something that was entered cannot be right."""
 
     @classmethod
     def of(cls, fields: Mapping[str, str]) -> Invalid:
@@ -30,8 +40,14 @@ class Invalid(Refusal):
         return cls(" ".join(fields.values()), fields=fields)
 
 
+class NotUnderstood(Refusal):
+    """A request with an unknown name or value."""
+
+    status = 400
+
+
 class Absent(Refusal):
-    """There is no such thing (any more)."""
+    """The thing does not exist, or no longer does."""
 
     status = 404
 
@@ -43,4 +59,31 @@ class Conflict(Refusal):
 
 
 class ChangedMeanwhile(Conflict):
-    """Somebody else changed it since the form was opened."""
+    """Someone else changed it since the form was opened."""
+
+
+class PreconditionFailed(Refusal):
+    """It is not, or no longer, at a revision that `If-Match` names."""
+
+    status = 412
+
+
+_if_match: ContextVar[Collection[int] | None] = ContextVar("if_match", default=None)
+
+
+def only_at(revisions: Collection[int]) -> None:
+    """The request under way changes a thing only at one of these revisions."""
+    _if_match.set(revisions)
+
+
+def expect_revision(seen: int | None, now: int, name: str) -> None:
+    """ChangedMeanwhile when what an operator started from is no longer what there is; None: they did not say.
+    PreconditionFailed when the request names other revisions."""
+    wanted = _if_match.get()
+    if wanted is not None and now not in wanted:
+        raise PreconditionFailed(f"{name} is at revision {now}, which If-Match does not name. Nothing was changed.")
+    if seen is not None and seen != now:
+        raise ChangedMeanwhile(
+            f"{name} was changed by someone else in the meantime: it is at revision {now} now, and you started from "
+            f"{seen}. Review it, then save again."
+        )

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from rigfarm.commander.channels import Kind
+from rigfarm import units
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.numbers import Number, number
 from rigfarm.commander.refusals import Invalid
-from rigfarm.commander.rigs.query import IndexQuery, RigList
+from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
 
 __all__ = ["RigFilter", "RigSelection", "chosen", "numbers"]
 
@@ -23,12 +24,12 @@ class RigFilter(Struct, frozen=True, forbid_unknown_fields=True):
     state: str = ""
     coin: str = ""
 
-    def ids(self, rig_list: RigList, kind: Kind) -> list[int]:
+    def ids(self, rig_list: RigList, kind: KindName) -> list[int]:
         """The rigs of this moment, by name."""
         params = {"q": self.q, "state": self.state, "coin": self.coin, "sort": "name"}
-        found = list(rig_list.ordered(IndexQuery.parse(kind, params)))
+        found = list(rig_list.sorted_ids(IndexQuery.parse(kind, params)))
         if not (self.q or self.state or self.coin):
-            found += rig_list.ordered(IndexQuery.parse(kind, {"state": "waiting", "sort": "name"}))
+            found += rig_list.sorted_ids(IndexQuery.parse(kind, {"state": "waiting", "sort": "name"}))
         return found
 
 
@@ -38,33 +39,36 @@ class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):
     rigs: list[Number] = []
     filter: RigFilter | None = None
 
-    def ids(self, rig_list: RigList, kind: Kind = "cpu-gpu") -> list[int]:
+    def ids(self, rig_list: RigList, kind: KindName = "cpu-gpu") -> list[int]:
         """The rigs of this moment, each once. Invalid when nothing was chosen."""
         chosen = list(dict.fromkeys(self.rigs))
         if self.filter is not None:
             if chosen:
-                raise Invalid("Name rigs, or give a filter: not both.", field="rigs")
+                raise Invalid("Choose rigs or a filter, not both.", field="rigs")
             chosen = self.filter.ids(rig_list, kind)
+            if not chosen:
+                raise Invalid("No rigs match this filter: nothing was done.", field="filter")
         if not chosen:
             raise Invalid("Choose at least one rig.", field="rigs")
         if len(chosen) > MAX_RIGS:
-            raise Invalid(f"At most {MAX_RIGS:,} rigs at once.", field="rigs")
+            raise Invalid(f"At most {units.count(MAX_RIGS)} rigs at once.", field="rigs")
         return chosen
 
 
 def numbers(texts: Iterable[object]) -> list[int]:
-    """Ids as forms and URLs carry them, one by one or joined by commas; each once, and what is none is passed over."""
+    """Ids as forms and URLs carry them, one by one or joined by commas; each once; anything else is skipped."""
     parts = (part.strip() for text in texts if isinstance(text, str) for part in text.split(","))
     return list(dict.fromkeys(found for one in parts if (found := number(one)) is not None))
 
 
-def chosen(rigs: Iterable[object], fields: Mapping[str, str], rig_list: RigList, kind: Kind) -> list[int]:
+def chosen(rigs: Iterable[object], fields: Mapping[str, str], rig_list: RigList, kind: KindName) -> list[int]:
     """The rigs that an index' form speaks of at this moment: those named, or with `those=filter` all that this view of
     the index shows, on all of its pages. Invalid when there are too many."""
     if fields.get("those") == "filter":
-        found = list(rig_list.ordered(IndexQuery.parse(kind, {**fields, "sort": "name"})))
+        view = {name: fields[name] for name in RigFilter.__struct_fields__ if name in fields}
+        found = list(rig_list.sorted_ids(IndexQuery.parse(kind, {**view, "sort": "name"})))
     else:
         found = numbers(rigs)
     if len(found) > MAX_RIGS:
-        raise Invalid(f"At most {MAX_RIGS:,} rigs at once.", field="rigs")
+        raise Invalid(f"At most {units.count(MAX_RIGS)} rigs at once.", field="rigs")
     return found

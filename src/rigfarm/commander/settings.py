@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +20,11 @@ import argon2
 import msgspec
 from msgspec import Meta, Struct
 
+from rigfarm.common.lan import is_loopback
+
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "SQLITE_FILE",
     "Settings",
     "SettingsError",
     "load_settings",
@@ -33,12 +37,14 @@ ENVIRONMENT_PREFIX = "RIGFARM_"
 MIN_PASSWORD = 8
 """Characters of a new password in plain text; a hash says nothing of its length."""
 MAX_PASSWORD = 1024
-_SECRET = ("password", "password_hash", "database_url")
+SQLITE_FILE = "rigfarm.db"
+"""Of the data folder."""
+_SECRET = ("password", "password_hash", "visitor_password", "visitor_password_hash", "database_url", "mqtt_url")
 _NOT_SETTINGS = {"RIGFARM_CONFIG"}
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be; the text names it, says where it came from, and what would be right."""
+    """An invalid setting; the text names it, says where it came from, and what would be right."""
 
 
 def _default_data_dir() -> Path:
@@ -47,7 +53,7 @@ def _default_data_dir() -> Path:
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Everything an operator may decide about a Commander. Lengths of time say their unit in their name."""
+    """Everything an operator can configure on a Commander. Durations have their unit in their name."""
 
     host: Annotated[str, Meta(description="Address to listen on. `127.0.0.1` hides it behind a reverse proxy.")] = (
         "0.0.0.0"  # noqa: S104 - rigs come over the LAN
@@ -89,6 +95,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     password_hash: Annotated[
         str | None, Meta(description="The password as `rigfarm commander hash-password` prints it (Argon2id).")
     ] = None
+    visitor_password: Annotated[
+        str | None,
+        Meta(
+            description="A second password, in plain text: who logs in with it sees every page and changes nothing. "
+            "Absent: `rigfarm commander reset-password --visitor` may have set one, else visitors cannot log in."
+        ),
+    ] = None
+    visitor_password_hash: Annotated[
+        str | None, Meta(description="The visitors' password as `rigfarm commander hash-password` prints it.")
+    ] = None
     bundle_dir: Annotated[
         Path | None,
         Meta(description="Folder of self-contained Sentries for new rigs, else `bundles` in the data folder."),
@@ -106,11 +122,74 @@ class Settings(Struct, frozen=True, kw_only=True):
             "that report every second send 170.",
         ),
     ] = 512.0
+    history: Annotated[
+        Literal["on", "off"],
+        Meta(
+            description="`off` collects no history: charts show a rig's last hour only. What was collected before "
+            "stays in `history.db`."
+        ),
+    ] = "on"
+    history_raw_hours: Annotated[
+        float, Meta(ge=1, le=24 * 366, description="How long history keeps every log of a rig, in hours.")
+    ] = 48.0
+    history_minute_days: Annotated[
+        float, Meta(ge=1, le=3660, description="How long history keeps a rig's and the farm's minutes, in days.")
+    ] = 30.0
+    history_hour_days: Annotated[
+        float, Meta(ge=1, le=36_600, description="How long history keeps a rig's and the farm's hours, in days.")
+    ] = 730.0
+    metrics_detail: Annotated[
+        Literal["auto", "farm", "rigs", "devices"],
+        Meta(
+            description="What `/metrics` gives to Prometheus: sums of the `farm`, also each of its `rigs`, or also "
+            "their `devices`. `auto` is `rigs` for up to 2,000 rigs, else `farm`."
+        ),
+    ] = "auto"
+    mqtt_url: Annotated[
+        str | None,
+        Meta(
+            description="`mqtts://user:password@host`, or `mqtt://…` without TLS: publishes the farm at this MQTT "
+            "broker, for Home Assistant and others (docs/mqtt.md)."
+        ),
+    ] = None
+    mqtt_ca: Annotated[
+        Path | None,
+        Meta(
+            description="PEM file of the authority that signed the broker's certificate, or of that certificate "
+            "itself. Without it, the system's authorities are trusted."
+        ),
+    ] = None
+    mqtt_prefix: Annotated[
+        str, Meta(description="What its topics begin with. Each Commander at a broker needs one of its own.")
+    ] = "rigfarm"
+    mqtt_discovery: Annotated[
+        str, Meta(description="Home Assistant's discovery prefix; `off` announces no devices.")
+    ] = "homeassistant"
+    mqtt_commands: Annotated[
+        Literal["on", "off"],
+        Meta(
+            description="`on`: every client that may publish at the broker can restart, reboot, pause and resume rigs."
+        ),
+    ] = "off"
+    legacy_api: Annotated[
+        Literal["on", "off"],
+        Meta(
+            description="Whether agents of Mining Rig Monitor (API v1, under `/api/v1`) may report here, with a rig's "
+            "token as their API code."
+        ),
+    ] = "on"
+    activity_days: Annotated[
+        float, Meta(ge=1, le=36_600, description="How long the activity keeps who did what, in days.")
+    ] = 400.0
+    activity_entries: Annotated[
+        int,
+        Meta(ge=1_000, le=10_000_000, description="How many entries the activity keeps at most; the oldest go first."),
+    ] = 500_000
     session_idle_days: Annotated[
-        float, Meta(gt=0, le=3650, description="A login that was not used for so many days ends.")
+        float, Meta(gt=0, le=3650, description="A login ends after this many days without use.")
     ] = 30.0
     session_absolute_days: Annotated[
-        float, Meta(gt=0, le=3650, description="A login ends after so many days, however much it is used.")
+        float, Meta(gt=0, le=3650, description="A login ends after this many days, even if it is used.")
     ] = 90.0
     login_attempts_per_address: Annotated[
         int, Meta(ge=1, le=1000, description="Wrong passwords a minute from one address (IPv6: one /64 network).")
@@ -125,7 +204,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = 100
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="The least important lines that are written.")
+        Literal["debug", "info", "warning", "error"], Meta(description="The lowest level of lines that are written.")
     ] = "info"
     log_format: Annotated[
         Literal["text", "json"], Meta(description="`text` for people, `json` for a log collector; both on stderr.")
@@ -134,7 +213,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def database(self) -> str:
         """The database's URL; SQLite in the data folder unless another was set."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'rigfarm.db'}"
+        return self.database_url or self.sqlite_url
+
+    @property
+    def sqlite_url(self) -> str:
+        """The URL of SQLite in the data folder."""
+        return f"sqlite:///{self.data_dir / SQLITE_FILE}"
 
     @property
     def bundles(self) -> Path:
@@ -171,11 +255,18 @@ def load_settings(
     found |= {name: (value, "--" + name.replace("_", "-")) for name, value in options.items() if value is not None}
     values = {name: _convert(name, value, source) for name, (value, source) in found.items()}
     settings = msgspec.convert(values, Settings, dec_hook=_path)
-    if settings.password is not None and settings.password_hash is not None:
-        raise SettingsError(
-            f"password ({found['password'][1]}) and password_hash ({found['password_hash'][1]}) are both set: "
-            "keep one of them."
-        )
+    for name in ("password", "visitor_password"):
+        if name in values and f"{name}_hash" in values:
+            raise SettingsError(
+                f"{name} ({found[name][1]}) and {name}_hash ({found[f'{name}_hash'][1]}) are both set: "
+                "keep one of them."
+            )
+    for end in ("", "_hash"):
+        if f"visitor_password{end}" in values and values.get(f"password{end}") == values[f"visitor_password{end}"]:
+            raise SettingsError(
+                f"visitor_password{end} ({found[f'visitor_password{end}'][1]}) is the farm's own password: visitors "
+                "could change everything. Choose another for them."
+            )
     _check_tls(settings)
     return settings
 
@@ -183,31 +274,24 @@ def load_settings(
 def _check_tls(settings: Settings) -> None:
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise SettingsError("tls_certificate and tls_key belong together: set both, or neither.")
-    if settings.tls == "on" or settings.host == "localhost" or _is_loopback(settings.host):
+    if settings.tls == "on" or is_loopback(settings.host):
         return
     if not (settings.public_url or "").startswith("https://") or not settings.trusted_proxies:
         raise SettingsError(
-            f"tls is off, but host ({settings.host}) opens this Commander to the network: everybody there could read "
+            f"tls is off, but host ({settings.host}) opens this Commander to the network: anyone there could read "
             'passwords and tokens, and take over rigs. Set tls = "on", or host = "127.0.0.1". For a TLS proxy on '
             "another machine, set public_url to its https:// address and trusted_proxies to its IP address."
         )
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """`RIGFARM_*` variables that look like a setting's with a slip of the pen, with what was probably meant."""
+    """`RIGFARM_*` variables that look like a misspelled setting, with what was probably meant."""
     known = [ENVIRONMENT_PREFIX + name.upper() for name in Settings.__struct_fields__]
     hints = []
     for variable in sorted(environ):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known and variable not in _NOT_SETTINGS:
             close = difflib.get_close_matches(variable, known, 1, cutoff=0.8)
-            hints += [f"{variable} is no setting and was ignored; did you mean {close[0]}?"] if close else []
+            hints += [f"{variable} is not a setting and was ignored; did you mean {close[0]}?"] if close else []
     return hints
 
 
@@ -230,12 +314,12 @@ def _read_toml(path: Path) -> dict[str, object]:
     except OSError as error:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The configuration file {path} is no TOML: {error}.") from None
+        raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
     for name in table:
         if name not in Settings.__struct_fields__:
             close = difflib.get_close_matches(name, Settings.__struct_fields__, 1)
             hint = f" Did you mean {close[0]}?" if close else " docs/settings.md lists them all."
-            raise SettingsError(f"{path}: there is no setting {name}.{hint}")
+            raise SettingsError(f"{path}: unknown setting {name}.{hint}")
     return table
 
 
@@ -304,9 +388,44 @@ def _hash(value: object) -> str:
     return text
 
 
+_TOPIC = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+"""What a prefix of topics may be: no wildcards, no empty levels."""
+MAX_TOPIC = 100
+
+
+def _mqtt_url(value: object) -> str:
+    url = str(value).strip()
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or port == 0:
+        raise ValueError("Expected a URL such as mqtts://user:password@broker.example:8883")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("Expected nothing after the host and port; the prefix of topics is mqtt_prefix")
+    return url
+
+
+def _topic(value: object) -> str:
+    text = str(value).strip()
+    if not _TOPIC.fullmatch(text) or len(text) > MAX_TOPIC:
+        raise ValueError("Expected letters, digits, - and _, with / between levels")
+    return text
+
+
+def _discovery(value: object) -> str:
+    return "" if str(value).strip() in ("", "off") else _topic(value)
+
+
 _CHECKS: dict[str, Callable[[object], object]] = {
+    "mqtt_url": _mqtt_url,
+    "mqtt_prefix": _topic,
+    "mqtt_discovery": _discovery,
     "public_url": _public_url,
     "trusted_proxies": _networks,
     "password": _password,
     "password_hash": _hash,
+    "visitor_password": _password,
+    "visitor_password_hash": _hash,
 }

@@ -1,4 +1,4 @@
-"""URLs as strangers send them."""
+"""URLs from untrusted clients."""
 
 from __future__ import annotations
 

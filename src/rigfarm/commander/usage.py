@@ -1,4 +1,4 @@
-"""Who uses a thing that an operator wants to change or remove."""
+"""What uses a thing that an operator wants to change or remove."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
+
+from rigfarm.units import counted
 
 __all__ = ["Usage", "Use", "named"]
 
@@ -26,7 +28,7 @@ class Use(Struct, frozen=True):
     @property
     def on(self) -> str:
         """The rigs that run it, for people: `1 rig`; empty when there are none."""
-        return f"{self.rigs:,} rig{'' if self.rigs == 1 else 's'}" if self.rigs else ""
+        return counted(self.rigs, "rig") if self.rigs else ""
 
 
 class Usage:

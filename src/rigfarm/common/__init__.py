@@ -1,1 +1,1 @@
-"""What every side may use: the standard library only, and nothing else of ours."""
+"""Code for both sides: it imports the standard library only, and nothing else of ours."""

@@ -10,7 +10,7 @@ __all__ = ["log_stream"]
 
 
 def log_stream(stream: TextIO) -> TextIO:
-    """The stream, for a log. Its own errors are not raised: who logs has something better to do."""
+    """The stream, for a log. Its own errors are not raised: the code that logs can do nothing about them."""
     return cast(TextIO, _LogStream(stream))
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from rigfarm.sentry.lan import LIST_FILE, LanAsics
-from rigfarm.sentry.parts import Part
-from rigfarm.sentry.settings import Settings
+from collections.abc import Sequence
 
-__all__ = ["parts_of"]
+from rigfarm.sentry.agent.parts import Part
+from rigfarm.sentry.asic.lan import LIST_FILE, LanAsics
+from rigfarm.sentry.identity.settings import Settings
+from rigfarm.sentry.playbooks.held import Held
+
+__all__ = ["parts_of", "reads_asics"]
 
 
-def parts_of(settings: Settings) -> list[Part]:
-    """This machine; and the ASICs of its LAN, where it was told to read them or has ever read some."""
-    from rigfarm.sentry.this_machine import ThisMachine
+def reads_asics(settings: Settings) -> bool:
+    """Whether it was told to read the ASICs of its LAN, or has ever read some."""
+    return settings.asics or (settings.data_dir / LIST_FILE).exists()
 
-    wanted = settings.asics or (settings.data_dir / LIST_FILE).exists()
-    return [ThisMachine(settings), LanAsics(settings.data_dir, wanted=wanted)]
+
+def parts_of(settings: Settings, held: Sequence[Held] = ()) -> list[Part]:
+    """This machine, where `held` runs already; and the ASICs of its LAN."""
+    from rigfarm.sentry.rig.this_machine import ThisMachine
+
+    return [ThisMachine(settings, held), LanAsics(settings.data_dir, wanted=reads_asics(settings))]

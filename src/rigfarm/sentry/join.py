@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from rigfarm.sentry.commander_url import commander_url
-from rigfarm.sentry.lan import LIST_FILE
+from rigfarm.common.commander_url import commander_url
+from rigfarm.common.fingerprints import find_fingerprint
+from rigfarm.sentry.asic.lan import LIST_FILE
+from rigfarm.sentry.identity.settings import SettingsError, load_settings, save_commander
+from rigfarm.sentry.identity.tokens import TokenStore, find_token
 from rigfarm.sentry.link.errors import LinkError, TlsError
-from rigfarm.sentry.link.trust import Trust, find_fingerprint
-from rigfarm.sentry.probe import check_token
-from rigfarm.sentry.settings import SettingsError, load_settings, save_commander
-from rigfarm.sentry.tokens import TokenStore, find_token
+from rigfarm.sentry.link.probe import check_token
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.wire.frames import Verdict
 
 __all__ = ["JoinError", "join"]
@@ -44,8 +45,9 @@ async def join(
     found = find_token(token)
     if found is None:
         raise JoinError(
-            "That is no token: one begins with rf_ and has 46 characters. The Commander shows it once, when a rig is "
-            "created or its token is rotated."
+            "This is not a token: tokens begin with rf_ and have 46 characters. The Commander shows it "
+            "once, when a rig is "
+            "created or gets a new token."
         )
     try:
         verdict, trust = await _check(address, found, trust, Trust(folder))
@@ -60,7 +62,7 @@ async def join(
         save_commander(folder, address, authority, insecure_http=address.startswith("http:"))
         TokenStore(folder).save(found)
     except (OSError, SettingsError, sqlite3.Error) as error:
-        raise JoinError(f"The Commander takes the token, but it cannot be kept: {error}") from None
+        raise JoinError(f"The Commander accepts the token, but it cannot be stored: {error}") from None
     return verdict.name or f"rig {verdict.rig}"
 
 
@@ -82,7 +84,8 @@ def _forget_asics(path: Path) -> None:
         from rigfarm.sentry.asic.store import forget_tokens
     except ImportError:
         raise JoinError(
-            f"{path} holds tokens of the former Commander, and what reads ASICs is not installed: remove it first."
+            f"{path} holds tokens of the former Commander, but support for ASICs is not installed: remove "
+            f"the file first."
         ) from None
     forget_tokens(path)
 
@@ -104,5 +107,5 @@ def _authority(ca_file: Path | None) -> Path | None:
         return None
     path = ca_file.expanduser().absolute()
     if not path.is_file():
-        raise ValueError(f"{path} is no file. Give --ca the PEM file of the authority that signed the certificate.")
+        raise ValueError(f"{path} is not a file. Give --ca the PEM file of the authority that signed the certificate.")
     return path

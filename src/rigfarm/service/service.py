@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,15 +29,24 @@ class Service:
     """Where it keeps its data, unless the operator chose another folder."""
     holds: str
     """What is in there, after `with`."""
+    companions: tuple[str, ...] = ()
+    """Patterns of the names of other units that it needs, and that stop with it."""
+    folders: tuple[str, ...] = ()
+    """Patterns of further folders of its data, from the root."""
 
     def path(self, root: Path) -> Path:
         """Of the unit file."""
         return root / FOLDER / self.unit
 
-    def put(self, text: str, root: Path, do: Systemctl) -> str:
-        """Write the unit, enable it, start or restart what has changed; safe to repeat. Raises InstallError."""
+    def put(self, text: str, root: Path, do: Systemctl, companions: Mapping[str, str] | None = None) -> str:
+        """Write the unit and its companions by name, enable it, start or restart what has changed; safe to repeat.
+        Raises InstallError."""
         path = self.path(root)
-        changed = _write(path, text)
+        texts = {**(companions or {}), self.unit: text}
+        stale = [old for old in self._companions(root) if old.is_file() and old.name not in texts]
+        for old in stale:
+            old.unlink()
+        changed = any([bool(stale), *(_write(path.with_name(name), one) for name, one in texts.items())])
         do(["daemon-reload"])
         do(["enable", self.unit])
         do(["restart" if changed else "start", self.unit])
@@ -44,6 +55,7 @@ class Service:
     def remove(self, root: Path, do: Systemctl, *, keep_data: bool) -> list[str]:
         """Stop it, and remove the unit, what was added to it, and its data; safe to repeat. Raises InstallError."""
         path = self.path(root)
+        others = self._companions(root)
         additions = path.with_name(f"{self.unit}.d")
         data_dir = self.installed_data_dir(root)
         done = []
@@ -52,9 +64,14 @@ class Service:
             do(["disable", "--now", self.unit])
             path.unlink()
             done.append(f"Stopped {self.what} and removed {path}.")
-        if additions.is_dir():
-            shutil.rmtree(additions)
-            done.append(f"Removed {additions}.")
+        for other in [additions, *others]:
+            if other.is_dir():
+                shutil.rmtree(other)
+            elif other.exists():
+                other.unlink()
+            else:
+                continue
+            done.append(f"Removed {other}.")
         if done:
             do(["daemon-reload"])
         return done if keep_data else [*done, *self._remove_data(root, data_dir)]
@@ -70,8 +87,18 @@ class Service:
         plain = match[1].replace("%%", "%").replace("$$", "$").replace('\\"', '"').replace("\\\\", "\\")
         return Path(plain) if plain.startswith("/") else self.data_dir
 
+    def _companions(self, root: Path) -> list[Path]:
+        """Of those that are installed, the units and what was added to them."""
+        return sorted(path for pattern in self.companions for path in (root / FOLDER).glob(pattern))
+
     def _remove_data(self, root: Path, data_dir: Path) -> list[str]:
-        """Our own folder. One that the operator chose may hold more than ours: it is named, not emptied."""
+        """Our own folders. One that the operator chose may hold more than ours: it is named, not emptied."""
+        more = [path for pattern in self.folders for path in root.glob(pattern)]
+        for path in more:  # others write in there: as deep as they like, which Python cannot follow
+            subprocess.run(["rm", "-rf", "--", str(path)], check=False)
+        return [*(f"Removed {path}." for path in more), *self._remove_main(root, data_dir)]
+
+    def _remove_main(self, root: Path, data_dir: Path) -> list[str]:
         folder = root / data_dir.relative_to("/")
         if not folder.exists():
             return []

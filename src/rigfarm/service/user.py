@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from rigfarm.service.errors import InstallError
@@ -10,9 +11,11 @@ from rigfarm.service.errors import InstallError
 __all__ = ["make_user"]
 
 
-def make_user(name: str, description: str, root: Path = Path("/")) -> None:
-    """Make it on the machine whose file system is at `root`, if it is not there. Raises InstallError."""
-    command = ["systemd-sysusers", f"--root={root}", "--inline", f'u {name} - "{description}" - -']
+def make_user(name: str, description: str, root: Path = Path("/"), groups: Sequence[str] = ()) -> None:
+    """Make it on the machine whose file system is at `root`, if it is not there, in these groups besides its own.
+    Raises InstallError."""
+    lines = [f'u {name} - "{description}" - -', *(f"m {name} {group}" for group in groups)]
+    command = ["systemd-sysusers", f"--root={root}", "--inline", *lines]
     by_hand = f"Make it by hand: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {name}"
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

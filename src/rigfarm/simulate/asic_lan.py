@@ -9,11 +9,12 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
 from rigfarm.sentry.asic.csv_import import Entry
-from rigfarm.sentry.lan import LanAsics
-from rigfarm.sentry.passwords import hash_password
-from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.asic.lan import LanAsics
+from rigfarm.sentry.identity.passwords import hash_password
+from rigfarm.sentry.identity.settings import Settings
+from rigfarm.sentry.ui.server import serve_page
 from rigfarm.simulate.asic import FakeAsic, FakeAsicFarm, mixed
 from rigfarm.simulate.asic.makes.base import RPC_PORT
 from rigfarm.simulate.commander import free_port
@@ -21,11 +22,11 @@ from rigfarm.simulate.commander import free_port
 __all__ = ["AsicLan"]
 
 NETWORKS = [f"127.0.{number}.0/24" for number in range(2, 250, 2)]
-"""The first that is free is taken, for somebody else may show a demo on this machine."""
+"""The first that is free is taken, for another user may show a demo on this machine."""
 MIX = ("antminer-stock", "luxos", "whatsminer", "braiins", "iceriver", "bitaxe") * 3 + ("epic",)
 """The ePIC, as it was recorded, has lost a board."""
 UNLISTED = 4
-"""Devices that nobody has enrolled yet: a scan finds them."""
+"""Devices that are not enrolled yet: a scan finds them."""
 DIES_AFTER_S, IS_MENDED_AFTER_S = 30.0, 150.0
 HEATS_AFTER_S, COOLS_AFTER_S = 20.0, 120.0
 LEAVES_AFTER_S, RETURNS_AFTER_S = 45.0, 60.0
@@ -72,7 +73,7 @@ class AsicLan:
         assert self._asics.part is not None
         listed = zip(self._farm.devices, self.names, tokens, strict=False)
         await self._asics.part.service.add(*[Entry(ip, name, token) for ip, name, token in listed])
-        agent = Agent(settings, [self._asics])
+        agent = Agent(settings, [self._asics], serve=serve_page)
         running = asyncio.create_task(agent.run(), name="ASIC Sentry")
         mishaps = asyncio.create_task(self._mishaps(), name="ASIC mishaps")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -13,15 +12,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from rigfarm.simulate.started import StartedProcess
+from rigfarm.simulate.started import Running, StartedProcess
 
 __all__ = ["CommanderProcess", "free_port"]
 
-START_WITHIN_S = 30.0
+START_WITHIN_S = 90.0
 AT_ONCE = 2_000
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of simulated farms only
 
@@ -46,10 +44,12 @@ class CommanderProcess(StartedProcess):
         settings: dict[str, str] | None = None,
         mutation: str = "",
         tls: bool = False,
+        fresh: bool = False,
     ) -> None:
         """It speaks plain http on the loopback address; with `tls`, https with a certificate of its own.
 
-        `mutation` is Python that is run before it starts: how the control of a fault test breaks it."""
+        `mutation` is Python that is run before it starts: how the control of a fault test breaks it.
+        `fresh`: by a Python of its own, even in tests."""
         self.folder = folder
         self.port = port or free_port()
         self.password = password
@@ -58,7 +58,7 @@ class CommanderProcess(StartedProcess):
         self.log = folder / "commander.log"
         self._settings = settings or {}
         self._mutation = mutation
-        self._process: subprocess.Popen[bytes] | None = None
+        self._fresh = fresh or bool(mutation)
         self._key: str | None = None
 
     def __enter__(self) -> CommanderProcess:
@@ -102,14 +102,8 @@ class CommanderProcess(StartedProcess):
         """Start it and wait until it is ready; returns after how many s it was."""
         self.folder.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *self._program, "commander"],
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-            )
+        warm = None if self._fresh else self.launch(["commander"], self.environment, self.log)
+        self._process = warm or self._launch_fresh()
         while time.monotonic() - started < START_WITHIN_S:
             if self._process.poll() is not None:
                 break
@@ -118,6 +112,22 @@ class CommanderProcess(StartedProcess):
             time.sleep(0.02)
         self.kill()
         raise RuntimeError(f"the Commander did not start:\n{self.log.read_text()[-4000:]}")
+
+    @staticmethod
+    def launch(arguments: list[str], environment: dict[str, str], log: Path) -> Running | None:
+        """How else it is started, as tests have it; None: by a Python of its own."""
+        del arguments, environment, log
+        return None
+
+    def _launch_fresh(self) -> Running:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *self._program, "commander"],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
 
     def ready(self) -> bool:
         """Whether it can take logs now."""
@@ -139,13 +149,6 @@ class CommanderProcess(StartedProcess):
         pem = (self.folder / "tls" / "certificate.pem").read_text()
         return f"SHA256:{hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()}"
 
-    @contextlib.contextmanager
-    def killed(self) -> Iterator[None]:
-        """Dead inside the block, back after it."""
-        self.kill()
-        yield
-        self.start()
-
     # The API, as a script of an operator's would use it
 
     @property
@@ -154,7 +157,7 @@ class CommanderProcess(StartedProcess):
         if self._key is None:
             from rigfarm.commander.auth.control import CreateKey, ask  # not what every user of this module needs
 
-            secret = ask(self.folder, CreateKey("simulate", ("read", "operate", "configure"), None)).secret
+            secret = ask(self.folder, CreateKey("simulate", ("read", "operate", "configure", "access"), None)).secret
             if secret is None:
                 raise RuntimeError("the Commander made no API key")
             self._key = secret
@@ -169,7 +172,7 @@ class CommanderProcess(StartedProcess):
             data=body if body is None or isinstance(body, bytes) else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.key}", "Content-Type": kind},
         )
-        with urllib.request.urlopen(request, timeout=60, context=self.context) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60, context=self.context) as answer:  # noqa: S310 - our own loopback
             text = answer.read()
         return json.loads(text) if text else None
 

@@ -22,6 +22,8 @@ __all__ = ["main"]
 RIGS = 15
 """Twelve with cards, three without: every mining program there is an adapter for runs on one of them."""
 ASICS = 40
+RACK, ROW = 8, 3
+"""Rigs of a rack, racks of a row."""
 PORT = 7070
 FIRST_NUMBERS_WITHIN_S = 30.0
 
@@ -66,6 +68,7 @@ async def _live(
     await asyncio.to_thread(give_playbooks, commander, made[0][0])
     made = await asyncio.to_thread(commander.add_rigs, lan.names, "asic")
     asic_tokens = [token for _, token in made]
+    await asyncio.to_thread(_give_places, commander)
     # The last rig has no Sentry: it shows what a rig looks like that waits for its first signal.
     async with (
         this_machine(commander.url, tokens[0], folder / "this-machine"),
@@ -80,6 +83,21 @@ async def _live(
         print(f"Live after {time.monotonic() - began:.1f} s. Ctrl-C ends it.", flush=True)
         await stop.wait()
         print("\nEnding …", flush=True)
+
+
+def _give_places(commander: CommanderProcess) -> None:
+    """Each kind in a hall of its own; some have a tag."""
+    rigs = commander.api("GET", "/api/rigs?kind=cpu-gpu&limit=1000&sort=name")
+    asics = commander.api("GET", "/api/rigs?kind=asic&limit=1000&sort=name")
+    assert isinstance(rigs, list)
+    assert isinstance(asics, list)
+    for hall, listed in (("gpu hall", rigs), ("asic hall", asics)):
+        for start in range(0, len(listed), RACK):
+            some = [rig["id"] for rig in listed[start : start + RACK]]
+            place = f"{hall}/row-{1 + start // RACK // ROW}/rack-{1 + start // RACK % ROW}"
+            commander.api("POST", "/api/rigs/labels", {"rigs": some, "place": place})
+    solar = [rig["id"] for rig in [*rigs, *asics][::5]]
+    commander.api("POST", "/api/rigs/labels", {"rigs": solar, "add_tags": ["solar"]})
 
 
 async def _first_numbers(commander: CommanderProcess, rigs: int, asics: int, stop: asyncio.Event) -> None:

@@ -1,6 +1,6 @@
 """The demo's address book, mining software and playbooks; one of them runs for real on this machine, and mines nothing.
 
-Pools are names that lead nowhere, the wallet is nobody's, and the program is a fake that connects to nothing.
+Pools are names that lead nowhere, the wallet is no one's, and the program is a fake that connects to nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def give_playbooks(commander: CommanderProcess, rig_id: int) -> None:
         "variables": {"SPEED": "9000"},
     }
     playbook = _made(commander, "playbooks", form)
-    commander.api("PUT", f"/api/playbooks/{playbook}", {**form, "variables": {"SPEED": "9400"}})
+    commander.api("PATCH", f"/api/playbooks/{playbook}", {"variables": {"SPEED": "9400"}})
     commander.api("POST", f"/api/playbooks/{playbook}/apply", {"rigs": [rig_id]})
     newer = {**form, "name": "Monero, newer program", "software_id": versions[1]}
     _made(commander, "playbooks", newer)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import structlog
 
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.identity.settings import Settings
+from rigfarm.sentry.identity.tokens import TokenStore
 from rigfarm.sentry.miners import adapters, read
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
 from rigfarm.sentry.rig.part import RigPart
-from rigfarm.sentry.settings import Settings
-from rigfarm.sentry.tokens import TokenStore
 from rigfarm.simulate.miners.model import Model
 from rigfarm.simulate.miners.program import programs
 from rigfarm.simulate.miners.server import FakeMiner
@@ -180,7 +180,7 @@ def _say_why_it_ended(task: asyncio.Task[None]) -> None:
 @contextlib.asynccontextmanager
 async def this_machine(commander: str, token: str, folder: Path) -> AsyncIterator[None]:
     """This very machine as a rig, with its real sensors, and whatever playbooks it is given."""
-    from rigfarm.sentry.this_machine import ThisMachine
+    from rigfarm.sentry.rig.this_machine import ThisMachine
 
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     await asyncio.to_thread(let_programs_in, folder, beside=False)

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from typing import Protocol
 
-__all__ = ["StartedProcess"]
+__all__ = ["Running", "StartedProcess"]
+
+
+class Running(Protocol):
+    """What is used of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """The exit status, once there is one."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Until it ended. subprocess.TimeoutExpired."""
+
+    def send_signal(self, sig: int) -> None:
+        """While it runs."""
+
+    def kill(self) -> None:
+        """kill -9."""
 
 
 class StartedProcess:
     """What is started sets `_process`."""
 
-    _process: subprocess.Popen[bytes] | None = None
+    _process: Running | None = None
     _ends_within_s = 10.0
 
     def kill(self) -> None:

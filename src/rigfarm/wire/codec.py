@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import get_args
+
 import msgspec
 from msgspec import Struct
 
@@ -109,14 +112,14 @@ def encode_up(frame: UpFrame) -> bytes:
     return data
 
 
-_UP_TAGS = range(1, 10)
-_DOWN_TAGS = range(101, 110)
-_BESIDE_LOGS = frozenset({2, 5, 6, 7, 8})
+_UP_TAGS = frozenset(kind.__struct_config__.tag for kind in get_args(UpFrame))
+_DOWN_TAGS = frozenset(kind.__struct_config__.tag for kind in get_args(DownFrame))
+_BESIDE_LOGS = frozenset({2, 5, 6, 7, 8, 10})
 """Frames that are passed over when a value in them is out of its range: they say nothing that must not be missed, and a
 Sentry would send the same again on its next link, and be closed again, for ever."""
 
 
-def _reason(data: bytes, error: Exception, known: range) -> FrameError:
+def _reason(data: bytes, error: Exception, known: Collection[object]) -> FrameError:
     """Tell a frame from the future, and one with a value that cannot be, from garbage."""
     try:
         tag = _head.decode(data).type

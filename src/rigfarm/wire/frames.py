@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
+from rigfarm.wire.commands import Command, CommandState
 from rigfarm.wire.limits import (
     MAX_LOGS_PER_FRAME,
     MAX_TOKENS,
@@ -22,8 +23,7 @@ from rigfarm.wire.limits import (
     UtcMs,
     Word,
 )
-from rigfarm.wire.orders import Order, OrderState
-from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.playbooks import AssignedPlaybook, PlaybookStatus
 from rigfarm.wire.signing import NONCE_BYTES
 from rigfarm.wire.specs import BoardDetail, Specs
 
@@ -33,7 +33,6 @@ __all__ = [
     "MAX_SUCCESSIONS",
     "PROTOCOL",
     "Acks",
-    "Command",
     "CommandResult",
     "Console",
     "ConsoleWatch",
@@ -45,8 +44,10 @@ __all__ = [
     "Proof",
     "Prove",
     "RigBoards",
+    "RigCommand",
     "RigPlaybooks",
     "RigSpecs",
+    "RigTrouble",
     "Signed",
     "Succession",
     "UpFrame",
@@ -145,7 +146,7 @@ class Console(_Frame, tag=7):
 class CommandResult(_Frame, tag=8):
     id: Word
     slot: Slot
-    state: OrderState
+    state: CommandState
     detail: Paragraph = ""
 
 
@@ -154,6 +155,17 @@ class Prove(_Frame, tag=9):
 
     nonce: Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
     """32 random bytes of this connection; everything signed on it covers them (see `signing`)."""
+
+
+class RigTrouble(_Frame, tag=10):
+    """Why a Sentry has nothing to report of a rig that it reads, for example an ASIC that refuses the login. Sent when
+    it changes, and at each connect while it lasts. A Commander that does not know it ignores it."""
+
+    slot: Slot
+    kind: Word
+    """`unreachable`, `wrong-credentials`, `unrecognised`, `id-mismatch`; empty: nothing is wrong now."""
+    detail: Paragraph = ""
+    """For people: what is wrong, and what to do."""
 
 
 # Down: Commander -> Sentry
@@ -196,17 +208,17 @@ class Playbooks(_Frame, tag=104):
 
     slot: Slot
     revision: Annotated[int, Meta(ge=0, le=1 << 62)]
-    playbooks: Annotated[list[PlaybookOrder], Meta(max_length=64)]
+    playbooks: Annotated[list[AssignedPlaybook], Meta(max_length=64)]
 
 
-class Command(_Frame, tag=105):
+class RigCommand(_Frame, tag=105):
     id: Word
     slot: Slot
-    order: Order
+    command: Command
 
 
 class ConsoleWatch(_Frame, tag=106):
-    """Somebody looks at (or left) the console of a playbook. Send the last lines, then each new one, while `on`."""
+    """A page shows (or left) the console of a playbook. Send the last lines, then each new one, while `on`."""
 
     slot: Slot
     playbook: Id
@@ -242,7 +254,7 @@ class Proof(_Frame, tag=108):
 
 
 class Signed(_Frame, tag=109):
-    """Frames that change something on a rig: a Sentry acts on Playbooks, Command and the verdict `removed` only when
+    """Frames that change something on a rig: a Sentry acts on Playbooks, RigCommand and the verdict `removed` only when
     they come in one of these."""
 
     sequence: Sequence
@@ -252,5 +264,5 @@ class Signed(_Frame, tag=109):
     signature: _Signature
 
 
-UpFrame = Prove | Hello | RigSpecs | Logs | Gap | RigBoards | RigPlaybooks | Console | CommandResult
-DownFrame = Welcome | Acks | Verdicts | Playbooks | Command | ConsoleWatch | ReportEvery | Proof | Signed
+UpFrame = Prove | Hello | RigSpecs | Logs | Gap | RigBoards | RigPlaybooks | Console | CommandResult | RigTrouble
+DownFrame = Welcome | Acks | Verdicts | Playbooks | RigCommand | ConsoleWatch | ReportEvery | Proof | Signed

@@ -19,6 +19,7 @@ __all__ = [
     "MAX_ID",
     "MAX_LOGS_PER_FRAME",
     "MAX_LOG_BYTES",
+    "MAX_SENTRY_BYTES",
     "MAX_SEQUENCE",
     "MAX_TEMPLATE_CHARS",
     "MAX_TOKENS",
@@ -57,6 +58,8 @@ MAX_TEMPLATE_CHARS = 32_768
 MAX_ARGUMENT_CHARS = 8_192
 MAX_CHIPS = 2_048
 """Of one hashboard."""
+MAX_SENTRY_BYTES = 256 << 20
+"""A larger file is not a Sentry."""
 
 Sequence = Annotated[int, Meta(ge=0, le=MAX_SEQUENCE)]
 """Number of a log within its spool, and how many logs there are."""
@@ -76,6 +79,7 @@ Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 Word = Annotated[str, Meta(max_length=64)]
 """A name, version, coin, algorithm or address."""
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Text = Annotated[str, Meta(max_length=512)]
 """A URL, wallet, login, or the name of a device."""
 Line = Annotated[str, Meta(max_length=1_024)]

@@ -4,7 +4,9 @@ Units: hashrates H/s, power W, temperatures °C, clocks MHz, fan speed % or rpm,
 Unknown is absent (`None`, or an empty column), never zero. A float may be anything (NaN, infinite): its
 reader takes what cannot be for unknown. Everything else has its limits in its type.
 
-On the link a log is a msgpack array and its devices are columns: a column nobody measures costs one byte.
+On the link a log is a msgpack array and its devices are columns: a column without values costs one byte. Position
+says which value is which, so a new field goes last and has a default: Sentry and Commander may be of different
+versions. History keeps only the fields that `commander/history/chunks/chunk.py` names.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Workload(Struct, array_like=True, gc=False, frozen=True):
     uptime_s: float | None = None
     """Since the mining program started."""
     playbook: Id | None = None
-    """Id of the playbook that runs it; absent when somebody else started the program."""
+    """Id of the playbook that runs it; absent when it was started otherwise."""
     expected_hashrate: float | None = None
     """H/s the device itself says it should make (ASICs)."""
 
@@ -96,7 +98,7 @@ _Counts = Annotated[list[Count | None], _PER_DEVICE]
 
 
 class Devices(Struct, array_like=True, gc=False, frozen=True):
-    """Devices as columns. A column is empty (nobody measures it) or as long as `kinds`."""
+    """Devices as columns. A column is empty (it is not measured) or as long as `kinds`."""
 
     kinds: Annotated[list[DeviceKind], _PER_DEVICE] = []
     indexes: Annotated[list[Position], _PER_DEVICE] = []

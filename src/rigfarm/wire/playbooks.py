@@ -22,7 +22,7 @@ from rigfarm.wire.limits import (
     Word,
 )
 
-__all__ = ["Archive", "PlaybookOrder", "PlaybookState", "PlaybookStatus", "Supervision", "WorkloadOrder"]
+__all__ = ["Archive", "AssignedPlaybook", "AssignedWorkload", "PlaybookState", "PlaybookStatus", "Supervision"]
 
 PlaybookState = Literal[
     "queued", "downloading", "verifying", "unpacking", "starting", "mining", "backing-off", "failed", "stopped"
@@ -44,7 +44,7 @@ class Archive(Struct, frozen=True):
     """File name of the program inside the archive, without folders."""
 
 
-class WorkloadOrder(Struct, frozen=True):
+class AssignedWorkload(Struct, frozen=True):
     """One algorithm a playbook mines, in the order of the program's own (dual mining has two)."""
 
     coin: Word
@@ -68,7 +68,7 @@ class Supervision(Struct, frozen=True):
     reboots_per_day: Id = 0
 
 
-class PlaybookOrder(Struct, frozen=True):
+class AssignedPlaybook(Struct, frozen=True):
     """One playbook for one rig, complete: a rig that boots without its Commander mines on from it."""
 
     id: Id
@@ -83,7 +83,7 @@ class PlaybookOrder(Struct, frozen=True):
     """Name of the stats adapter in sentry.miners."""
     api_arguments: Annotated[str, Meta(max_length=MAX_TEMPLATE_CHARS)]
     """Template of the arguments that switch the stats API on, with `$API_PORT`."""
-    workloads: Annotated[list[WorkloadOrder], Meta(max_length=MAX_WORKLOADS)]
+    workloads: Annotated[list[AssignedWorkload], Meta(max_length=MAX_WORKLOADS)]
     devices: Annotated[list[Word], Meta(max_length=MAX_DEVICES)] = []
     """PCI addresses; empty: all."""
     wanted: Literal["running", "stopped"] = "running"
@@ -109,3 +109,10 @@ class PlaybookStatus(Struct, frozen=True):
     since_ms: UtcMs | None = None
     pid: Id | None = None
     restarts: Id = 0
+    name: Text = ""
+    """What the rig knows the playbook by: for the Sentry's own page and commands."""
+
+    @property
+    def title(self) -> str:
+        """Its name, for people; its number while that isn't known."""
+        return self.name or f"Playbook {self.id}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from rigfarm.wire.limits import MAX_CHIPS, MAX_DEVICES, Amount, Count, Finite, Position, Text, Word
 
-__all__ = ["BoardDetail", "GpuSpecs", "Specs"]
+__all__ = ["BoardDetail", "GpuSpecs", "SentryUpdates", "Specs"]
+
+SentryUpdates = Literal["ready", "off", "not-a-bundle"]
+"""Whether a Sentry can be updated by its Commander: `off` by its sentry.toml, `not-a-bundle` when it is not the file
+that a Commander hands out."""
 
 
 class GpuSpecs(Struct, frozen=True):
@@ -57,7 +61,11 @@ class Specs(Struct, frozen=True):
     power_limit_min_w: Finite | None = None
     power_limit_max_w: Finite | None = None
     supports: Annotated[list[Word], Meta(max_length=64)] = []
-    """Names of the orders (wire.orders) this rig can carry out."""
+    """Names of the commands (wire.commands) this rig can carry out."""
+    sentry_machine: Word | None = None
+    """What `uname -m` says where its Sentry runs."""
+    sentry_updates: SentryUpdates | None = None
+    """Absent: a Sentry that does not know of updates."""
 
 
 class BoardDetail(Struct, array_like=True, frozen=True):

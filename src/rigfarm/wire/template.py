@@ -14,9 +14,20 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from rigfarm.wire.limits import MAX_ARGUMENT_CHARS, MAX_TEMPLATE_CHARS
-from rigfarm.wire.playbooks import PlaybookOrder
+from rigfarm.wire.playbooks import AssignedPlaybook
 
-__all__ = ["API_PORT", "MAX_ARGUMENTS", "TemplateError", "arguments", "missing", "placeholders", "render", "split"]
+__all__ = [
+    "API_PORT",
+    "MAX_ARGUMENTS",
+    "TemplateError",
+    "arguments",
+    "fill",
+    "missing",
+    "names_in",
+    "placeholders",
+    "render",
+    "split",
+]
 
 API_PORT = "API_PORT"
 """The placeholder whose value is the Sentry's to choose."""
@@ -32,15 +43,15 @@ class TemplateError(ValueError):
     """No safe arguments come of this template or value. The text is for the operator: what is wrong, what to do."""
 
 
-def arguments(order: PlaybookOrder, api_port: int) -> list[str]:
+def arguments(playbook: AssignedPlaybook, api_port: int) -> list[str]:
     """All arguments of a playbook's program, without the program itself.
 
     The arguments that switch the stats API on come last, unless the template itself mentions `$API_PORT`.
     Raises TemplateError.
     """
-    values = {**order.variables, API_PORT: str(api_port)}
-    found = render(order.template, values)
-    return found if API_PORT in placeholders(order.template) else found + render(order.api_arguments, values)
+    values = {**playbook.variables, API_PORT: str(api_port)}
+    found = render(playbook.template, values)
+    return found if API_PORT in placeholders(playbook.template) else found + render(playbook.api_arguments, values)
 
 
 def render(template: str, values: Mapping[str, str]) -> list[str]:
@@ -54,12 +65,22 @@ def render(template: str, values: Mapping[str, str]) -> list[str]:
 
 def placeholders(template: str) -> list[str]:
     """Names in the order in which they first appear. Raises TemplateError."""
-    names: dict[str, None] = {}
-    for word in split(template):
-        for match in _PLACEHOLDER.finditer(word):
-            if name := match["bare"] or match["braced"]:
-                names[name] = None
-    return list(names)
+    return list(dict.fromkeys(name for word in split(template) for name in names_in(word)))
+
+
+def names_in(text: str) -> list[str]:
+    """Names in a text that is read by people, and so not split into words. Raises TemplateError."""
+    found = list(_PLACEHOLDER.finditer(text))
+    if any(match["stray"] is not None for match in found):
+        raise TemplateError("a $ begins no placeholder: write $$ for a plain $")
+    return [name for match in found if (name := match["bare"] or match["braced"])]
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Such a text with its values, which may be empty. Raises TemplateError."""
+    if unknown := [name for name in names_in(text) if name not in values]:
+        raise TemplateError(f"{_listed(unknown)} {'is' if len(unknown) == 1 else 'are'} not known here")
+    return _PLACEHOLDER.sub(lambda match: _plain(match, values), text)
 
 
 def missing(template: str, values: Mapping[str, str]) -> list[str]:

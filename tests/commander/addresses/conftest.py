@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from litestar import Litestar
@@ -15,28 +14,6 @@ from rigfarm.commander.live import Hub
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage
 from rigfarm.commander.web.problems import problem_handlers
-
-
-@pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
-    yield storage
-    await storage.close()
-
-
-@pytest.fixture
-def hub() -> Hub:
-    return Hub()
-
-
-@pytest.fixture
-def events() -> Events:
-    return Events()
-
-
-@pytest.fixture
-def usage() -> Usage:
-    return Usage()
 
 
 @pytest.fixture

@@ -32,6 +32,17 @@ async def test_a_wallet_that_looks_wrong_is_kept_with_a_warning(client: Any) -> 
     assert "warning" not in (await client.post("/api/addresses", json=other)).json()
 
 
+async def test_a_pools_url_that_may_be_a_slip_is_kept_with_a_warning(client: Any) -> None:
+    odd = {"name": "p", "kind": "pool", "coin": "ZIL", "urls": ["zmp+tcp://zil.example:3333", "zpm://zil.example:1"]}
+    made = (await client.post("/api/addresses", json=odd)).json()
+    assert made["urls"] == odd["urls"]
+    assert "does not know the scheme zpm://" in made["warning"]
+    assert (
+        "warning"
+        not in (await client.post("/api/addresses", json={**odd, "name": "q", "urls": odd["urls"][:1]})).json()
+    )
+
+
 async def test_what_is_wrong_is_a_problem_with_its_fields(client: Any) -> None:
     answer = await client.post("/api/addresses", json={**POOL, "name": " ", "urls": ["gopher://x:1"]})
     assert answer.status_code == 422

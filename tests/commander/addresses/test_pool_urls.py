@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rigfarm.commander.addresses.pool_url import SCHEMES, BadPoolUrlError, parse_pool_url
+from rigfarm.common.pool_url import SCHEMES, BadPoolUrlError, parse_pool_url, pool_warning
+
+ENCRYPTED = {"ssl", "tls", "tls12", "tls13", "tcps", "https", "wss", "grpcs", "stratums", "zmp", "xatum"}
 
 
 def test_it_works() -> None:
@@ -23,9 +25,19 @@ def test_it_works() -> None:
         ("stratum+tcp://kheavyhash.example:3500#xnsub", "stratum+tcp://kheavyhash.example:3500#xnsub"),
         ("daemon+http://127.0.0.1:18081/", "daemon+http://127.0.0.1:18081"),
         ("https://node.example:8545/0xabc/rig", "https://node.example:8545/0xabc/rig"),
+        ("zmp+tcp://us-zil.example:3333", "zmp+tcp://us-zil.example:3333"),
+        ("zmp://zil.example", "zmp://zil.example"),
+        ("node+tcp://127.0.0.1:16110", "node+tcp://127.0.0.1:16110"),
+        ("grpc://127.0.0.1:16110", "grpc://127.0.0.1:16110"),
+        ("alphstratum+ssl://alph.example:3106", "alphstratum+ssl://alph.example:3106"),
+        ("stratum1+tls12://eth.example:5555", "stratum1+tls12://eth.example:5555"),
+        ("stratum2+tcp://v2.example/u95GEReVMjK6k5YqiSFNqqTnKU4ypU2Wm8awa6tmbmDmk1bWt", None),
+        ("wss://dero.example", "wss://dero.example"),
+        ("Startum+TCP://pool.example:3333", "startum+tcp://pool.example:3333"),
     ],
 )
-def test_what_is_kept(typed: str, kept: str) -> None:
+def test_what_is_kept(typed: str, kept: str | None) -> None:
+    kept = typed if kept is None else kept
     assert str(parse_pool_url(typed)) == kept
     assert str(parse_pool_url(kept)) == kept
 
@@ -40,11 +52,16 @@ def test_what_is_kept(typed: str, kept: str) -> None:
         ("pool.example:http", "1 to 65535"),
         ("gopher://pool.example:70", "stratum"),
         ("javascript://pool.example:70", "stratum"),
+        ("stratum+tcp://pool.example", "lacks the port"),
+        ("zmp://zil.example:0", "lacks the port"),
+        ("daemon+http://node.example", "lacks the port"),
+        ("strat um://pool.example:1", "blank"),
+        ("a_b://pool.example:1", "special|scheme|port"),
         ("stratum+tcp://:3333", "no host"),
-        ("stratum+tcp://-pool.example:3333", "no host name"),
-        ("stratum+tcp://pool..example:3333", "no host name"),
-        ("stratum+tcp://1.2.3.999:3333", "no IP address"),
-        ("stratum+tcp://[::g]:3333", "no IP|port"),
+        ("stratum+tcp://-pool.example:3333", "not a valid host name"),
+        ("stratum+tcp://pool..example:3333", "not a valid host name"),
+        ("stratum+tcp://1.2.3.999:3333", "not a valid IP address"),
+        ("stratum+tcp://[::g]:3333", "valid IP|port"),
         ("stratum+tcp://wallet:x@pool.example:3333", "template"),
         ("stratum+tcp://pool.example:3333 --donate 100", "blank"),
         ("stratum+tcp://pool.example:3333\n", None),
@@ -65,4 +82,41 @@ def test_what_is_refused(typed: str, says: str | None) -> None:
 def test_every_scheme_says_whether_it_is_encrypted() -> None:
     for scheme, tls in SCHEMES.items():
         assert parse_pool_url(f"{scheme}://pool.example:1").tls is tls
-        assert tls is any(word in scheme for word in ("ssl", "tls", "https", "wss", "tcps"))
+        assert tls is (scheme.rpartition("+")[2] in ENCRYPTED)
+
+
+@pytest.mark.parametrize(
+    ("typed", "tls", "port"),
+    [
+        ("zmp://zil.example:9486", True, 9486),
+        ("zmp+ssl://zil.example:5555", True, 5555),
+        ("zmp+tcp://zil.example:3333", False, 3333),
+        ("stratum+tcp+tls://pool.example:3443", True, 3443),  # as some pools write it
+        ("stratum+tcp+ssl://pool.example:3443", True, 3443),
+        ("zmp://zil.example", True, None),
+        ("kas+tls://pool.example:1", True, 1),
+        ("kas+tcp://pool.example:1", False, 1),
+        ("stratum2+tcp://v2.example/key", False, 3336),
+        ("https://node.example/path", True, 443),
+        ("ws://node.example", False, 80),
+    ],
+)
+def test_the_transport_says_what_is_encrypted_and_some_schemes_have_a_port(typed: str, *, tls: bool, port: int) -> None:
+    url = parse_pool_url(typed)
+    assert (url.tls, url.port) == (tls, port)
+
+
+@pytest.mark.parametrize(
+    ("typed", "warning"),
+    [
+        ("stratum+tcp://pool.example:3333", None),
+        ("zmp+tcp://zil.example:3333", None),
+        ("zmp://zil.example", "has no port"),
+        ("startum+tcp://pool.example:3333", "does not know the scheme startum+tcp"),
+        ("newproto://pool.example:3333", "does not know the scheme newproto"),
+    ],
+)
+def test_what_is_not_certain_is_kept_with_a_warning(typed: str, warning: str | None) -> None:
+    said = pool_warning(typed)
+    assert (said is None) is (warning is None)
+    assert warning is None or warning in (said or "")

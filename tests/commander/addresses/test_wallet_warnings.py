@@ -3,12 +3,9 @@ coins' own documents and test vectors use."""
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
 from rigfarm.commander.addresses.wallets import wallet_warning
-from rigfarm.commander.addresses.wallets.keccak import keccak256
 
 RIGHT = [
     ("BTC", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
@@ -70,8 +67,45 @@ def test_nonsense_is_noticed_and_hurts_nobody(wallet: str) -> None:
         assert wallet_warning(coin, wallet) is not None
 
 
-def test_the_digest_is_the_one_of_before_the_standard() -> None:
-    assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
-    assert keccak256(b"abc").hex() == "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"
-    assert keccak256(b"abc") != hashlib.sha3_256(b"abc").digest()
-    assert keccak256(b"a" * 136) != keccak256(b"a" * 137)
+WALLETS = dict(RIGHT)
+XMR, ETC, DOGE = WALLETS["XMR"], WALLETS["ETC"], WALLETS["DOGE"]
+
+
+@pytest.mark.parametrize(
+    ("coin", "login"),
+    [
+        ("XMR", f"solo:{XMR}"),
+        ("XMR", f"solo:{XMR}.rig1"),
+        ("XMR", f"SOLO:{XMR}+50000"),
+        ("XMR", f"XMR:{XMR}.rig1#abcd-1234"),
+        ("XMR", f"{XMR}.rig~rx/0"),
+        ("ETC", f"ETC:{ETC}.rig1#abcd-1234"),
+        ("ETC", f"etc:{ETC}/rig1"),
+        ("ETC", f"DOGE:{DOGE}.rig1#abcd-1234"),  # mined as ETC, paid in DOGE
+        ("ETC", "SHIB:0xwhatever.rig1"),  # paid in a coin that is not judged
+        ("KAS", f"solo:{WALLETS['KAS']}.rig"),
+        ("KAS", f"{WALLETS['KAS']}#ref"),
+        ("XMR", f"SOLO.{XMR}"),
+        ("DOGE", f"{DOGE}_rig1"),
+        ("DOGE", f"{DOGE}:x"),
+        ("BCH", f"solo:{WALLETS['BCH']}"),
+    ],
+)
+def test_what_pools_want_before_an_address_is_no_fault(coin: str, login: str) -> None:
+    assert wallet_warning(coin, login) is None
+
+
+@pytest.mark.parametrize(
+    ("coin", "login"),
+    [
+        ("XMR", f"solo:{XMR[:-1]}z.rig1"),
+        ("ETC", f"ETC:{ETC[:-1]}.rig1#abcd-1234"),
+        ("ETC", f"DOGE:{DOGE[:-2]}.rig1"),
+        ("ETC", f"solo:{XMR}"),
+        ("XMR", "solo:"),
+        ("XMR", "solo:solo:solo:solo:x"),
+        ("KAS", f"{WALLETS['KAS'][:-1]}"),
+    ],
+)
+def test_a_broken_address_behind_a_prefix_is_noticed(coin: str, login: str) -> None:
+    assert wallet_warning(coin, login) is not None

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 import rigfarm.commander
 from rigfarm.commander.auth import CONFIGURE, Auth, harden, routes
+from rigfarm.commander.auth.auth import provided
 from rigfarm.commander.auth.limits import LoginLimits, RateLimit
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Storage
@@ -174,7 +175,7 @@ async def csrf(client: httpx.AsyncClient) -> str:
     return found[1]
 
 
-def _templates() -> jinja2.Environment:
+def page_templates() -> jinja2.Environment:
     """The real ones: an undefined name in one of them is an error."""
     loader = jinja2.FileSystemLoader(sorted(FOLDER.glob("*/templates")))
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
@@ -198,10 +199,10 @@ def make_app(settings: Settings, announce: Any = None) -> tuple[Litestar, Auth]:
     app = Litestar(
         [*routes, *HANDLERS],
         middleware=[auth.gate],
-        dependencies=auth.dependencies(),
+        dependencies={name: provided(part) for name, part in auth.parts.items()},
         lifespan=[lifespan],
         exception_handlers=problem_handlers(),
-        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(_templates())),
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(page_templates())),
         logging_config=None,
     )
     harden(app, settings, auth.change_log)

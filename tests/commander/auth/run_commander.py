@@ -12,7 +12,7 @@ from gated import make_app
 
 from rigfarm.commander.cli import commander
 from rigfarm.commander.identity.certificate import Certificate
-from rigfarm.commander.incidents.register import Incidents
+from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.server.serve import Served
 from rigfarm.commander.settings import Settings
 

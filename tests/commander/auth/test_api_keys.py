@@ -91,7 +91,7 @@ async def test_a_wrong_key_is_refused_even_with_a_login(farm: Served, wrong: str
         ("", 422, "needs a name"),
         ("x" * 65, 422, "at most 64"),
         ("a\x00b", 422, "control"),
-        ("GRAFANA", 409, "There is an API key named GRAFANA already"),
+        ("GRAFANA", 409, "An API key named GRAFANA already exists"),
     ],
 )
 async def test_a_name_that_cannot_be_is_refused_beside_the_field(

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from gated import Served, make_app
 
+from rigfarm.commander.activity import recorder
 from rigfarm.commander.auth.control import (
     SOCKET,
     Answer,
@@ -68,13 +69,13 @@ def test_without_a_commander_the_command_does_it_itself(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     with pytest.raises(NotRunningError):
         ask(tmp_path, ListKeys())
-    assert ask_or_do(settings, CreateKey("grafana", ("read",), None)).secret
-    assert ask_or_do(settings, CreateKey("grafana", ("read",), None)).refusal
-    assert [key.name for key in ask_or_do(settings, ListKeys()).keys] == ["grafana"]
+    assert ask_or_do(settings, CreateKey("grafana", ("read",), None), recorder(settings)).secret
+    assert ask_or_do(settings, CreateKey("grafana", ("read",), None), recorder(settings)).refusal
+    assert [key.name for key in ask_or_do(settings, ListKeys(), recorder(settings)).keys] == ["grafana"]
     with socket.socket(socket.AF_UNIX) as dead:  # a Commander that was killed leaves its socket behind
         dead.bind(str(tmp_path / SOCKET))
-    assert ask_or_do(settings, RevokeKey("grafana")).refusal is None
-    assert ask_or_do(settings, ListKeys()).keys == []
+    assert ask_or_do(settings, RevokeKey("grafana"), recorder(settings)).refusal is None
+    assert ask_or_do(settings, ListKeys(), recorder(settings)).keys == []
 
 
 async def test_a_data_folder_with_a_long_path_works(tmp_path: Path) -> None:

@@ -65,18 +65,18 @@ async def test_a_mistake_of_ours_says_nothing_of_its_inside(farm: Served) -> Non
     page = await browser.get("/boom")
     assert "hunter2" not in page.text
     assert "Traceback" not in page.text
-    assert "not yours" in page.text
+    assert "Internal error in Rigfarm" in page.text
 
 
 async def test_an_unknown_page_has_a_page_and_an_unknown_api_a_problem(farm: Served) -> None:
     browser = await farm.logged_in()
     page = await browser.get("/nowhere")
-    assert "There is no such page" in page.text
+    assert "This page does not exist" in page.text
     assert page.headers["content-type"].startswith("text/html")
     problem = await browser.get("/api/nowhere")
     assert problem.headers["content-type"] == "application/problem+json"
     assert problem.json() == {
-        "title": "Not Found", "status": 404, "detail": "There is no such page.", "instance": "/api/nowhere"
+        "title": "Not Found", "status": 404, "detail": "This page does not exist.", "instance": "/api/nowhere"
     }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ async def test_it_works(farm: Served) -> None:
 
         wrong = await browser.post("/login", data={"password": "no", "next": "/rigs/7?tab=events"})
         assert wrong.status_code == 401
-        assert "This is not the password" in wrong.text
+        assert "Wrong password" in wrong.text
         assert 'value="/rigs/7?tab=events"' in wrong.text
         assert not browser.cookies
 

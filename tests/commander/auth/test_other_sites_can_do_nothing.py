@@ -107,7 +107,7 @@ async def test_the_right_page_with_the_wrong_token_is_refused(farm: Served, toke
             await browser.patch("/api/rigs/1", json=fields),
         ):
             assert answer.status_code == 403
-            assert "Load the page again" in answer.text
+            assert "Reload the page" in answer.text
     assert (await browser.post("/rigs", data={"name": "rig-1", "csrf": right})).text == "rig-1"
 
 

@@ -16,19 +16,22 @@ from gated import CHEAP_HASH, PASSWORD, csrf, listening
 from litestar import post
 from litestar.routes import HTTPRoute
 
-from lazy_commander import LazyCommander
 from rigfarm.commander.auth.control import CreateKey, ask
 from rigfarm.commander.auth.scopes import SAFE_METHODS, SCOPES, Scope, needed_scope
+from rigfarm.commander.auth.store import load_keys
 from rigfarm.commander.settings import Settings
+from support.lazy_commander import LazyCommander
 
 CONSIDERED = {
     ("POST", "/api/playbooks/{playbook_id}/plan"): "read",
     ("POST", "/api/playbooks/{playbook_id}/apply"): "operate",
-    ("POST", "/api/orders"): "operate",
+    ("POST", "/api/commands"): "operate",
     ("POST", "/api/rigs/{rig_id}/token"): "configure",
-    ("PUT", "/api/rigs/{rig_id}/variables"): "configure",
+    ("PATCH", "/api/rigs/{rig_id}/variables"): "configure",
     ("DELETE", "/api/rigs/{rig_id}"): "configure",
     ("POST", "/api/enrol"): "enrol",
+    ("GET", "/api/activity"): "access",
+    ("GET", "/api/logins"): "access",
 }
 """Some, to see that the test looks at what it means to."""
 
@@ -57,7 +60,7 @@ class Farm:
             for route in self.app.routes
             if isinstance(route, HTTPRoute) and route.path_format.startswith("/api/")
             for method, (handler, _) in route.route_handler_map.items()
-            if method != "OPTIONS"
+            if method != "OPTIONS" and not handler.opt.get("open") and route.path_format != "/api/stream"  # without end
         ]
 
     def program(self, scope: Scope) -> httpx.AsyncClient:
@@ -80,7 +83,7 @@ def test_every_route_that_changes_something_says_which_scope_it_needs(farm: Farm
     found = {(method, path): scope for method, path, scope in routes}
     assert found.items() >= CONSIDERED.items()
     assert len([path for method, path, _ in routes if method not in SAFE_METHODS]) > 25
-    assert {scope for method, _, scope in routes if method in SAFE_METHODS} == {"read", "any"}
+    assert {scope for method, _, scope in routes if method in SAFE_METHODS} == {"read", "any", "access"}
 
 
 @pytest.mark.parametrize("held", SCOPES)
@@ -110,15 +113,15 @@ async def test_a_login_needs_no_scope_but_cannot_enrol(farm: Farm) -> None:
         assert "needs an enrolment key" in refused.json()["detail"]
 
 
-async def test_an_order_that_decides_who_is_paid_needs_configure(farm: Farm) -> None:
+async def test_a_command_that_decides_who_is_paid_needs_configure(farm: Farm) -> None:
     """Whoever holds a key that may reboot rigs must not point them at a pool of his."""
     pool = {"url": "stratum+tcp://evil.example:1", "user": "w"}
-    pools = {"order": {"type": "set-pools", "pools": [pool]}, "rigs": [1]}
+    pools = {"command": {"type": "set-pools", "pools": [pool]}, "rigs": [1]}
     async with farm.program("operate") as program:
-        refused = await program.post("/api/orders", json=pools)
+        refused = await program.post("/api/commands", json=pools)
         assert refused.status_code == 403, refused.text
         assert "it needs the scope configure" in refused.json()["detail"]
-        reboot = await program.post("/api/orders", json={"order": {"type": "reboot"}, "rigs": [999]})
+        reboot = await program.post("/api/commands", json={"command": {"type": "reboot"}, "rigs": [999]})
         assert reboot.status_code == 404
 
 
@@ -128,8 +131,10 @@ async def test_the_documentation_names_the_scopes(farm: Farm) -> None:
     scheme = schema["components"]["securitySchemes"]["apiKey"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert all(scope in scheme["description"] for scope in SCOPES)
-    assert schema["paths"]["/api/orders"]["post"]["security"] == [{"apiKey": ["operate"]}]
+    assert schema["paths"]["/api/commands"]["post"]["security"] == [{"apiKey": ["operate"]}]
     assert schema["paths"]["/api/rigs"]["get"]["security"] == [{"apiKey": ["read"]}]
+    assert schema["paths"]["/metrics"]["get"]["security"] == [{"apiKey": ["metrics"]}]
+    assert {"401", "403"} <= schema["paths"]["/metrics"]["get"]["responses"].keys()
     assert "security" not in schema["paths"]["/healthz"]["get"]
 
 
@@ -152,3 +157,13 @@ async def test_an_enrolment_key_is_a_key_like_others(farm: Farm) -> None:
     key = next(key for key in farm.commander.auth.keys.all() if key.name == "may enrol")
     assert (key.enrolled >= 2, key.last_used_from) == (True, "127.0.0.1")
     assert farm.keys["enrol"].startswith("re_")
+
+
+async def test_a_key_that_revokes_itself_is_gone_for_good(farm: Farm) -> None:
+    keys = farm.commander.auth.keys
+    secret = ask(farm.commander.settings.data_dir, CreateKey("leaving", ("access",), 3600)).secret
+    (leaving,) = [key for key in keys.all() if key.name == "leaving"]
+    async with httpx.AsyncClient(base_url=farm.url, headers={"Authorization": f"Bearer {secret}"}) as program:
+        assert (await program.delete(f"/api/keys/{leaving.id}")).status_code == 204
+    async with farm.commander.storage.read() as tx:
+        assert "leaving" not in {key.name for key, _ in await load_keys(tx)}

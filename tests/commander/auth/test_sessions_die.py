@@ -255,3 +255,13 @@ async def test_a_session_ends_even_when_the_database_cannot_be_written(
     await book.flush()
     assert len(await _sessions(storage, Clocks())) == 0
     await storage.close()
+
+
+async def test_who_was_signed_out_everywhere_stays_so_after_a_kill(storage: Storage) -> None:
+    """A stolen cookie would be good again after a loss of power: the sessions are deleted before the answer is sent."""
+    book = await _sessions(storage, Clocks())
+    for name in ("mine", "the thief's"):
+        await book.create(name, "::1")
+    assert await book.end_all() == 2
+    assert len(await _sessions(storage, Clocks())) == 0, "nothing was flushed in between"
+    await storage.close()

@@ -21,6 +21,7 @@ from gated import CHEAP_HASH, PASSWORD
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from rigfarm.commander.auth.scopes import SCOPES
 from rigfarm.commander.cli import commander
 from rigfarm.commander.settings import load_settings
 
@@ -185,7 +186,7 @@ def test_an_api_key_is_the_last_word_while_it_runs_and_while_it_does_not(tmp_pat
     again = _command(tmp_path, "api-key", "create", "during")
     assert again.exit_code == 1
     assert again.stdout == ""
-    assert "There is an API key named during already" in again.stderr
+    assert "An API key named during already exists" in again.stderr
 
 
 def test_hash_password_prints_what_the_setting_takes(tmp_path: Path) -> None:
@@ -204,6 +205,37 @@ def test_hash_password_prints_what_the_setting_takes(tmp_path: Path) -> None:
         assert "at least 8 characters" in refused.stderr
 
 
+def test_reset_password_ends_every_login_while_it_runs_and_while_it_does_not(tmp_path: Path) -> None:
+    missing = _command(tmp_path, "reset-password", stdin=f"{PASSWORD}\n")
+    assert "No Commander's data was found in" in missing.stderr
+
+    def log_in(url: str, password: str) -> int:
+        return httpx.post(f"{url}/login", data={"password": password}).status_code
+
+    with _running(tmp_path) as (_, url, said):
+        first = re.search(r"password of this Commander is  (\S+)", "".join(said))
+        assert first
+        with httpx.Client(base_url=url) as browser:
+            assert browser.post("/login", data={"password": first[1]}).status_code == 303
+            assert browser.get("/settings").status_code == 200
+            assert "at least 8 characters" in _command(tmp_path, "reset-password", stdin="short\n").stderr
+            assert browser.get("/settings").status_code == 200, "nothing was changed"
+            assert _command(tmp_path, "reset-password", stdin="while it runs\n").exit_code == 0
+            assert browser.get("/settings").status_code == 303, "signed out"
+        assert [log_in(url, one) for one in (first[1], "while it runs")] == [401, 303]
+        with httpx.Client(base_url=url) as browser:
+            browser.post("/login", data={"password": "while it runs"})
+            cookies = dict(browser.cookies)
+    assert _command(tmp_path, "reset-password", stdin="while it rests\n").exit_code == 0
+    with _running(tmp_path) as (_, url, _):
+        assert httpx.get(f"{url}/settings", cookies=cookies).status_code == 303
+        assert [log_in(url, one) for one in ("while it runs", "while it rests")] == [401, 303]
+    for more in ({"RIGFARM_PASSWORD": "12345678"}, {"RIGFARM_PASSWORD_HASH": CHEAP_HASH}):
+        refused = _command(tmp_path, "reset-password", stdin="something else\n", **more)
+        assert refused.exit_code == 1
+        assert "comes from its settings" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "more", "said"),
     [
@@ -212,7 +244,7 @@ def test_hash_password_prints_what_the_setting_takes(tmp_path: Path) -> None:
         ([], {"RIGFARM_DATA_DIR": "/proc/farm"}, "The data folder /proc/farm cannot be used"),
         (["api-key", "list"], {"RIGFARM_PORT": "x"}, "The setting port (from RIGFARM_PORT) is wrong"),
         (["api-key", "list"], {"RIGFARM_DATABASE_URL": "mysql://root:canary@db/farm"}, "Rigfarm cannot use"),
-        (["api-key", "create", "x", "--scope", "root"], {}, "Unknown scope root: choose from read, operate"),
+        (["api-key", "create", "x", "--scope", "root"], {}, "Unknown scope root: choose from read, metrics, operate"),
         (["api-key", "create", "x", "--expires", "90"], {}, "--expires takes hours or days"),
         (["api-key", "create", "x", "--expires", "0d"], {}, "--expires takes hours or days"),
         (["api-key", "create", "x", "--expires", "9999999d"], {}, "--expires takes hours or days"),
@@ -225,6 +257,32 @@ def test_what_is_wrong_is_said_in_words(tmp_path: Path, words: list[str], more: 
     assert ended.exit_code in (1, 2)
     assert said in ended.stderr
     assert "canary" not in ended.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["backup", "farm.backup"],
+        ["reset-password"],
+        ["api-key", "list"],
+        ["activity", "verify"],
+        ["rotate-identity"],
+        ["migrate", "--to", "postgresql://127.0.0.1:1/farm"],
+    ],
+)
+@pytest.mark.parametrize("found", ["database-kind", ".restore-unfinished"])
+def test_no_command_takes_another_database_for_the_farm(tmp_path: Path, words: list[str], found: str) -> None:
+    """A farm in PostgreSQL whose settings were not named, and one that is half restored."""
+    identity = tmp_path / "data" / "identity"
+    identity.mkdir(parents=True)
+    (identity / "key.pem").write_text("the key")
+    (identity / "activity.key").write_bytes(b"k" * 32)
+    (tmp_path / "data" / found).write_text("PostgreSQL\n")
+    ended = _command(tmp_path, *words, stdin="a new password\n")
+    said = "This Commander uses PostgreSQL" if found == "database-kind" else "was interrupted"
+    assert (ended.exit_code, said in ended.stderr) == (1, True), ended.output
+    assert (identity / "key.pem").read_text() == "the key"
+    assert not (tmp_path / "data" / "rigfarm.db").exists()
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
@@ -240,3 +298,8 @@ def test_a_misspelt_variable_is_pointed_at(tmp_path: Path) -> None:
     ended = _command(tmp_path, "api-key", "list", RIGFARM_PASWORD="x")
     assert ended.exit_code == 0
     assert "did you mean RIGFARM_PASSWORD?" in ended.stderr
+
+
+def test_its_help_has_every_scope(tmp_path: Path) -> None:
+    said = _command(tmp_path, "api-key", "create", "--help").output.split("Scopes:")[1]
+    assert tuple(re.findall(r"^ +([a-z]+)  ", said, re.MULTILINE))[: len(SCOPES)] == SCOPES

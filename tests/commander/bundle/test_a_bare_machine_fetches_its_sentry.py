@@ -167,7 +167,7 @@ async def test_other_users_cannot_see_the_token(commander: CommanderProcess) -> 
     builtin, _, rest = shown.partition(" | ")
     assert builtin == f"echo {TOKEN}", "no process of its own in any shell"
     assert TOKEN not in rest
-    assert (await line(commander.folder / "bundles", commander.url, "")).endswith("install'")
+    assert (await line(commander.folder / "bundles", commander.url, "")).endswith("install --no-new-rights'")
 
 
 async def test_without_a_bundle_there_is_no_line(tmp_path: Path) -> None:
@@ -207,8 +207,8 @@ def test_a_file_that_is_replaced_is_offered_anew(tmp_path: Path) -> None:
     [
         (NAME, "#!/bin/sh\necho hello\n", "does not begin"),
         ("rigfarm-sentry-other", STAND_IN, "does not begin"),
-        ("rigfarm-sentry-a b", STAND_IN, "called"),
-        ("rigfarm-sentry-x;reboot", STAND_IN, "called"),
+        ("rigfarm-sentry-a b", STAND_IN, "its name is not"),
+        ("rigfarm-sentry-x;reboot", STAND_IN, "its name is not"),
     ],
 )
 async def test_what_is_no_sentry_is_not_offered(tmp_path: Path, name: str, text: str, why: str) -> None:

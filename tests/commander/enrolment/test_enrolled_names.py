@@ -14,14 +14,14 @@ from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.names import MAX_NAME
 from rigfarm.commander.refusals import Invalid
-from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.storage import Storage
 
 
 @pytest.fixture
-async def enrolment(tmp_path: Path) -> AsyncIterator[tuple[EnrolmentKeys, ApiKey, RigBook]]:
+async def enrolment(tmp_path: Path) -> AsyncIterator[tuple[EnrolmentKeys, ApiKey, Rigs]]:
     storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
-    book = RigBook(storage, Hub(), Events())
+    book = Rigs(storage, Hub(), Events())
     await book.load()
     api_keys = ApiKeys()
     await api_keys.load(storage)
@@ -31,7 +31,7 @@ async def enrolment(tmp_path: Path) -> AsyncIterator[tuple[EnrolmentKeys, ApiKey
     await storage.close()
 
 
-Made = tuple[EnrolmentKeys, ApiKey, RigBook]
+Made = tuple[EnrolmentKeys, ApiKey, Rigs]
 
 
 async def test_both_kinds_in_the_order_of_the_request(enrolment: Made) -> None:

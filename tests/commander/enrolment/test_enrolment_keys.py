@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from litestar.exceptions import NotAuthorizedException
 
-from rigfarm.commander.auth import ApiKeys
-from rigfarm.commander.channels import Kind
-from rigfarm.commander.enrolment import EnrolmentKeys, keys
+from rigfarm.commander.auth import ApiKeys, model
+from rigfarm.commander.enrolment import EnrolmentKeys, actions
 from rigfarm.commander.events import Events
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.live import Hub
 from rigfarm.commander.permission import permitted_by
 from rigfarm.commander.refusals import Invalid
-from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.storage import Storage
 
 
-@pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    one = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
-    yield one
-    await one.close()
-
-
-async def _enrolment(storage: Storage) -> tuple[EnrolmentKeys, RigBook]:
-    book, api_keys = RigBook(storage, Hub(), Events()), ApiKeys()
+async def _enrolment(storage: Storage) -> tuple[EnrolmentKeys, Rigs]:
+    book, api_keys = Rigs(storage, Hub(), Events()), ApiKeys()
     await book.load()
     await api_keys.load(storage)
     return EnrolmentKeys(api_keys, book), book
 
 
 async def test_a_key_has_an_end_to_what_it_makes(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "MAX_PER_KEY", 3)
+    monkeypatch.setattr(actions, "MAX_PER_KEY", 3)
     enrolment, book = await _enrolment(storage)
     key, _ = await enrolment.create("container 2", 24)
     assert [rig.name for rig, _ in await enrolment.enrol(key, [("asic", "asic")] * 2)] == ["asic", "asic-2"]
-    with pytest.raises(Invalid, match="at most 3 rigs, this one has made 2"):
+    with pytest.raises(Invalid, match="at most 3 rigs, and this one has created 2"):
         await enrolment.enrol(key, [("asic", "asic")] * 2)
     assert len(book.rigs) == 2
     await enrolment.enrol(key, [("asic", "asic")])
     again, _ = await _enrolment(storage)
-    with pytest.raises(Invalid, match="has made 3"):
+    with pytest.raises(Invalid, match="has created 3"):
         await again.enrol(again.all()[0], [("one-more", "cpu-gpu")])
 
 
@@ -76,7 +67,7 @@ async def test_long_names_that_end_differently_are_no_million_questions(
     """Whoever holds an enrolment key would stop all pages and acknowledgements for minutes."""
     enrolment, book = await _enrolment(storage)
     key, _ = await enrolment.create("container 2", 24)
-    wanted: list[tuple[str, Kind]] = [("x" * 60 + f"{n:04}", "asic") for n in range(300)]
+    wanted: list[tuple[str, KindName]] = [("x" * 60 + f"{n:04}", "asic") for n in range(300)]
     questions = 0
 
     def name_taken(name: str, *, except_id: int | None = None) -> bool:
@@ -90,3 +81,25 @@ async def test_long_names_that_end_differently_are_no_million_questions(
         await enrolment.enrol(key, wanted)
     assert len({rig.name for rig in book.rigs.values()}) == 1_200
     assert questions < 10 * len(book.rigs)
+
+
+async def test_a_key_that_expired_or_was_revoked_opens_nothing(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key stands in the notes of everybody who installed a container: one day it must be worth nothing."""
+    api_keys = ApiKeys()
+    await api_keys.load(storage)
+    enrolment = EnrolmentKeys(api_keys, Rigs(storage, Hub(), Events()))
+    short, short_secret = await enrolment.create("short", 1)
+    long, long_secret = await enrolment.create("long", 24)
+    assert api_keys.find(short_secret, "::1") is short
+    assert api_keys.find(long_secret, "::1") is long
+    now_ms = model.utc_ms()
+    monkeypatch.setattr(model, "utc_ms", lambda: now_ms + 2 * 3_600_000)
+    assert (api_keys.find(short_secret, "::1"), api_keys.alive(short)) == (None, False)
+    assert api_keys.find(long_secret, "::1") is long
+    await enrolment.revoke(long.id)
+    again = ApiKeys()
+    await again.load(storage)
+    for keys in (api_keys, again):
+        assert (keys.find(long_secret, "::1"), keys.alive(long)) == (None, False)

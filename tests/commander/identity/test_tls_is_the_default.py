@@ -22,7 +22,7 @@ from rigfarm.commander.identity import Identity, IdentityError
 from rigfarm.commander.identity.certificate import Certificate
 from rigfarm.commander.settings import Settings, SettingsError, load_settings
 from rigfarm.simulate.commander import CommanderProcess, free_port
-from rigfarm.simulate.load import connect
+from support.load import connect
 
 
 def raw(port: int, sent: bytes) -> bytes:

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog
+from support.load import LoadLink, connect
 
 DEFECT = """
 from rigfarm.commander.link import socket

@@ -10,12 +10,12 @@ from rigfarm.commander.channels import operation_stats_index
 from rigfarm.commander.events import Events
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.live import Event, Hub
-from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.common.clock import utc_ms
-from rigfarm.simulate.load import a_log
 from rigfarm.wire.log import OperationalLog
+from support.load import a_log
 
 NOW = utc_ms()
 
@@ -26,7 +26,7 @@ class Farm:
     def __init__(self) -> None:
         hub, events = Hub(), Events()
         self.stats = OperationalStats(hub, events, 5.0)
-        self.book = RigBook(None, hub, events)  # type: ignore[arg-type]
+        self.book = Rigs(None, hub, events)  # type: ignore[arg-type]
         self.arrivals = Arrivals(self.book, self.stats)
         self.told: list[object] = []
         for rig_id in (1, 2):

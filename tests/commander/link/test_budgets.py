@@ -16,7 +16,6 @@ from speaker import Speaker, speaker, stored
 
 from rigfarm.commander.events import Events, TokenRotated
 from rigfarm.commander.identity import Identity
-from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link import charge
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.budgets import GREETINGS_AT_ONCE, Allowance, Budget, Budgets
@@ -25,13 +24,14 @@ from rigfarm.commander.link.receive import receive
 from rigfarm.commander.link.registry import MAX_IN_FLIGHT, Links
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import Doubles, Journal
+from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import a_log
 from rigfarm.wire.codec import decode_down, encode
 from rigfarm.wire.frames import MAX_RANGES, Acks, Logs, Verdict
 from rigfarm.wire.log import OperationalLog, Workload
+from support.load import a_log
 
 MIB = 1 << 20
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import Gap
+from support.load import LoadLink, connect
 
 
 async def acknowledged(link: LoadLink, payload: bytes, last: int) -> None:

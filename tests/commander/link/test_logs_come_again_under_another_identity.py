@@ -18,9 +18,9 @@ from rigfarm.commander.logs.doubles import Doubles, Newcomer, UncheckedError
 from rigfarm.commander.logs.journal import Journal
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import LoadLink
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog
+from support.load import LoadLink
 
 
 class Spool:

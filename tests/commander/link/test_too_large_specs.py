@@ -6,10 +6,10 @@ import asyncio
 
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import a_log, connect
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import RigSpecs
 from rigfarm.wire.specs import Specs
+from support.load import a_log, connect
 
 
 async def test_only_specs_of_a_size_are_kept(commander: CommanderProcess) -> None:

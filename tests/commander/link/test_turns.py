@@ -19,6 +19,7 @@ async def test_who_works_long_lets_others_in_between_and_all_have_their_turn_in_
     beside = asyncio.create_task(others())
     await asyncio.gather(*(_work(turns, done, number) for number in range(20)))
     beside.cancel()
+    await asyncio.wait({beside})
     assert done == list(range(20))
     assert {*seen} >= {*range(1, 20)}, "between any two of them"
 

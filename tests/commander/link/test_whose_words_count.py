@@ -10,7 +10,7 @@ from speaker import speaker, stored
 
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.codec import encode
-from rigfarm.wire.frames import PROTOCOL, Hello, Verdict, Verdicts
+from rigfarm.wire.frames import PROTOCOL, Acks, Hello, Verdict, Verdicts
 from rigfarm.wire.log import OperationalLog
 
 MAC = {"mac": "aa:bb:cc:dd:ee:ff"}
@@ -140,3 +140,55 @@ async def test_a_stranger_that_greets_wrongly_is_told_so(commander: CommanderPro
         async with speaker(commander) as sentry:
             await sentry.socket.send(greeting)
             assert (await sentry.closed())[0] == 4400
+
+
+async def test_a_sentry_learns_its_rigs_new_name_at_once(commander: CommanderProcess) -> None:
+    (_, (rig_id, token)) = await asyncio.to_thread(commander.add_rigs, ["first", "second"])
+    async with speaker(commander) as sentry:
+        await sentry.hello("unknown", token)
+        await asyncio.to_thread(commander.api, "PATCH", f"/api/rigs/{rig_id}", {"name": "renamed"})
+        assert (await sentry.hear(Verdicts)).changes == [(1, Verdict("ok", rig_id, "renamed"))]
+
+
+async def test_a_rig_with_a_new_token_is_shown_as_waiting_for_it(commander: CommanderProcess) -> None:
+    ((rig_id, token),) = await asyncio.to_thread(commander.add_rigs, ["rig"])
+
+    async def reason() -> object:
+        answer = await asyncio.to_thread(commander.api, "GET", f"/api/rigs/{rig_id}")
+        assert isinstance(answer, dict)
+        return answer.get("reason")
+
+    async with speaker(commander) as sentry:
+        await sentry.hello(token)
+        await sentry.log(0)
+        made = await asyncio.to_thread(commander.api, "POST", f"/api/rigs/{rig_id}/token")
+        assert isinstance(made, dict)
+        async with asyncio.timeout(30):
+            while await reason() != "waiting for its new token":
+                await asyncio.sleep(0.1)
+    async with speaker(commander) as sentry:
+        await sentry.hello(made["token"])
+        await sentry.log(0)
+        assert await reason() != "waiting for its new token"
+
+
+async def test_a_bad_log_makes_no_duplicates_of_the_good_ones_beside_it(commander: CommanderProcess) -> None:
+    """The Sentry sends them again one by one, with the same numbers. Were those taken already, the logs would be lost
+    and acknowledged."""
+    ((rig, token),) = await asyncio.to_thread(commander.add_rigs, ["rig"])
+    logs = [OperationalLog(t=1_700_000_000_000 + number) for number in range(3)]
+    async with speaker(commander) as sentry:
+        spool = sentry.spool
+        await sentry.hello(token)
+        await sentry.socket.send(encode([3, 1, [0, 0, 0], [logs[0], "log", logs[2]]]))
+        assert (await sentry.closed())[0] == 4400
+    async with speaker(commander) as sentry:
+        sentry.spool = spool
+        await sentry.hello(token)
+        for number in (0, 2):
+            await sentry.socket.send(encode([3, 1 + number, [0], [logs[number]]]))
+        heard: set[int] = set()
+        while heard < {1, 3}:
+            heard.update(*(range(first, last + 1) for first, last in (await sentry.hear(Acks)).ranges))
+    await asyncio.to_thread(commander.stop)
+    assert stored(commander) == {rig: 2}

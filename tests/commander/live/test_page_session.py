@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from rigfarm.commander.live import Hub, PageSession
-from rigfarm.commander.live.session import FLUSH_INTERVAL_S, Changes
+from rigfarm.commander.live.session import BYTES_PER_S, FLUSH_INTERVAL_S, Changes
+from support.until import until
 
 
 class Rows:
     """A page that shows one channel and renders each change as `key=payload`."""
+
+    pause_s = 0.0
 
     def open(self, session: PageSession) -> None:
         session.follow("rows", {1, 2, 3})
@@ -49,9 +52,9 @@ class Socket:
 
 
 @contextlib.asynccontextmanager
-async def opened(hub: Hub) -> AsyncIterator[tuple[PageSession, Socket]]:
+async def opened(hub: Hub, around: Callable[[], Sequence[str]] = tuple) -> AsyncIterator[tuple[PageSession, Socket]]:
     socket = Socket()
-    session = PageSession(hub, Rows(), socket.send, b"")
+    session = PageSession(hub, Rows(), socket.send, b"", around)
     task = asyncio.create_task(session.run())
     await socket.until(1)
     yield session, socket
@@ -93,6 +96,30 @@ async def test_operational_changes_leave_at_most_four_times_a_second() -> None:
         assert 2 <= len(socket.frames) <= passed / FLUSH_INTERVAL_S + 2
 
 
+async def test_a_page_that_costs_much_is_rendered_rarely_even_when_nothing_is_different() -> None:
+    hub, page = Hub(), Rows()
+    page.pause_s = 3_600.0
+    rendered: list[Changes] = []
+
+    async def render(changes: Changes) -> list[str]:
+        rendered.append(changes)
+        return []
+
+    page.render = render  # type: ignore[method-assign]
+    session = PageSession(hub, page, Socket().send, b"")
+    task = asyncio.create_task(session.run())
+    await until(lambda: session._not_before > 0.0, "the snapshot was sent")
+    session._not_before = 0.0
+    hub.publish("rows", "updated", "a", key=1)
+    await until(lambda: rendered, "it is rendered once")
+    hub.publish("rows", "updated", "b", key=1)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (len(rendered), session._not_before > asyncio.get_running_loop().time() + 3_000) == (1, True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_rig_change_does_not_wait_for_the_next_flush() -> None:
     hub = Hub()
     async with opened(hub) as (session, socket):
@@ -113,3 +140,41 @@ async def test_created_then_updated_is_still_created() -> None:
     session.deliver("rows", 1, "created", "a")
     session.deliver("rows", 1, "updated", "b")
     assert session._pending == {("rows", 1): ("created", "b")}
+
+
+async def test_a_page_gets_no_more_than_its_share_of_bytes() -> None:
+    """One page of a large farm would take the line of all others."""
+    hub = Hub()
+    async with opened(hub) as (session, socket):
+        hub.publish("rows", "updated", "x" * (60 * BYTES_PER_S), key=1)
+        await socket.until(2)
+        await asyncio.sleep(0)  # the flush ends after its last frame was sent
+        assert session._not_before - socket.times[-1] > 30, "a minute, less what the sending took"
+
+
+async def test_a_page_hears_of_what_it_shows_now_and_of_nothing_else() -> None:
+    """After a change of the view the old rows would go on coming, and their subscriptions stay for ever."""
+    hub = Hub()
+    async with opened(hub) as (session, socket):
+        before = hub.subscriptions()
+        session.follow("rows", {3, 4})
+        assert hub.subscriptions() == before - 1
+        for key in (1, 2, 3, 4):
+            hub.publish("rows", "updated", "a", key=key)
+        await socket.until(2)
+        assert socket.frames[1:] == ["3=a 4=a"]
+    assert hub.subscriptions() == 0
+
+
+async def test_what_stands_around_the_page_is_sent_when_it_is_different() -> None:
+    around = ["trouble 0", "sick 5"]
+    async with opened(Hub(), lambda: tuple(around)) as (session, socket):
+        await socket.until(3)
+        assert socket.frames == ["trouble 0", "sick 5", "snapshot"]
+        around[1] = "sick 6"
+        session.around_changed()
+        await socket.until(4)
+        session.around_changed()
+        session.say("done")
+        await socket.until(5)
+        assert socket.frames[3:] == ["sick 6", "done"], "only what is different, and only once"

@@ -18,10 +18,10 @@ from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
-from rigfarm.commander.mining_software import SoftwareBook, SoftwareForm
+from rigfarm.commander.mining_software import MiningSoftware, SoftwareForm
 from rigfarm.commander.mining_software.api import api_routes
-from rigfarm.commander.mining_software.archives import ArchiveStore
-from rigfarm.commander.mining_software.reach import Reach
+from rigfarm.commander.mining_software.archives.store import ArchiveStore
+from rigfarm.commander.outbound.reach import Reach
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage
 from rigfarm.commander.web.problems import problem_handlers
@@ -124,32 +124,10 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
-    yield storage
-    await storage.close()
-
-
-@pytest.fixture
-def hub() -> Hub:
-    return Hub()
-
-
-@pytest.fixture
-def events() -> Events:
-    return Events()
-
-
-@pytest.fixture
-def usage() -> Usage:
-    return Usage()
-
-
-@pytest.fixture
 async def book(
     storage: Storage, hub: Hub, events: Events, usage: Usage, tmp_path: Path, reach: Reach, client_tls: ssl.SSLContext
-) -> AsyncIterator[SoftwareBook]:
-    book = SoftwareBook(
+) -> AsyncIterator[MiningSoftware]:
+    book = MiningSoftware(
         storage, hub, events, usage, ArchiveStore(tmp_path / "archives"), reach=reach, tls=client_tls, limit=8 << 20
     )
     await book.load()
@@ -187,7 +165,7 @@ def archive() -> bytes:
 
 
 @pytest.fixture
-async def client(book: SoftwareBook) -> AsyncIterator[AsyncTestClient[Litestar]]:
+async def client(book: MiningSoftware) -> AsyncIterator[AsyncTestClient[Litestar]]:
     """The JSON API alone; the login has its own tests."""
     app = Litestar(
         [api_routes],

@@ -13,9 +13,9 @@ from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
-from rigfarm.commander.mining_software import SoftwareBook, SoftwareForm
+from rigfarm.commander.mining_software import MiningSoftware, SoftwareForm
 from rigfarm.commander.mining_software.serving import PIECE, archive_routes
-from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.server.downloads import Downloads
 from rigfarm.commander.storage import Storage
 
@@ -30,9 +30,9 @@ async def _body() -> AsyncIterator[bytes]:
 
 @pytest.fixture(name="client")
 async def rigs_client(
-    storage: Storage, book: SoftwareBook, form: SoftwareForm
+    storage: Storage, book: MiningSoftware, form: SoftwareForm
 ) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    rigs = RigBook(storage, Hub(), Events())
+    rigs = Rigs(storage, Hub(), Events())
     await rigs.load()
     _, token = await rigs.create("rig-01", "cpu-gpu")
     software = await book.create(form)
@@ -114,7 +114,7 @@ async def test_only_files_of_the_store_are_served(client: AsyncTestClient[Litest
 
 
 async def test_one_rig_too_many_is_asked_to_come_back(
-    client: AsyncTestClient[Litestar], book: SoftwareBook, monkeypatch: pytest.MonkeyPatch
+    client: AsyncTestClient[Litestar], book: MiningSoftware, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(book.archives, "downloads", Downloads(0, 1))
     answer: Any = await client.get(URL)

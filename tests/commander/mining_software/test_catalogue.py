@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from rigfarm.commander.fields import checked
-from rigfarm.commander.mining_software.catalogue import Program, catalogue, program
+from rigfarm.commander.mining_software.catalogue.catalogue import Program, catalogue, program
 from rigfarm.commander.mining_software.model import SoftwareForm
-from rigfarm.commander.playbooks.placeholders import known_placeholders
+from rigfarm.commander.playbooks.content.placeholders import known_placeholders
 from rigfarm.sentry.miners import adapters
 from rigfarm.wire.template import placeholders
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rigfarm.commander.mining_software.contents import BadArchiveError, look_into
+from rigfarm.commander.mining_software.archives.contents import BadArchiveError, look_into
 
 PROGRAM = b"\x7fELF" + b"x" * 100
 
@@ -62,23 +62,23 @@ def test_zips_and_bare_programs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_long_names_links_and_folders_between(tmp_path: Path, format: int) -> None:
-    link = tarfile.TarInfo("l" * 150)
-    link.type, link.linkname = tarfile.SYMTYPE, "t" * 150
+    link = tarfile.TarInfo("d" * 150 + "/" + "l" * 120)
+    link.type, link.linkname = tarfile.SYMTYPE, "t" * 120
     folder = tarfile.TarInfo("folder")
     folder.type = tarfile.DIRTYPE
-    body = _tar(_file("d" * 150 + "/README", 5000), link, folder, _file("a" * 120 + "/miner"), format=format)
+    body = _tar(_file("d" * 150 + "/" + "t" * 120, 5000), link, folder, _file("a" * 120 + "/miner"), format=format)
     assert _look(tmp_path, gzip.compress(body)) == "tar.gz"
 
 
 def test_what_is_in_it_is_said_when_the_program_is_not(tmp_path: Path) -> None:
-    with pytest.raises(BadArchiveError, match=r"no file named miner in the archive. It holds: pkg/othermin"):
+    with pytest.raises(BadArchiveError, match=r"has no file named 'miner'; it has: othermin, readme.txt"):
         _look(tmp_path, gzip.compress(_tar(_file("pkg/readme.txt"), _file("pkg/othermin"))))
 
 
-def test_a_link_named_like_the_program_is_not_the_program(tmp_path: Path) -> None:
+def test_a_link_out_of_the_archive_is_not_the_program(tmp_path: Path) -> None:
     link = tarfile.TarInfo("miner")
     link.type, link.linkname = tarfile.SYMTYPE, "/bin/sh"
-    with pytest.raises(BadArchiveError):
+    with pytest.raises(BadArchiveError, match="a link that leaves it"):
         _look(tmp_path, gzip.compress(_tar(link)))
 
 
@@ -87,12 +87,12 @@ def test_names_of_strangers_are_shown_without_their_tricks(tmp_path: Path) -> No
         _look(tmp_path, _zip("\x1b[31mevil\u202egnp", "<script>alert(1)</script>" * 20))
     assert "\x1b" not in str(error.value)
     assert "\u202e" not in str(error.value)
-    assert len(str(error.value)) < 400
+    assert len(str(error.value)) < 700
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"<!DOCTYPE html><html>", b"  <html>", b"MZ\x90\x00", b"7z\xbc\xaf"])
 def test_what_is_no_archive_is_said(tmp_path: Path, body: bytes) -> None:
-    with pytest.raises(BadArchiveError, match="web page" if b"<" in body else "no tar.gz"):
+    with pytest.raises(BadArchiveError, match="web page" if b"<" in body else "not a tar.gz"):
         _look(tmp_path, body)
 
 
@@ -106,10 +106,9 @@ def test_broken_ones_are_said(tmp_path: Path, cut: int) -> None:
             _look(tmp_path, body)
 
 
-def test_a_bomb_is_not_set_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rigfarm.commander.mining_software.contents.MAX_UNPACKED", 4 << 20)
-    with pytest.raises(BadArchiveError, match="unpacks to more"):
-        _look(tmp_path, gzip.compress(_tar(_file("a", 8 << 20), _file("miner"))))
+def test_a_bomb_is_not_set_off(tmp_path: Path) -> None:
+    with pytest.raises(BadArchiveError, match="it is a bomb"):
+        _look(tmp_path, gzip.compress(_tar(_file("a", 80 << 20), _file("miner"))))
 
 
 def test_an_endless_name_is_not_read(tmp_path: Path) -> None:
@@ -117,7 +116,7 @@ def test_an_endless_name_is_not_read(tmp_path: Path) -> None:
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, 64 << 20
     body = gzip.compress(header.tobuf() + b"a" * (64 << 20), 1)
     tracemalloc.start()
-    with pytest.raises(BadArchiveError, match="endless name"):
+    with pytest.raises(BadArchiveError, match="absurd size"):
         _look(tmp_path, body)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -128,10 +127,10 @@ def test_a_directory_of_a_million_members_is_not_read(tmp_path: Path) -> None:
     body = _zip("a", "miner")
     end = body.rfind(b"PK\x05\x06")
     lying = body[: end + 8] + struct.pack("<HHI", 60_000, 60_000, 1 << 30) + body[end + 16 :]
-    with pytest.raises(BadArchiveError, match="too many"):
+    with pytest.raises(BadArchiveError, match="more than 10,000 members"):
         _look(tmp_path, lying)
-    monkey = gzip.compress(_tar(*(_file(f"m{n}", 0) for n in range(20_001))), 1)
-    with pytest.raises(BadArchiveError, match="more than 20,000"):
+    monkey = gzip.compress(_tar(*(_file(f"m{n}", 0) for n in range(10_001))), 1)
+    with pytest.raises(BadArchiveError, match="more than 10,000 members"):
         _look(tmp_path, monkey)
 
 
@@ -143,7 +142,7 @@ def test_a_zip_does_not_say_twice_how_large_its_directory_is(tmp_path: Path) -> 
     record = b"PK\6\6" + struct.pack("<QHHLLQQQQ", 44, 45, 45, 0, 0, 3, 3, size, at)
     locator = b"PK\6\7" + struct.pack("<LQL", 0, end, 1)
     ending = body[end : end + 8] + struct.pack("<HHLL", 1, 1, 46, at) + body[end + 20 :]
-    with pytest.raises(BadArchiveError, match="more than 4 GiB"):
+    with pytest.raises(BadArchiveError, match="over 4 GiB"):
         _look(tmp_path, body[:end] + record + locator + ending)
 
 
@@ -155,7 +154,7 @@ def test_an_xz_archive_cannot_ask_for_gigabytes_of_memory(tmp_path: Path) -> Non
     assert body[header + 2 : header + 4] == b"\x21\x01", "the filter is LZMA2, with one byte of properties"
     body[header + 4] = 39  # a dictionary of 3 GiB
     body[header + length - 4 : header + length] = zlib.crc32(body[header : header + length - 4]).to_bytes(4, "little")
-    with pytest.raises(BadArchiveError, match=r"damaged tar\.xz archive: Memory usage limit"):
+    with pytest.raises(BadArchiveError, match="damaged: Memory usage limit"):
         _look(tmp_path, bytes(body))
 
 

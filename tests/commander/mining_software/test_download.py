@@ -6,10 +6,12 @@ import asyncio
 import ssl
 from typing import Any
 
+import httpcore
 import pytest
 
-from rigfarm.commander.mining_software.download import HOPS, FetchError, open_download
-from rigfarm.commander.mining_software.reach import Reach
+from rigfarm.commander.outbound.download import HOPS, FetchError, open_download
+from rigfarm.commander.outbound.guarded import HEAD, READ_AT_ONCE, GuardedBackend
+from rigfarm.commander.outbound.reach import Reach
 
 
 @pytest.fixture
@@ -63,10 +65,39 @@ async def test_redirects_are_followed_but_not_for_ever(origin: Any, fetch: Any) 
     assert origin.asked.count("/loop") == HOPS
 
 
+async def test_little_of_a_connection_is_read_at_a_time_and_no_more_than_is_wanted(reach: Reach) -> None:
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(HEAD + 3_000_000))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(flood, "127.0.1.7", 0)
+    port = server.sockets[0].getsockname()[1]
+    stream = await GuardedBackend(reach, lan=True, plain=True, most=1_000_000).connect_tcp("127.0.1.7", port)
+    sizes: list[int] = []
+
+    async def read_all() -> None:
+        while True:
+            sizes.append(len(await stream.read(1 << 16)))
+
+    with pytest.raises(httpcore.ReadError, match="too long"):
+        await read_all()
+    assert max(sizes) <= READ_AT_ONCE
+    assert HEAD + 2_000_000 <= sum(sizes) < HEAD + 2_000_000 + READ_AT_ONCE
+    await stream.aclose()
+    server.close()
+
+
 @pytest.mark.parametrize("status", [204, 206, 304, 401, 404, 500, 503])
 async def test_any_other_answer_is_said(origin: Any, fetch: Any, status: int) -> None:
     origin.reply("/a", status)
     with pytest.raises(FetchError, match=str(status)):
+        await fetch("/a")
+
+
+async def test_a_redirect_to_what_is_no_address_is_said(origin: Any, fetch: Any) -> None:
+    origin.redirect("/a", "http://[")
+    with pytest.raises(FetchError, match="an address that cannot be"):
         await fetch("/a")
 
 
@@ -78,7 +109,7 @@ async def test_a_redirect_to_nowhere_is_said(origin: Any, fetch: Any) -> None:
 
 async def test_a_file_that_says_it_is_too_large_is_not_begun(origin: Any, fetch: Any) -> None:
     origin.serve("/a", b"x" * 1001)
-    with pytest.raises(FetchError, match="1,001"):
+    with pytest.raises(FetchError, match="1\u202f001"):
         await fetch("/a", limit=1000)
 
 

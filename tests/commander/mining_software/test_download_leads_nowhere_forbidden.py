@@ -10,9 +10,9 @@ from typing import Any
 import httpcore
 import pytest
 
-from rigfarm.commander.mining_software.download import FetchError, open_download
-from rigfarm.commander.mining_software.guarded import GuardedBackend
-from rigfarm.commander.mining_software.reach import Reach
+from rigfarm.commander.outbound.download import FetchError, open_download
+from rigfarm.commander.outbound.guarded import GuardedBackend
+from rigfarm.commander.outbound.reach import Reach
 
 HOSTS = [
     "127.0.0.1", "127.1", "127.0.1", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "2130706433", "017700000001",
@@ -123,8 +123,8 @@ async def test_control_a_check_before_the_redirect_only_is_found_out(
     client_tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rigfarm.commander.mining_software.download.GuardedBackend", _OnlyTheFirst)
-    monkeypatch.setattr("rigfarm.commander.mining_software.download.check_url", lambda url, *, lan: None)
+    monkeypatch.setattr("rigfarm.commander.outbound.download.GuardedBackend", _OnlyTheFirst)
+    monkeypatch.setattr("rigfarm.commander.outbound.download.check_url", lambda url, *, lan: None)
     with pytest.raises(pytest.fail.Exception):
         await _redirected(origin, names, reach, client_tls)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rigfarm.commander.mining_software.turns import Turns
+from rigfarm.commander.mining_software.archives.turns import Turns
 
 
 async def test_it_works() -> None:
@@ -46,4 +46,5 @@ async def test_others_get_their_turns_between() -> None:
     beside = asyncio.create_task(other())
     await asyncio.gather(*(turns.take() for _ in range(50)))
     beside.cancel()
+    await asyncio.wait({beside})
     assert others >= 49

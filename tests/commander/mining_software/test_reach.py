@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rigfarm.commander.mining_software.reach import BadUrlError, ForbiddenAddressError, Reach, check_url
+from rigfarm.commander.outbound.reach import BadUrlError, ForbiddenAddressError, Reach, check_url
 
 NEVER = [
     "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.254", "169.254.169.254", "169.254.0.1", "100.64.0.1", "192.0.0.1",

@@ -36,7 +36,7 @@ async def test_a_failed_fetch_says_why(client: Any) -> None:
     async with asyncio.timeout(10):
         while (found := (await client.get(f"/api/software/{software['id']}")).json()["file"])["state"] != "failed":
             await asyncio.sleep(0.02)
-    assert "which nothing is fetched from" in found["error"]
+    assert "downloads from there are blocked" in found["error"]
 
 
 async def test_a_file_is_uploaded_as_the_body_beyond_the_limit_of_other_requests(client: Any) -> None:

@@ -7,8 +7,9 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from rigfarm.commander.playbooks.diff import Difference, differences
+from rigfarm.commander.playbooks.content.diff import Difference, differences
 from rigfarm.commander.playbooks.model import PlaybookContent, SoftwareRef, WorkloadPlan
+from rigfarm.wire.playbooks import Archive
 
 CONTENT = PlaybookContent(
     "XMR",
@@ -16,6 +17,7 @@ CONTENT = PlaybookContent(
     software=SoftwareRef(1, "XMRig", "6.22.2", "xmrig", ""),
     workloads=[WorkloadPlan("cpu", "XMR")],
 )
+ARCHIVE = Archive("XMRig", "6.22.2", "", 9, "archives/1", "tar.gz", "xmrig")
 
 
 def test_a_first_revision_changed_nothing() -> None:
@@ -71,3 +73,11 @@ def test_long_templates_are_compared_in_a_time_as_long_as_they_are() -> None:
 
 def test_other_line_breaks_are_no_difference() -> None:
     assert differences(CONTENT, replace(CONTENT, template=CONTENT.template.replace("\n", " "))) == []
+
+
+def test_another_archive_under_the_same_version_is_named() -> None:
+    """Rigs will download and run another program: an operator who compares revisions must see that."""
+    old, new = (replace(CONTENT.software, archive=replace(ARCHIVE, sha256=digit * 64)) for digit in "ab")
+    before, after = replace(CONTENT, software=old), replace(CONTENT, software=new)
+    assert differences(before, after) == [Difference("File", "a" * 64, "b" * 64)]
+    assert differences(CONTENT, after) == [Difference("File", "not pinned", "b" * 64)]

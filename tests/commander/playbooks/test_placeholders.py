@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rigfarm.commander.playbooks.content.placeholders import known_placeholders, slot_of, values_for
+from rigfarm.commander.playbooks.content.preview import argument_preview
 from rigfarm.commander.playbooks.model import PlaybookContent, PoolRef, SoftwareRef, WalletRef, WorkloadPlan
-from rigfarm.commander.playbooks.order import argument_preview
-from rigfarm.commander.playbooks.placeholders import known_placeholders, slot_of, values_for
-from rigfarm.commander.rigs.worker_name import worker_name
+from rigfarm.commander.rigs.model import worker_name
 from rigfarm.wire.template import TemplateError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rigfarm.commander.playbooks.placeholders import DESCRIPTIONS, known_placeholders
+from rigfarm.commander.playbooks.content.placeholders import DESCRIPTIONS, known_placeholders
 
 PAGE = Path(__file__).parents[3] / "docs" / "playbooks.md"
 

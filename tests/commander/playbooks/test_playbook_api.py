@@ -1,4 +1,4 @@
-"""The JSON API of playbooks, of what rigs run, of roll-outs and orders; and that its document can be made."""
+"""The JSON API of playbooks, of what rigs run, of roll-outs and commands; and that its document can be made."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.addresses.api import api_routes as address_routes
-from rigfarm.commander.app import _templates
+from rigfarm.commander.assignments.api import api_routes as assignment_routes
+from rigfarm.commander.commands.api import api_routes as command_routes
+from rigfarm.commander.frame import page_templates
 from rigfarm.commander.mining_software.api import api_routes as software_routes
-from rigfarm.commander.orders.api import api_routes as order_routes
 from rigfarm.commander.playbooks.api import api_routes as playbook_routes
-from rigfarm.commander.playbooks.api_rigs import api_rig_routes
-from rigfarm.commander.rigs.query import RigList
+from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rollouts.api import api_routes as rollout_routes
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.problems import problem_handlers
-from steering_nouns import SteeringNouns, dependencies
+from support.steering_nouns import SteeringNouns, dependencies
 
 
 @pytest.fixture
 async def client(farm: Any) -> AsyncIterator[Any]:
     stats = OperationalStats(farm.hub, farm.events, 5.0)
-    steering = SteeringNouns(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder, _templates())
+    steering = SteeringNouns(farm.storage, farm.hub, farm.events, farm.rigs, stats, farm.folder, page_templates())
     await steering.load()
     farm.addresses, farm.software, farm.playbooks = steering.addresses, steering.software, steering.playbooks
+    farm.assignments = steering.assignments
     rig_list = RigList(farm.rigs, stats)
     app = Litestar(
-        [address_routes, software_routes, playbook_routes, api_rig_routes, order_routes],
+        [address_routes, software_routes, playbook_routes, assignment_routes, rollout_routes, command_routes],
         dependencies={
             **dependencies(lambda: steering),
+            "book": Provide(lambda: farm.rigs, sync_to_thread=False),
             "rig_list": Provide(lambda: rig_list, sync_to_thread=False),
         },
         exception_handlers=problem_handlers(),
@@ -73,7 +76,7 @@ async def test_it_works(farm: Any, client: Any) -> None:
     assert (await client.get(f"/api/rigs/{rigs[0]}/playbooks")).json() == []
     assert (await client.post(f"{path}/apply", json={"rigs": rigs})).json() == plan
 
-    farm.playbooks.heard(rigs[0], [])
+    farm.assignments.receive(rigs[0], [])
     (run,) = (await client.get(f"/api/rigs/{rigs[0]}/playbooks")).json()
     assert (run["name"], run["state"], run["revision"], run["newest"]) == ("XMR", "queued", 1, 1)
     assert (await client.post(f"{path}/stop", json={"rigs": rigs[:1]})).json() == {"rigs": rigs[:1]}
@@ -91,13 +94,14 @@ async def test_revisions_and_the_way_back(farm: Any, client: Any) -> None:
     playbook, rigs = await _made(farm, client)
     path = f"/api/playbooks/{playbook['id']}"
     await client.post(f"{path}/apply", json={"rigs": rigs})
-    changed = await client.put(f"{path}?revision=1", json={**playbook["form"], "name": "Monero"})
+    changed = await client.patch(path, json={"revision": 1, "name": "Monero"})
     assert (changed.json()["revision"], changed.json()["behind"]) == (2, 2)
-    assert (await client.put(f"{path}?revision=1", json=playbook["form"])).status_code == 409
+    assert changed.json()["content"] == {**playbook["content"], "name": "Monero"}, "nothing else changed"
+    assert (await client.patch(path, json={"revision": 1, **playbook["form"]})).status_code == 409
     assert (await client.post(f"{path}/rollback", json={"revision": 1})).json()["name"] == "XMR"
     revisions = (await client.get(f"{path}/revisions")).json()
     assert (revisions[0]["revision"], revisions[0]["note"]) == (3, "rolled back to revision 1")
-    assert (await client.get(f"{path}/revisions?before=2")).json()[0]["revision"] == 1
+    assert (await client.get(f"{path}/revisions?after=2")).json()[0]["revision"] == 1
     copy = await client.post(f"{path}/duplicate")
     assert (copy.status_code, copy.json()["name"]) == (201, "XMR (2)")
 
@@ -131,11 +135,13 @@ async def test_a_filter_chooses_what_the_index_shows(farm: Any, client: Any) -> 
 async def test_a_rigs_variables(farm: Any, client: Any) -> None:
     playbook, rigs = await _made(farm, client)
     path = f"/api/rigs/{rigs[0]}/variables"
-    assert (await client.put(path, json={"THREADS": "16"})).json() == {"THREADS": "16"}
+    assert (await client.patch(path, json={"THREADS": "16", "x": "1"})).json() == {"THREADS": "16", "X": "1"}
+    assert (await client.patch(path, json={"$X": None, "Y": "2"})).json() == {"THREADS": "16", "Y": "2"}
+    assert (await client.patch(path, json={"y": None})).json() == {"THREADS": "16"}
     assert (await client.get(path)).json() == {"THREADS": "16"}
     preview = await client.get(f"/api/playbooks/{playbook['id']}/preview?rig={rigs[0]}")
     assert "16" in preview.json()["arguments"]
-    assert (await client.put(path, json={"CPU_WALLET": "x"})).status_code == 422
+    assert (await client.patch(path, json={"CPU_WALLET": "x"})).status_code == 422
 
 
 async def test_a_rollout_is_begun_looked_at_and_aborted(farm: Any, client: Any) -> None:
@@ -153,29 +159,29 @@ async def test_a_rollout_is_begun_looked_at_and_aborted(farm: Any, client: Any) 
     assert (await client.get("/api/rollouts/99")).status_code == 404
 
 
-async def test_orders_are_given_listed_and_taken_back(farm: Any, client: Any) -> None:
+async def test_commands_are_given_listed_and_taken_back(farm: Any, client: Any) -> None:
     rigs = await farm.new_rigs("rig-01", "rig-02")
     asic, _ = await farm.rigs.create("asic-01", "asic")
-    given = await client.post("/api/orders", json={"rigs": [*rigs, asic.id], "order": {"type": "reboot"}})
+    given = await client.post("/api/commands", json={"rigs": [*rigs, asic.id], "command": {"type": "reboot"}})
     assert given.status_code == 202, given.text
     assert [(one["title"], one["state"]) for one in given.json()] == [
         ("Reboot", "queued"), ("Reboot", "queued"), ("Reboot", "refused"),
     ]  # fmt: skip
     batch = given.json()[0]["batch"]
-    assert len((await client.get(f"/api/orders?batch={batch}")).json()) == 3
-    assert len((await client.get(f"/api/orders?rig={rigs[0]}")).json()) == 1
-    assert (await client.delete(f"/api/orders/{given.json()[0]['id']}")).json()["state"] == "failed"
-    assert (await client.get("/api/orders?batch=none")).status_code == 404
-    limit = {"kind": "asic", "filter": {"q": "asic"}, "order": {"type": "power-limit", "watts": 3000}}
-    assert (await client.post("/api/orders", json=limit)).json()[0]["rig_id"] == asic.id
-    assert (await client.post("/api/orders", json={"rigs": rigs, "order": {"type": "explode"}})).status_code == 400
+    assert len((await client.get(f"/api/commands?batch={batch}")).json()) == 3
+    assert len((await client.get(f"/api/commands?rig={rigs[0]}")).json()) == 1
+    assert (await client.delete(f"/api/commands/{given.json()[0]['id']}")).json()["state"] == "failed"
+    assert (await client.get("/api/commands?batch=none")).status_code == 404
+    limit = {"kind": "asic", "filter": {"q": "asic"}, "command": {"type": "power-limit", "watts": 3000}}
+    assert (await client.post("/api/commands", json=limit)).json()[0]["rig_id"] == asic.id
+    assert (await client.post("/api/commands", json={"rigs": rigs, "command": {"type": "explode"}})).status_code == 400
 
 
 async def test_the_document_of_the_api_can_be_made_and_names_every_call(client: Any) -> None:
     document = client.app.openapi_schema.to_schema()
     paths = set(document["paths"])
     assert {
-        "/api/addresses", "/api/software", "/api/playbooks", "/api/playbooks/{playbook_id}/apply", "/api/orders",
+        "/api/addresses", "/api/software", "/api/playbooks", "/api/playbooks/{playbook_id}/apply", "/api/commands",
         "/api/rollouts/{rollout_id}/abort", "/api/rigs/{rig_id}/variables",
     } <= paths  # fmt: skip
     for path, calls in document["paths"].items():

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from rigfarm.commander.addresses import AddressForm
+from rigfarm.commander.assignments.sent import assigned_to
 from rigfarm.commander.playbooks import WorkloadForm
 from rigfarm.commander.playbooks.broadcasts import INDEX
 from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Conflict, Invalid
@@ -92,7 +93,7 @@ async def test_an_address_that_changes_makes_a_revision_that_reaches_no_rig_by_i
     form = await any_farm.new_form()
     playbook = await any_farm.playbooks.create(form)
     (rig_id,) = await any_farm.new_rigs("rig-01")
-    await any_farm.playbooks.running.apply(playbook.id, [rig_id])
+    await any_farm.assignments.apply(playbook.id, [rig_id])
     wallet_id = form.workloads[0].wallet_id
     wallet = any_farm.addresses.get(wallet_id)
     await any_farm.addresses.change(wallet_id, AddressForm(wallet.name, "wallet", "XMR", wallet="48another"))
@@ -105,7 +106,7 @@ async def test_an_address_that_changes_makes_a_revision_that_reaches_no_rig_by_i
     ].note == f"wallet “{wallet.name}” changed in the address book"
     assert (await any_farm.told(rig_id))[0].variables["CPU_WALLET"] == "48wallet"
 
-    await any_farm.playbooks.running.apply(playbook.id, [rig_id])
+    await any_farm.assignments.apply(playbook.id, [rig_id])
     assert (await any_farm.told(rig_id))[0].variables["CPU_WALLET"] == "48another"
     back = await any_farm.playbooks.roll_back(playbook.id, 1)
     assert back.content.workloads[0].wallet.wallet == "48wallet"
@@ -150,28 +151,28 @@ async def test_who_uses_an_address_or_a_program_is_known(farm: Any) -> None:
     form = await farm.new_form()
     playbook = await farm.playbooks.create(form)
     (rig_id,) = await farm.new_rigs("rig-01")
-    await farm.playbooks.running.apply(playbook.id, [rig_id])
+    await farm.assignments.apply(playbook.id, [rig_id])
     await farm.playbooks.change(playbook.id, replace(await farm.new_form(), name=form.name))
     for uses in (farm.addresses.used_by(form.workloads[0].pool_id), farm.software.used_by(form.software_id)):
         assert [(use.name, use.rigs) for use in uses] == [("XMR on CPUs", 1)], "the rig still has revision 1"
-    await farm.playbooks.running.apply(playbook.id, [rig_id])
+    await farm.assignments.apply(playbook.id, [rig_id])
     assert farm.addresses.used_by(form.workloads[0].pool_id) == []
 
 
 async def test_removing_one_that_rigs_have_is_confirmed_and_stops_them(farm: Any) -> None:
     playbook = await farm.playbooks.create(await farm.new_form())
     rigs = await farm.new_rigs("rig-01", "rig-02")
-    await farm.playbooks.running.apply(playbook.id, rigs)
+    await farm.assignments.apply(playbook.id, rigs)
     with pytest.raises(Conflict, match="2 rigs"):
         await farm.playbooks.remove(playbook.id)
     farm.nudged.clear()
-    stamps = dict(farm.playbooks.assignments.stamps)
+    stamps = dict(farm.assignments.assigned.stamps)
     await farm.playbooks.remove(playbook.id, even_if_used=True)
     assert sorted(farm.nudged) == rigs
     for farm_now in (farm, await farm.restarted()):
         for rig_id in rigs:
-            stamp, orders = farm_now.playbooks.running.orders(rig_id)
-            assert orders == []
+            stamp, assigned = assigned_to(rig_id, farm_now.assignments)
+            assert assigned == []
             assert stamp > stamps[rig_id]
 
 
@@ -190,7 +191,7 @@ DUAL = WorkloadForm("gpu2", "ZIL", "ethash")
         ({"workloads": [WorkloadForm("cpu", "XMR", pool_id=99)]}, "cpu_pool", "no longer"),
         ({"workloads": [WorkloadForm("cpu", "XMR", wallet_id=99)]}, "cpu_wallet", "no longer"),
         ({"workloads": [GPU, GPU]}, "gpu1_coin", "twice"),
-        ({"workloads": [DUAL]}, "gpu1_coin", "beside a first one"),
+        ({"workloads": [DUAL]}, "gpu1_coin", "needs a first one"),
         ({"devices": ["gpu0"]}, "devices", "PCI address"),
         ({"variables": {"9X": "1"}}, "variables", "capitals"),
         ({"variables": {"CPU_WALLET": "mine"}}, "variables", "filled in by Rigfarm"),
@@ -205,7 +206,7 @@ DUAL = WorkloadForm("gpu2", "ZIL", "ethash")
         ({"template": "-o 'x"}, "template", "quotation mark"),
         ({"template": "-u $GPU_WALLET_2"}, "template", r"\$GPU_WALLET_2 has no value: nothing is mined"),
         ({"template": "-u $CPU_WALET"}, "template", r"\$CPU_WALET has no value.*Did you mean \$CPU_WALLET\?"),
-        ({"template": "-t $THREADS"}, "template", r"\$THREADS has no value: it is none of Rigfarm's"),
+        ({"template": "-t $THREADS"}, "template", r"\$THREADS has no value: it is not one of Rigfarm's"),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_is_said_beside_its_field(
@@ -235,7 +236,7 @@ async def test_of_thousands_of_placeholders_without_value_a_few_are_explained(fa
         await farm.playbooks.create(replace(form, template="".join(f"$GPU_POOL_A{n}" for n in range(2_000))))
     text = refusal.value.fields["template"]
     assert "$GPU_POOL_A0 has no value" in text
-    assert "1,995 more" in text
+    assert "1\u202f995 more" in text
     assert len(text) < 2_000
 
 

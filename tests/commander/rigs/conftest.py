@@ -18,25 +18,30 @@ from litestar.template import TemplateConfig
 from litestar.testing import AsyncTestClient
 
 from rigfarm.commander.address import Address
-from rigfarm.commander.app import _templates
 from rigfarm.commander.events import Events, RigRemoved
+from rigfarm.commander.frame import page_templates
+from rigfarm.commander.history import History, Keep
 from rigfarm.commander.live import Hub, PageRoutes, PageSession
 from rigfarm.commander.logs import Journal, RecentRows
+from rigfarm.commander.places.live import register_live_pages as register_live_map
+from rigfarm.commander.places.pages import page_routes as map_routes
+from rigfarm.commander.places.view import Maps
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.api import api_routes
-from rigfarm.commander.rigs.book import RigBook
-from rigfarm.commander.rigs.chips import ChipBook
+from rigfarm.commander.rigs.boards.chips import Chips
+from rigfarm.commander.rigs.listing.query import RigList
 from rigfarm.commander.rigs.live import register_live_pages
 from rigfarm.commander.rigs.pages import page_routes
-from rigfarm.commander.rigs.query import RigList
-from rigfarm.commander.rigs.regions import Regions
-from rigfarm.commander.rigs.shown import Shown
+from rigfarm.commander.rigs.past.machine import TimeMachine
+from rigfarm.commander.rigs.view.regions import Regions
+from rigfarm.commander.rigs.view.shown import Shown
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.web.problems import problem_handlers
-from rigfarm.simulate.asic_load import an_asic_log, asic_specs
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.specs import Specs
-from steering_nouns import SteeringNouns, dependencies
+from support.asic_load import an_asic_log, asic_specs
+from support.steering_nouns import SteeringNouns, dependencies
 
 
 class Now:
@@ -48,7 +53,7 @@ class Now:
 @cache
 def templates() -> jinja2.Environment:
     """Compiled once."""
-    return _templates()
+    return page_templates()
 
 
 @cache
@@ -59,11 +64,13 @@ def app() -> Litestar:
         return Provide(part, sync_to_thread=False)
 
     return Litestar(
-        [*page_routes, *Now.site.steering.routes, api_routes],
+        [*page_routes, *map_routes, *Now.site.steering.routes, api_routes],
         dependencies={
             **dependencies(lambda: Now.site.steering),
             "book": of(lambda: Now.site.book),
             "shown": of(lambda: Now.site.shown),
+            "maps": of(lambda: Now.site.maps),
+            "time_machine": of(lambda: TimeMachine(Now.site.shown)),
             "stats": of(lambda: Now.site.stats),
             "rig_list": of(lambda: Now.site.rig_list),
         },
@@ -80,18 +87,29 @@ class Site:
         self.hub = Hub()
         self.events = Events()
         self.stats = OperationalStats(self.hub, self.events, 5.0)
-        self.book = RigBook(storage, self.hub, self.events)
+        self.book = Rigs(storage, self.hub, self.events)
         self.rig_list = RigList(self.book, self.stats)
         self.templates = templates()
+        self.templates.globals["acting_limits"] = lambda: (None, 0)
+        self.templates.globals["firing_alerts"] = lambda: ([], 0)
+        self.templates.globals["alerts_of_rig"] = lambda rig_id: []
         self.steering = SteeringNouns(storage, self.hub, self.events, self.book, self.stats, folder, self.templates)
         recent = RecentRows(journal.path)
-        self.chips = ChipBook(self.hub, self.book.rigs)
+        self.history = History(
+            folder / "history.db",
+            journal.reader,
+            lambda: {rig.id: rig.kind for rig in self.book.rigs.values()},
+            interval_s=5.0,
+            keep=Keep(),
+        )
+        self.chips = Chips(self.hub, self.book.rigs)
         self.shown = Shown(
             self.templates,
             self.book,
             self.stats,
             self.rig_list,
             recent,
+            self.history,
             lambda: Address("http://commander.lan:7070", ""),
             self.chips,
             panel=self.steering.panels.html,
@@ -100,6 +118,8 @@ class Site:
         )
         self.routes = PageRoutes()
         register_live_pages(self.routes, self.shown, Regions(self.templates))
+        self.maps = Maps(self.shown)
+        register_live_map(self.routes, self.maps, self.templates)
         self.steering.show(self.routes)
         self.events.listen(RigRemoved, self._removed)
         self.client: Any = None

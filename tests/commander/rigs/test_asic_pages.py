@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from rigfarm.commander import channels
 from rigfarm.commander.rigs import view
-from rigfarm.simulate.asic_load import an_asic_log, asic_boards, asic_specs
+from rigfarm.commander.rigs.view.facts import own_page
 from rigfarm.units import THIN
+from rigfarm.wire.commands import Restart
 from rigfarm.wire.frames import CommandResult
 from rigfarm.wire.log import Device, Devices, Pool, Workload
-from rigfarm.wire.orders import Restart
 from rigfarm.wire.specs import BoardDetail
+from support.asic_load import an_asic_log, asic_boards, asic_specs
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -101,8 +103,8 @@ async def test_the_page_of_an_asic(site: Any) -> None:
         assert part in html, part
     assert html.count('class="heat-') > 100
     assert "style=" not in html, "the policy forbids it"
-    for order in ("restart", "pause", "resume", "locate-on", "locate-off", "power-limit", "set-pools"):
-        assert f"/orders/new?order={order}&amp;rigs={rig_id}&amp;back=/asics/{rig_id}" in html, order
+    for command in ("restart", "pause", "resume", "locate-on", "locate-off", "power-limit", "set-pools"):
+        assert f"/commands/new?command={command}&amp;rigs={rig_id}&amp;back=/asics/{rig_id}" in html, command
 
 
 async def test_chips_come_alive_without_the_rest_of_the_page(site: Any, changes: Any) -> None:
@@ -127,23 +129,23 @@ async def test_the_actions_follow_what_the_device_says_it_can(site: Any, changes
     (rig_id,) = await site.asics("asic-01", specs=asic_specs(1, supports=["locate"]))
     page, session = site.live(f"/asics/{rig_id}")
     html = "".join(await page.snapshot())
-    assert "order=locate-on" in html
-    assert "order=restart" not in html
+    assert "command=locate-on" in html
+    assert "command=restart" not in html
     site.book.specs_changed(rig_id, asic_specs(1, supports=["locate", "restart"]))
     await site.book._store_said()
-    assert "order=restart" in "".join(await page.render(changes(session)))
+    assert "command=restart" in "".join(await page.render(changes(session)))
 
 
-async def test_how_an_order_ended_is_said_aloud_on_its_rigs_page(site: Any, changes: Any) -> None:
+async def test_how_a_command_ended_is_said_aloud_on_its_rigs_page(site: Any, changes: Any) -> None:
     (rig_id,) = await site.asics("asic-01")
     page, session = site.live(f"/asics/{rig_id}")
     await page.snapshot()
-    await site.steering.orders.give(Restart(), [rig_id])
+    await site.steering.commands.give(Restart(), [rig_id])
     assert "notice" not in "".join(await page.render(changes(session))), "it has only begun"
-    (command,) = await site.steering.orders.waiting(rig_id, 0, connected=True)
-    await site.steering.orders.result(rig_id, CommandResult(command.id, 0, "failed", f"It does not answer. {HOSTILE}"))
+    (command,) = await site.steering.commands.waiting(rig_id, 0, connected=True)
+    await site.steering.commands.result(rig_id, CommandResult(command.id, 0, "failed", f"It is silent. {HOSTILE}"))
     frames = await page.render(changes(session))
-    assert any('"event":"notice"' in frame and "Restart: failed. It does not answer." in frame for frame in frames)
+    assert any('"event":"notice"' in frame and "Restart: failed. It is silent." in frame for frame in frames)
     assert "<img" not in frames[0]
 
 
@@ -157,3 +159,43 @@ async def test_the_api_tells_an_asics_chips(site: Any) -> None:
     assert board["outlet_c"] == 66.0
     assert "inlet_c" not in board
     assert (answer["specs"]["model"], answer["log"]["devices"][0]["chips"]) == ("S19j Pro", 76)
+
+
+async def test_a_renamed_rig_is_found_by_its_new_name_and_no_longer_by_its_old_one(site: Any) -> None:
+    (rig_id,) = await site.asics("before")
+    assert "before" in await site.get("/asics?q=before")
+    await site.book.rename(rig_id, "after")
+    assert "after" in await site.get("/asics?q=after")
+    assert f'href="/asics/{rig_id}"' not in await site.get("/asics?q=before")
+    assert f'href="/asics/{rig_id}"' in await site.get("/asics?q=AFTER")
+
+
+@pytest.mark.parametrize(
+    ("lan_ip", "href"),
+    [
+        ("192.168.7.20", "http://192.168.7.20"),
+        ("10.0.0.1", "http://10.0.0.1"),
+        ("172.31.255.1", "http://172.31.255.1"),
+        ("fd00::7", "http://[fd00::7]"),
+        ("203.0.113.7", ""),
+        ("8.8.8.8", ""),
+        ("127.0.0.1", ""),
+        ("169.254.169.254", ""),
+        ("::1", ""),
+        ("0.0.0.0", ""),
+        ("10.0.0.1/evil", ""),
+        ("javascript:alert(1)", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_only_a_private_address_of_a_lan_is_linked(lan_ip: str | None, href: str) -> None:
+    assert own_page(lan_ip) == href
+
+
+async def test_an_asics_page_leads_to_its_own_page(site: Any) -> None:
+    log = an_asic_log(1, 1_000_000)
+    log.lan_ip = "192.168.7.20"
+    (rig_id,) = await site.asics("asic-1", log=log)
+    html = await site.get(f"/asics/{rig_id}")
+    assert '<a href="http://192.168.7.20" target="_blank" rel="noreferrer noopener"' in html

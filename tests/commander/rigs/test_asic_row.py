@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from rigfarm.commander.rigs.asic import Alive, boards_of, chips_of
+from rigfarm.commander.rigs.boards.alive import Alive, boards_of, chips_of
+from rigfarm.commander.rigs.listing.sorting import SORT_KEYS
 from rigfarm.commander.rigs.model import Rig
-from rigfarm.commander.rigs.sorting import SORT_KEYS
 from rigfarm.commander.rigs.view import CoinUnits, detail_page, row
 from rigfarm.commander.rigs.view.asic_row import AsicCells, asic_cells, fan_speeds
 from rigfarm.commander.rigs.view.vitals import vitals
@@ -18,9 +18,9 @@ from rigfarm.commander.stats import RigStats
 from rigfarm.commander.stats.condition import Condition
 from rigfarm.commander.stats.contribution import contribution_of
 from rigfarm.commander.stats.marks import hottest
-from rigfarm.simulate.asic_load import an_asic_log, asic_specs
 from rigfarm.units import THIN, UNKNOWN
 from rigfarm.wire.log import Device, Devices, OperationalLog, Pool, Workload
+from support.asic_load import an_asic_log, asic_specs
 
 SPECS = asic_specs(7)
 
@@ -177,7 +177,7 @@ def test_a_row_of_each_kind_has_its_own_cells() -> None:
 def test_the_page_offers_only_what_the_device_supports() -> None:
     stats = RigStats(7, "asic", log=log(), counted=True)
     offered = detail_page(replace(RIG, specs=asic_specs(7, supports=["locate", "restart"])), stats, 1).actions
-    assert [action.order for action in offered] == ["locate-on", "locate-off", "restart"]
+    assert [action.command for action in offered] == ["locate-on", "locate-off", "restart"]
     assert detail_page(replace(RIG, specs=None), stats, 1).actions == ()
 
 

@@ -10,12 +10,12 @@ import pytest
 from rigfarm.commander import channels
 from rigfarm.commander.live import ALL, Hub
 from rigfarm.commander.live.hub import Event
-from rigfarm.commander.rigs import chips
-from rigfarm.commander.rigs.chips import ChipBook, ChipReading
+from rigfarm.commander.rigs.boards import chips
+from rigfarm.commander.rigs.boards.chips import ChipReading, Chips
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view import HeatMap, heat_map
-from rigfarm.simulate.asic_load import CHIPS, asic_boards
 from rigfarm.wire.specs import BoardDetail
+from support.asic_load import CHIPS, asic_boards
 
 
 class Ear:
@@ -33,8 +33,8 @@ HUB = Hub()
 RIGS = {n: Rig(n, f"asic-{n}", "asic", 0) for n in range(1, 200)}
 
 
-def book(hub: Hub = HUB) -> ChipBook:
-    return ChipBook(hub, RIGS)
+def book(hub: Hub = HUB) -> Chips:
+    return Chips(hub, RIGS)
 
 
 def drawn(*boards: BoardDetail) -> HeatMap:

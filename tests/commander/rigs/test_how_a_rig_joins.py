@@ -9,10 +9,11 @@ import pytest
 
 from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle
-from rigfarm.commander.channels import Kind
-from rigfarm.commander.lan import host_for_others, lan_address
+from rigfarm.commander.kinds import KindName
+from rigfarm.commander.lan import host_for_others
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.common.lan import lan_address
 
 BUNDLE = Bundle("x86_64", "1.0", "ab" * 32, 1, Path("rigfarm-sentry-x86_64"), (0, 0, 0, 0))
 ROOT = Path(__file__).parents[3]
@@ -71,9 +72,9 @@ def test_with_a_sentry_to_hand_out_it_is_one_line_with_its_hash() -> None:
     assert step.command.index("sha256sum -c") < step.command.index('sh "$f" join')
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", get_args(KindName))
 @pytest.mark.parametrize("bundles", [(), (BUNDLE,)])
-def test_no_step_fetches_a_name_from_an_index(kind: Kind, bundles: tuple[Bundle, ...]) -> None:
+def test_no_step_fetches_a_name_from_an_index(kind: KindName, bundles: tuple[Bundle, ...]) -> None:
     """Who registers that name there would be root on every rig that joins by it."""
     said = [f"{step.text} {step.command}" for step in view.join_steps(kind, OURS, bundles)]
     assert not any("pip" in text for text in said)

@@ -11,9 +11,9 @@ import pytest
 
 from rigfarm.commander import channels
 from rigfarm.commander.live import ALL
+from rigfarm.commander.rigs.many.pages import tokens_csv
 from rigfarm.commander.rigs.model import Rig
-from rigfarm.commander.rigs.pages_many import tokens_csv
-from rigfarm.wire.orders import Restart
+from rigfarm.wire.commands import Restart
 
 HTMX = {"headers": {"HX-Request": "true"}}
 
@@ -72,11 +72,12 @@ async def test_a_csv_file_is_taken_instead_of_the_field(site: Any) -> None:
     assert [one["name"] for one in made] == ["asic-a", "asic-b"]
     broken = {"file": ("farm.xlsx", b"PK\x03\x04\xff\xfe", "application/octet-stream")}
     answer = await site.post("/rigs/many", {"kind": "asic", "names": "kept"}, 422, files=broken)
-    assert "This file is no text" in answer.text
+    assert "This is not a text file" in answer.text
 
 
 @pytest.mark.parametrize(
-    ("names", "says"), [("", "Enter at least one name"), ("a{2..1}", "counts down"), ("a{1..5001}", "at most 5,000")]
+    ("names", "says"),
+    [("", "Enter at least one name"), ("a{2..1}", "counts down"), ("a{1..5001}", "at most 5\u202f000")],
 )
 async def test_what_cannot_be_says_what_would_be_right(site: Any, names: str, says: str) -> None:
     assert says in (await site.post("/rigs/many", {"kind": "asic", "names": names}, 422)).text
@@ -97,11 +98,16 @@ def test_no_name_becomes_a_formula_of_a_spreadsheet() -> None:
 
 async def test_a_selection_is_removed_after_its_count_its_list_and_what_it_means(site: Any, changes: Any) -> None:
     one, two, stays = await site.asics("asic-01", "asic-02", "asic-03")
-    await site.steering.orders.give(Restart(), [one])
+    await site.steering.commands.give(Restart(), [one])
     data = {"kind": "asic", "rigs": f"{one},{two},999"}
     ask = (await site.post("/asics/remove", data, **HTMX)).text
     assert "Remove 2 ASICs" in ask
-    for part in ("<li>asic-01</li>", "<li>asic-02</li>", "Their history is deleted here.", "1 order without a result"):
+    for part in (
+        "<li>asic-01</li>",
+        "<li>asic-02</li>",
+        "Their history is deleted here, unless you keep it.",
+        "1 command without a result",
+    ):
         assert part in ask, part
     assert len(site.book.rigs) == 3, "asked, not done"
     index, session = site.live("/asics")
@@ -143,9 +149,9 @@ async def test_rigs_of_the_other_kind_are_not_removed_by_mistake(site: Any) -> N
 async def test_removing_one_says_what_it_costs(site: Any) -> None:
     (asic,) = await site.asics("asic-01")
     ask = await site.get(f"/asics/{asic}/remove")
-    assert "the ASIC itself mines on" in ask
+    assert "the ASIC itself keeps mining" in ask
     assert "invalid token" in ask
-    assert "Its history of 0 s is deleted here." in ask
+    assert "Its history of 0 s is deleted here, unless you keep it." in ask
     rig, _ = await site.book.create("rig-01", "cpu-gpu")
     assert "It has never reported" in await site.get(f"/rigs/{rig.id}/remove")
 

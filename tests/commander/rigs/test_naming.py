@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from rigfarm.commander.refusals import Invalid
-from rigfarm.commander.rigs.naming import MAX_NAMES, names_of, plan_names
+from rigfarm.commander.rigs.many.naming import MAX_NAMES, names_of, plan_names
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_what_a_text_asks_for(text: str, names: list[str]) -> None:
     ("text", "says"),
     [
         ("a{3..1}", "counts down"),
-        ("a{x}", "is no range"),
-        ("a{}", "is no range"),
-        ("a{1..999999999}", "at most 5,000"),
-        ("a{1..100}{1..100}", "At most 5,000"),
-        ("a{1..3000}\nb{1..3000}", "At most 5,000"),
+        ("a{x}", "is not a range"),
+        ("a{}", "is not a range"),
+        ("a{1..999999999}", "at most 5\u202f000"),
+        ("a{1..100}{1..100}", "At most 5\u202f000"),
+        ("a{1..3000}\nb{1..3000}", "At most 5\u202f000"),
     ],
 )
 def test_what_is_no_pattern_says_what_would_be_right(text: str, says: str) -> None:
@@ -60,7 +60,7 @@ def test_duplicates_and_taken_names_are_said_without_regard_to_case() -> None:
 def test_what_is_no_name_is_shown_and_counted() -> None:
     plan = plan_names("\n".join(["x" * 70] * 5), lambda _: False)
     assert "at most 64 characters" in plan.problems[0]
-    assert plan.problems[-1] == "2 more are no names either."
+    assert plan.problems[-1] == "2 more are not valid names either."
 
 
 def test_a_plan_without_problems() -> None:

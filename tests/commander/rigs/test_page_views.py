@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from msgspec.structs import replace
 
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.rigs import view
-from rigfarm.commander.rigs.query import IndexQuery, Selection
+from rigfarm.commander.rigs.listing.query import IndexQuery, Selection
 from rigfarm.commander.rigs.view.detail import shortened
 from rigfarm.commander.rigs.view.devices import Cell
 from rigfarm.commander.stats import Totals
 from rigfarm.commander.web.spark import HEIGHT, spark
-from rigfarm.simulate.gallery.made_up import NOW_MS, Farm, farm, hour
 from rigfarm.units import UNKNOWN
 from rigfarm.wire.log import Device, DeviceKind, Devices, OperationalLog, Pool, Workload
+from support.gallery.made_up import NOW_MS, Farm, farm, hour
+from support.gallery.pages import Gallery
 
 FARM = farm()
 
 
-def index(kind: Kind = "cpu-gpu", matches: int = 12, made: Farm = FARM, **url: str) -> view.IndexPage:
+def index(kind: KindName = "cpu-gpu", matches: int = 12, made: Farm = FARM, **url: str) -> view.IndexPage:
     query = IndexQuery.parse(kind, url)
     totals = made.totals[kind]
-    selection = Selection([], matches, query.page, max(-(-matches // query.per_page), 1), dict(totals.states))
+    selection = Selection([], matches, query.page, max(-(-matches // query.per_page), 1), totals.counts)
     waiting = [rig for rig, stats in made.of(kind) if stats.log is None]
-    return view.index_page(query, selection, [], view.totals_view(totals, kind), waiting, ["KAS", "XMR"], NOW_MS)
+    return view.index_page(
+        query, selection, [], view.totals_view(totals, kind), waiting, ["KAS", "XMR"], ({}, {}), NOW_MS
+    )
 
 
 # The index
@@ -38,9 +43,19 @@ def test_a_head_sorts_and_turns_around() -> None:
 
 
 @pytest.mark.parametrize("kind", ["cpu-gpu", "asic"])
-def test_every_column_can_be_sorted_by(kind: Kind) -> None:
-    for head in index(kind).heads:
+def test_every_column_can_be_sorted_by(kind: KindName) -> None:
+    for head in (*index(kind).heads, *index(kind).sorts):
         assert IndexQuery.parse(kind, {"sort": head.sort}).sort == head.sort
+
+
+@pytest.mark.parametrize("page", ["rigs-12", "asics"])
+def test_a_row_has_a_cell_under_each_head(page: str) -> None:
+    html = Gallery().render(page)
+    table = re.search(r'<table[^>]*class="[^"]*rigs[^"]*".*?</table>', html, re.DOTALL)
+    assert table is not None
+    head, *rows = re.findall(r"<tr.*?</tr>", table[0], re.DOTALL)
+    row = next(one for one in rows if 'id="rig-' in one)
+    assert len(re.findall(r"<t[hd][ >]", row)) == len(re.findall(r"<t[hd][ >]", head))
 
 
 def test_filters_say_how_many_and_switch_off_again() -> None:
@@ -217,6 +232,14 @@ def test_a_spark_has_gaps_and_stays_in_its_box() -> None:
     assert drawn.line.count("M") == 3
     heights = [float(point.split(" ")[1]) for part in drawn.line.split("M")[1:] for point in part.split("L")]
     assert all(0 <= height <= HEIGHT for height in heights)
+
+
+def test_what_never_changes_does_not_look_like_zero() -> None:
+    def heights(values: list[float | None]) -> list[float]:
+        return [float(point.split(" ")[1]) for point in spark(values).line[1:].split("L")]
+
+    assert heights([5.0, 5.0]) < heights([0.0, 0.0]) == heights([0.0, 0.0, 0.0])[:2]
+    assert heights([5.0, 5.0]) == [heights([4.0, 5.0])[1]] * 2
 
 
 @pytest.mark.parametrize("values", [[], [None, None], [1.0], [None, 1.0]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from math import nan
 
@@ -12,6 +13,7 @@ from rigfarm.commander.rigs.view import CoinUnits, RigRow, coin_units, row
 from rigfarm.commander.rigs.view.strip import strip
 from rigfarm.commander.stats import CoinTotals, RigStats
 from rigfarm.commander.stats.condition import Condition
+from rigfarm.common.clock import _iso, iso
 from rigfarm.units import THIN, UNKNOWN
 from rigfarm.wire.log import Device, Devices, OperationalLog, Workload
 
@@ -165,3 +167,17 @@ def test_far_under_its_normal_is_coloured() -> None:
     slow = Workload(coin="KAS", hashrate=60.0, expected_hashrate=100.0)
     assert shown(slow).lines[0].level == "bad"
     assert shown(slow).lines[0].share == "60 %"
+
+
+def test_times_are_utc_wherever_the_commander_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser reads them as UTC: in India every time of the farm would be five and a half hours off."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        _iso.cache_clear()
+        assert time.localtime(0).tm_hour == 5, "the zone is set"
+        assert iso(1_700_000_000_999) == "2023-11-14T22:13:20Z"
+        assert iso(None) == ""
+    finally:
+        monkeypatch.undo()
+        time.tzset()

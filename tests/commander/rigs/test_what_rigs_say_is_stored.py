@@ -9,9 +9,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 
-from rigfarm.commander.rigs import store
+from rigfarm.commander.rigs import actions, store
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.supervised import Part, supervised
 from rigfarm.wire.specs import Specs
@@ -46,3 +46,36 @@ async def test_one_rig_whose_specs_cannot_be_stored_costs_only_its_own(
             while site.book.rigs[ids[0]].specs.hostname != "another":
                 await asyncio.sleep(0.01)
     assert part.failures == 0
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_what_was_said_while_the_disk_was_full_is_stored_afterwards(
+    site: Any, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """A Sentry says it once per connection: it would be unknown for weeks. `alone`: the disk fills up while rigs are
+    stored one by one, because one of them cannot be."""
+    monkeypatch.setattr(actions, "RETRY_S", 0.01)
+    (rig, _), (bad, _) = await site.book.create_many(["rig-1", "rig-2"], "cpu-gpu")
+    save = store.save_rig
+    full = [OperationalError("UPDATE rigs", None, OSError(28, "No space left on device"))] * 3
+
+    async def fragile(tx: Any, saved: Rig) -> None:
+        if alone and saved.id == bad.id:
+            raise OUT_OF_RANGE
+        if together:
+            together.clear()
+        elif full:
+            raise full.pop()
+        await save(tx, saved)
+
+    together = [rig] if alone else []
+    """Saved with the others once, so that the bad one's turn comes."""
+    monkeypatch.setattr(store, "save_rig", fragile)
+    async with supervised(Part("rig records"), site.book.run):
+        site.book.specs_changed(rig.id, Specs("1", hostname="host"))
+        if alone:
+            site.book.specs_changed(bad.id, Specs("1", hostname="bad"))
+        async with asyncio.timeout(30):
+            while site.book.rigs[rig.id].specs is None:
+                await asyncio.sleep(0.01)
+    assert not full

@@ -6,7 +6,6 @@ import socket
 
 import pytest
 
-from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.server.accept import MAX_WAITING_PER_ADDRESS, WaitingRoom
 from rigfarm.commander.server.connections import (
     FAIR_PER_ADDRESS,
@@ -19,6 +18,7 @@ from rigfarm.commander.server.connections import (
     Standing,
     network_of,
 )
+from rigfarm.commander.server.incidents import Incidents
 
 
 class Peer:

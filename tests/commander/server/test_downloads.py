@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.server.connections import Connections
 from rigfarm.commander.server.downloads import GRACE_S, LEAST_RATE, Downloads
+from rigfarm.commander.server.incidents import Incidents
 
 
 class Peer:

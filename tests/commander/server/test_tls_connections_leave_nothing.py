@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from rigfarm.simulate.commander import CommanderProcess
-from rigfarm.simulate.load import connect
+from support.load import connect
+
+pytestmark = pytest.mark.slow
 
 OFTEN = "import rigfarm.commander.server.memory as memory\nmemory.EVERY_S = 0.5"
 LINKS = 150

@@ -38,9 +38,18 @@ def judge(
     age_s: float | None = 2.0,
     normal: float | None = None,
     before: Condition | None = None,
+    in_rounds: str = "",
+    **more: Any,
 ) -> Condition:
     return condition(
-        log, link_up=link_up, last_seen_age_s=age_s, interval_s=5.0, normal_hashrate=lambda _: normal, before=before
+        log,
+        link_up=link_up,
+        last_seen_age_s=age_s,
+        interval_s=5.0,
+        normal_hashrate=lambda _: normal,
+        **more,
+        before=before,
+        in_rounds=lambda coin: coin == in_rounds,
     )
 
 
@@ -109,7 +118,37 @@ def test_a_temperature_at_the_edge_does_not_flicker() -> None:
 @pytest.mark.parametrize(
     ("workloads", "state", "reason"),
     [
-        ([], "idle", "no mining program runs"),
+        ([], "idle", "no mining program is running"),
+        ([mining(hashrate=0.0)], "idle", "lolMiner mines nothing"),
+        ([mining(hashrate=None, state="stopped")], "idle", "lolMiner is stopped"),
+        ([mining(hashrate=None, state="failed")], "idle", "lolMiner failed"),
+        ([mining(hashrate=None, state="unreachable")], "degraded", "lolMiner does not answer"),
+        ([mining(hashrate=None, uptime_s=3600.0)], "idle", "lolMiner runs without a hashrate"),
+    ],
+)
+def test_a_rig_that_an_operator_stopped_is_in_no_trouble(workloads: list[Workload], state: str, reason: str) -> None:
+    found = judge(OperationalLog(t=1, workloads=workloads), resting="stopped by an operator")
+    assert (found.state, found.reason, found.severity, found.word) == ("stopped", "stopped by an operator", 0, "")
+
+
+def test_one_that_should_rest_and_mines_is_shown_as_it_is() -> None:
+    assert judge(a_log(mining()), resting="stopped by an operator").state == "online"
+    assert judge(a_log(mining()), link_up=False, resting="stopped by an operator").state == "offline"
+    hot = [Device(kind="gpu", index=0, core_c=96.0)]
+    assert judge(a_log(devices=hot), resting="stopped by an operator").word == "hot"
+    gone = OperationalLog(t=1, devices=Devices.from_rows([Device(kind="gpu", index=0, missing=True)]))
+    assert judge(gone, resting="stopped by an operator").reason == "GPU 0 fell off the bus"
+
+
+def test_a_rig_whose_token_was_replaced_says_what_it_waits_for() -> None:
+    assert judge(a_log(), link_up=False, token_due=True).reason == "waiting for its new token"
+    assert judge(a_log(), link_up=True, token_due=True).state == "online"
+
+
+@pytest.mark.parametrize(
+    ("workloads", "state", "reason"),
+    [
+        ([], "idle", "no mining program is running"),
         ([mining(hashrate=0.0)], "idle", "lolMiner mines nothing"),
         ([mining(hashrate=None, state="stopped")], "idle", "lolMiner is stopped"),
         ([mining(hashrate=None, state="failed")], "idle", "lolMiner failed"),
@@ -214,3 +253,122 @@ def test_no_log_makes_it_fail(devices: list[Device], workloads: list[Workload], 
     found = judge(log, normal=normal)
     assert found.state in ("online", "degraded", "idle")
     assert (found.severity > 0) == bool(found.reason) == (found.attention_rank < 8)
+
+
+ETC, ZIL = {"coin": "ETC", "algorithm": "etchash"}, {"coin": "ZIL", "algorithm": "zil"}
+
+
+@pytest.mark.parametrize("software", ["lolMiner", "Rigel", "BzMiner", "GMiner", "SRBMiner-MULTI"])
+@pytest.mark.parametrize(
+    "zil",
+    [ZIL, {"coin": None, "algorithm": "zil"}, {"coin": "X", "algorithm": "ethash", "pool": "zmp+tcp://z.example:1"}],
+)
+def test_a_coin_that_is_mined_in_rounds_makes_no_rig_sick(software: str, zil: dict[str, Any]) -> None:
+    between = [mining(software=software, **ETC), mining(software=software, **zil, hashrate=0.0, state="idle")]
+    during = [mining(software=software, **ETC, hashrate=0.0, state="idle"), mining(software=software, **zil)]
+    fading = [mining(software=software, **ETC, hashrate=1e8), mining(software=software, **zil, hashrate=1e8)]
+    for works in (between, during, fading, between[::-1], during[::-1], between[1:], during[1:]):
+        assert judge(a_log(*works), normal=2.0e9) == Condition("online"), works
+
+
+def test_its_partner_is_judged_between_the_rounds() -> None:
+    waiting = mining(**ZIL, hashrate=0.0, state="idle")
+    assert judge(a_log(mining(**ETC, hashrate=0.0, state="idle"), waiting), normal=2.0e9).state == "idle"
+    assert judge(a_log(mining(**ETC, hashrate=1.0e9), waiting), normal=2.0e9).word == "slow"
+    dead = [mining(**ETC, hashrate=None, state="unreachable"), mining(**ZIL, hashrate=None, state="unreachable")]
+    assert judge(a_log(*dead)).word == "no answer"
+
+
+def test_a_program_that_answers_without_telling_is_not_sick() -> None:
+    assert judge(a_log(mining(hashrate=None, state=None, uptime_s=9000.0))).state == "online"
+
+
+def test_what_a_rig_was_seen_to_mine_now_and_then_makes_it_not_sick() -> None:
+    works = [mining(**ETC), mining(coin="NEW", hashrate=0.0, state="idle")]
+    assert judge(a_log(*works), normal=2.0e9).state == "degraded"
+    assert judge(a_log(*works), normal=2.0e9, in_rounds="NEW") == Condition("online")
+    works = [mining(**ETC, hashrate=0.0, state="idle"), mining(coin="NEW")]
+    assert judge(a_log(*works), normal=2.0e9, in_rounds="NEW") == Condition("online")
+    assert judge(a_log(*works), normal=2.0e9).state == "degraded"
+
+
+def boards(*fields: dict[str, Any]) -> OperationalLog:
+    return a_log(devices=[Device(kind="hashboard", index=at + 1, **one) for at, one in enumerate(fields)])
+
+
+def stands(**changes: Any) -> OperationalLog:
+    return OperationalLog(t=1, workloads=[mining(**changes)])
+
+
+GONE = {"missing": True}
+NONE, LITTLE = 2, 3
+"""Ranks of what mines nothing, and of what mines less than it should."""
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        (OperationalLog(t=1), Condition("idle", "no mining program is running", 2, NONE, "no program")),
+        (stands(hashrate=0.0), Condition("idle", "lolMiner mines nothing", 2, NONE, "mines nothing")),
+        (stands(hashrate=None, state="stopped"), Condition("idle", "lolMiner is stopped", 2, NONE, "stopped")),
+        (stands(hashrate=None, state="failed"), Condition("idle", "lolMiner failed", 2, NONE, "failed")),
+        (
+            stands(hashrate=None, state="unreachable"),
+            Condition("degraded", "lolMiner does not answer", 2, NONE, "no answer", "no answer"),
+        ),
+        (
+            stands(hashrate=None, uptime_s=3600.0),
+            Condition("idle", "lolMiner runs without a hashrate", 2, NONE, "no hashrate"),
+        ),
+        (boards(GONE, {}), Condition("degraded", "board 1 is missing", 1, LITTLE, "missing board 1")),
+        (
+            boards({}, GONE, GONE, GONE),
+            Condition("degraded", "board 2 is missing, 2 more", 1, LITTLE, "missing board 2, 2 more"),
+        ),
+        (
+            boards({"chips": 100, "chips_expected": 100}, {"chips": 97, "chips_expected": 100}),
+            Condition("degraded", "board 2: 97 of 100 chips", 1, LITTLE, "chips board 2"),
+        ),
+        (boards({"chips": 97}, {"chips_expected": 100}), Condition("online")),
+    ],
+)
+def test_all_that_is_said_of_a_trouble(log: OperationalLog, expected: Condition) -> None:
+    """Its place in the order by attention decides who is looked after first, its cause which changes are told."""
+    assert judge(log) == expected
+
+
+@pytest.mark.parametrize(("accepted", "rejected", "state"), [(15, 5, "degraded"), (14, 5, "online"), (97, 2, "online")])
+def test_rejects_of_too_few_shares_say_nothing(accepted: int, rejected: int, state: str) -> None:
+    assert judge(a_log(mining(accepted=accepted, rejected=rejected))).state == state
+
+
+LOGIN = ("wrong-credentials", "It refuses the login: enter the user and password of its web page.")
+
+
+def test_a_silent_device_says_what_its_sentry_knows() -> None:
+    """A dead ASIC and a wrong login are two errands."""
+    refused = judge(a_log(), age_s=60.0, trouble=LOGIN)
+    dead = judge(a_log(), age_s=60.0, trouble=("unreachable", "No answer on ports 80, 4028."))
+    assert (refused.state, refused.reason) == ("offline", f"wrong login: {LOGIN[1]}")
+    assert (dead.state, dead.reason) == ("offline", "no answer on ports 80, 4028.")
+    assert refused.cause != dead.cause, "one after the other is an event"
+    assert judge(a_log(), age_s=60.0).reason == "connected, but sends nothing", "an older Sentry does not say"
+    assert judge(a_log(), trouble=LOGIN).state == "online", "what reports is not silent"
+    assert judge(a_log(), link_up=False, trouble=LOGIN).reason == "link lost"
+    never = judge(None, trouble=LOGIN)
+    assert (never.state, never.reason) == ("waiting", f"wrong login: {LOGIN[1]}")
+
+
+def test_what_was_shut_down_is_no_trouble() -> None:
+    off = judge(a_log(), link_up=False, off="shut down by an operator")
+    assert (off.state, off.word, off.reason) == ("offline", "stopped", "shut down by an operator")
+    assert off.severity == 0
+    assert judge(a_log(), off="shut down by an operator") == Condition("online"), "it still reports"
+
+
+def test_maintenance_takes_the_urgency_and_nothing_else() -> None:
+    hot = judge(a_log(devices=[Device(kind="gpu", index=0, core_c=95.0)]))
+    assert hot.severity == 2
+    calm = hot.maintained()
+    assert (calm.state, calm.reason, calm.word, calm.cause) == (hot.state, hot.reason, hot.word, hot.cause)
+    assert (calm.severity, calm.maintenance) == (0, True)

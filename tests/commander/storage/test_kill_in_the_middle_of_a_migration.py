@@ -13,6 +13,8 @@ from sqlalchemy import text
 from rigfarm.commander.storage import Storage, StorageError
 from rigfarm.commander.storage.migrate import migrations
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("killed_migration.py")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from importlib import import_module
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from sqlalchemy import Column, Connection, Integer, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import rigfarm.commander
-from rigfarm.commander.auth.store import load_keys
 from rigfarm.commander.storage import Storage, StorageError, metadata
 from rigfarm.commander.storage.migrate import migrate, migrations
 from rigfarm.commander.storage.sqlite import create_file, migrating_engine
@@ -92,31 +92,23 @@ async def test_a_database_of_a_newer_version_is_refused_in_words(url: str) -> No
         await Storage.open(url)
 
 
-async def test_keys_of_before_scopes_keep_working(url: str) -> None:
-    """An operator who updates keeps his dashboard and his Sentries' enrolment."""
-    target = database_url(url)
-    if (path := sqlite_file(target)) is not None:
-        create_file(path)
-        engine = migrating_engine(target)
-    else:
-        engine = create_async_engine(target)
-    await migrate(engine, "0006")
-    async with engine.begin() as connection:
-        insert = "INSERT INTO api_keys (name, name_key, key_hash, created_at) VALUES ('Grafana', 'grafana', :hash, 1)"
-        await connection.execute(text(insert), {"hash": b"a" * 32})
-        for number in (1, 2):
-            insert = (
-                "INSERT INTO enrolment_keys (name, key_hash, created_at, expires_at, enrolled) "
-                "VALUES ('container', :hash, 2, 3, 4)"
-            )
-            await connection.execute(text(insert), {"hash": bytes([number]) * 32})
-    await engine.dispose()
-    storage = await Storage.open(url)
-    async with storage.read() as tx:
-        keys = [key for key, _ in await load_keys(tx)]
+async def test_a_file_whose_rows_do_not_fit_together_is_refused_in_words(sqlite_url: str) -> None:
+    """A backup copied while it was written: the farm must not begin with half of its playbooks."""
+    storage = await Storage.open(sqlite_url)
     await storage.close()
-    assert [(key.name, key.scopes, key.expires_at, key.enrolled) for key in keys] == [
-        ("Grafana", ("read", "operate", "configure"), None, 0),
-        ("container (enrolment 1)", ("enrol",), 3, 4),
-        ("container (enrolment 2)", ("enrol",), 3, 4),
-    ]
+    path = sqlite_file(database_url(sqlite_url))
+    assert path is not None
+    with sqlite3.connect(path) as db:
+        (table, column, other) = next(
+            (name, key[3], key[2])
+            for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for key in db.execute(f"PRAGMA foreign_key_list({name})")
+        )
+        columns = db.execute(f"PRAGMA table_info({table})").fetchall()
+        names = [name for _, name, *_ in columns]
+        assert other
+        values = [999_999 if name == column else 1 for name in names]
+        db.execute("PRAGMA ignore_check_constraints = 1")
+        db.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values)
+    with pytest.raises(StorageError, match=f"do not fit together: table {table}"):
+        await Storage.open(sqlite_url)

@@ -76,6 +76,30 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing_and_the_next_one_w
     await storage.close()
 
 
+async def test_closing_waits_for_a_transaction_that_ends_late(url: str) -> None:
+    """A connection that is closed under a transaction may never answer again, and the Commander would never end."""
+    storage = await Storage.open(url)
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with storage.begin() as tx:
+            inside.set()
+            await go_on.wait()
+            await set_meta(tx, "late", "done")
+
+    writing = asyncio.create_task(write())
+    await inside.wait()
+    closing = asyncio.create_task(storage.close())
+    await asyncio.wait({closing}, timeout=0.1)
+    assert not closing.done()
+    go_on.set()
+    await asyncio.gather(closing, writing)
+    storage = await Storage.open(url)
+    async with storage.read() as tx:
+        assert await get_meta(tx, "late") == "done"
+    await storage.close()
+
+
 async def test_many_writers_at_once_lose_nothing(url: str) -> None:
     storage = await Storage.open(url)
     async with storage.begin() as tx:
@@ -194,7 +218,7 @@ async def test_a_damaged_file_is_refused_in_words(sqlite_url: str, tmp_path: Pat
     [
         ("mysql://root:hunter2@127.0.0.1/farm", "mysql"),
         ("sqlite://", "cannot use"),
-        ("nonsense", "no URL"),
+        ("nonsense", "not a valid URL"),
         ("postgresql://root:hunter2@127.0.0.1:1/farm", "cannot be used"),
         ("sqlite:////proc/nowhere/rigfarm.db", "cannot be used"),
     ],

@@ -6,20 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import pytest
-from gallery_helpers import DESK, PHONE, Look, Served
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from gallery_helpers import DESK, PHONE, Served
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from rigfarm.simulate.gallery.pages import HERE
-
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from support.browser import Look
+from support.gallery.pages import HERE
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +22,13 @@ def served() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """One browser per file: a browser that lived longer would keep asynchronous tests from running."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
 def visitors(browser: Browser, served: Served) -> Callable[..., BrowserContext]:
     """A browser profile per size, appearance and so on: what one page fetched, the next has."""
 
     @cache
     def visitor(size: tuple[int, int], scheme: str, scripts: bool, motion: bool) -> BrowserContext:
         return browser.new_context(
+            service_workers="block",
             base_url=served.url,
             viewport={"width": size[0], "height": size[1]},
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -63,7 +46,7 @@ def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
     may turn the page's clock."""
     pages: list[Page] = []
     heard: list[str] = []
-    expected = ["WebSocket", "htmx:ws:error", "status of 409", "status of 503"]
+    expected = ["WebSocket", "htmx:ws:error", "status of 409", "status of 503", "Service Worker registration blocked"]
 
     def at(
         name: str,
@@ -78,7 +61,7 @@ def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
         expected.extend(complaints)
         page = visitors(size, scheme, scripts, motion).new_page()
         pages.append(page)
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: heard.append(str(error)))
         page.on(
             "console",

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
-from collections.abc import Callable
 
 import uvicorn
 from playwright.sync_api import Page
 
-from rigfarm.simulate.gallery.pages import Gallery
-from rigfarm.simulate.gallery.server import GalleryServer
+from support.gallery.pages import Gallery
+from support.gallery.server import GalleryServer
 
 PHONE = (390, 844)
 DESK = (1440, 900)
-
-Look = Callable[..., Page]
 
 
 class Served:
@@ -58,11 +54,3 @@ def live(page: Page) -> Page:
     """Wait until the page is connected and has its snapshot."""
     page.locator('#live[data-live="on"]').wait_for()
     return page
-
-
-def until(page: Page, expression: str, seconds: float = 8.0) -> None:
-    """Wait for an expression to become true. Playwright's own way needs eval, which our policy forbids."""
-    deadline = time.monotonic() + seconds
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"still not: {expression}"
-        page.wait_for_timeout(50)

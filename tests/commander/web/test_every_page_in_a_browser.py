@@ -4,10 +4,11 @@ sideways, a finger hits what it aims at, and text can be read."""
 from __future__ import annotations
 
 import pytest
-from gallery_helpers import DESK, PHONE, Look
+from gallery_helpers import DESK, PHONE
 
-from looks import SMALL, UNREADABLE
-from rigfarm.simulate.gallery.pages import Gallery
+from support.browser import Look
+from support.gallery.pages import Gallery
+from support.looks import SMALL, UNREADABLE
 
 pytestmark = pytest.mark.browser
 NAMES = Gallery().names()
@@ -22,6 +23,7 @@ def test_on_a_phone(look: Look, name: str) -> None:
     assert page.evaluate(UNREADABLE) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_on_a_desk_in_the_dark(look: Look, name: str) -> None:
     page = look(name, DESK, "dark")
@@ -32,10 +34,35 @@ def test_on_a_desk_in_the_dark(look: Look, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["rigs-12", "asics", "overview", "rig-hot", "rig-waiting"])
-@pytest.mark.parametrize("width", [761, 1000, 1180])
+@pytest.mark.parametrize("width", [761, 1000, 1180, 1241])
 def test_between_phone_and_desk(look: Look, name: str, width: int) -> None:
     page = look(name, (width, 800), "light")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", ["rigs-12", "rigs-1000", "asics"])
+def test_the_first_rig_is_in_sight_on_a_phone(look: Look, name: str) -> None:
+    page = look(name, PHONE, "light")
+    box = page.locator(".rig").first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 640
+
+
+def test_the_bar_stands_still_from_page_to_page(look: Look) -> None:
+    left = "[...document.querySelectorAll('.bar nav a')].map((one) => one.getBoundingClientRect().left)"
+    assert look("overview", DESK, "light").evaluate(left) == look("rigs-12", DESK, "light").evaluate(left)
+
+
+def test_a_selected_row_stays_so_under_the_pointer(look: Look) -> None:
+    page = look("rigs-12", DESK, "light")
+    row, colour = page.locator("#rig-4"), "(row) => getComputedStyle(row).backgroundColor"
+    row.hover()
+    hovered = row.evaluate(colour)
+    row.locator(".pick input").check()
+    selected = row.evaluate(colour)
+    assert selected != hovered
+    page.mouse.move(5, 5)
+    assert row.evaluate(colour) == selected
 
 
 @pytest.mark.parametrize("name", ["rigs-12", "rig-hot", "overview", "created", "rigs-0"])

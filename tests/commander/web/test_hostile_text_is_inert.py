@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
+from rigfarm.commander.history import Course, Line, time_range
 from rigfarm.commander.rigs import view
 from rigfarm.commander.stats import RigStats
-from rigfarm.simulate.gallery.made_up import farm, hour
-from rigfarm.simulate.gallery.pages import Gallery
 from rigfarm.wire.log import Device, Devices, OperationalLog
+from support.gallery.made_up import farm, hour
+from support.gallery.pages import Gallery
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -72,14 +73,20 @@ def pages_of(text: str, rig_id: int) -> list[str]:
     made.rigs[rig_id] = (rig, stats)
     logs = list(hour(stats, gallery.now_ms, interval_ms=600_000))
     page = view.detail_page(rig, stats, gallery.now_ms, charts=view.chart_data(map(view.moment, logs), 5.0))
+    span = time_range("-24h", "now", gallery.now_ms)
+    lines = [Line(group="hashrate", name=text, unit="H/s", values=[1.0])]
+    past = Course(from_ms=span.from_ms, to_ms=span.to_ms, resolution_s=86_400, t=[span.from_ms], lines=lines)
+    ranges = view.range_view(view.Asked(span), "-1h", page.href, {"rig": rig_id})
     index = gallery.index(made, "asic" if rig.kind == "asic" else "cpu-gpu")
     return [
         str(gallery.row(rig, stats, gallery.now_ms)),
-        gallery.template("rig_detail.html", page=page, live=page.href),
+        gallery.template("rig_detail.html", page=page, ranges=ranges, live=page.href),
         gallery.template("rigs_index.html", page=index, live=index.here),
-        gallery.template("overview.html", page=gallery.overview(made), live="/"),
-        gallery.template("rig_remove.html", name=text, href="/rigs/7", back="/rigs", consequences=(text,)),
-        gallery.template("rig_new.html", kind="cpu-gpu", name=text, error=text),
+        gallery.template(
+            "overview.html", page=gallery.overview(made), charts=view.farm_course(past), ranges=ranges, live="/"
+        ),
+        gallery.template("remove.html", target=text, action="/rigs/7/remove", back="/rigs", consequences=(text,)),
+        gallery.new_rig("cpu-gpu", name=text, error=text),
     ]
 
 

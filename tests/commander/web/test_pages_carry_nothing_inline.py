@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rigfarm.simulate.gallery.pages import Gallery
+from support.gallery.pages import Gallery
 
 GALLERY = Gallery()
 DATA = "application/json"

@@ -7,8 +7,10 @@ import re
 import time
 
 import pytest
-from gallery_helpers import Look, Served, live, until
+from gallery_helpers import Served, live
 from playwright.sync_api import Page, WebSocketRoute, expect
+
+from support.browser import Look, until_true
 
 pytestmark = pytest.mark.browser
 
@@ -59,9 +61,9 @@ def test_grey_comes_after_three_seconds_and_goes_with_the_snapshot(look: Look, s
         time.sleep(0.2)  # a connection takes real time, whatever the page's clock says
         if page.evaluate("document.getElementById('live').dataset.live") == "on":
             break
-    until(page, "document.getElementById('live').dataset.live === 'on'")
+    until_true(page, "document.getElementById('live').dataset.live === 'on'")
     assert page.evaluate(STALE), "connected is not yet up to date"
     line.let_through()
-    until(page, f"!({STALE})")
+    until_true(page, f"!({STALE})")
     expect(page.locator("#stale")).to_be_hidden()
     assert page.evaluate(GREY) == "none"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rigfarm.simulate.asic_trial import LOW_PORTS, Sentry, sentry
+from support.asic_trial import LOW_PORTS, Sentry, sentry
 
 
 @pytest.fixture(autouse=True)

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 import httpx
 from page_helpers import browsing, csrf
 
+from rigfarm.sentry.asic.lan import LanAsics
 from rigfarm.sentry.asic.poller import Pace
 from rigfarm.sentry.asic.service import AsicService
-from rigfarm.sentry.lan import LanAsics
-from rigfarm.sentry.passwords import hash_password
-from rigfarm.sentry.settings import Settings
-from rigfarm.simulate.asic_trial import QUICK, until
-from toy_commander import ToyCommander
+from rigfarm.sentry.identity.passwords import hash_password
+from rigfarm.sentry.identity.settings import Settings
+from support.asic_trial import QUICK
+from support.toy_commander import ToyCommander
+from support.until import until
 
 __all__ = ["PASSWORD", "Looker", "looking"]
 

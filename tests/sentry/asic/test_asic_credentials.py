@@ -11,8 +11,9 @@ import structlog
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.model import Device, Login
 from rigfarm.simulate.asic import FakeAsic, Fault
-from rigfarm.simulate.asic_trial import QUICK, Sentry, farm_of, sentry, until
 from rigfarm.wire.codec import encode
+from support.asic_trial import QUICK, Sentry, farm_of, sentry
+from support.until import until
 
 WITH_LOGIN = ["antminer-stock", "braiins", "iceriver"]
 
@@ -24,11 +25,13 @@ async def test_a_wrong_password_is_said_and_mended(asics: Sentry, make: str) -> 
         token = await asics.add(ip, login=Login("root", "guess"))
         unit = await asics.state(token, "wrong-credentials")
         assert "enter the user and password" in unit.detail
+        assert asics.ear.troubles[-1] == (token, "wrong-credentials", unit.detail), "its Commander says so, too"
         user = "admin" if make == "iceriver" else "root"
         entry = Entry(ip, login=Login(user, "its own"))
         await asics.service.edit(unit.device.id, entry, keep_token=True)
         await asics.reading([token])
         assert asics.ear.logs[token]
+        assert asics.ear.troubles[-1] == (token, "", "")
 
 
 @pytest.mark.parametrize("make", WITH_LOGIN)
@@ -41,7 +44,7 @@ async def test_a_password_that_was_changed_later(asics: Sentry, make: str) -> No
         await asics.state(token, "wrong-credentials")
         logs = len(asics.ear.logs[token])
         await until(lambda: asics.by(token).failures > 2)
-        assert len(asics.ear.logs[token]) == logs, "nobody can tell whether it is the same device"
+        assert len(asics.ear.logs[token]) == logs, "it cannot be identified"
         unit = asics.by(token)
         user = "admin" if make == "iceriver" else "root"
         await asics.service.edit(unit.device.id, Entry(ip, login=Login(user, "new")), keep_token=True)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rigfarm.sentry.asic import CsvRejected
 from rigfarm.sentry.asic.csv_import import MAX_LINES, CsvError, Entry, parse_csv
 from rigfarm.sentry.asic.model import Login
-from rigfarm.simulate.asic_trial import Sentry
 from rigfarm.wire.tokens import new_token
+from support.asic_trial import Sentry
 
 TOKEN = new_token()
 
@@ -52,8 +52,8 @@ def test_a_header_may_put_the_columns_in_another_order_only_with_ip_first() -> N
     ("line", "why"),
     [
         ("8.8.8.8", "not an address of a LAN"),
-        ("rig-1,10.0.0.1", "no IPv4 address"),
-        (",name", "no IPv4 address"),
+        ("rig-1,10.0.0.1", "not an IPv4 address"),
+        (",name", "not an IPv4 address"),
         ("10.0.0.1,a,rf_short", "46 characters"),
         ("10.0.0.1,a,,root", "belong together"),
         ("10.0.0.1," + "x" * 65, "64 ordinary characters"),
@@ -77,7 +77,7 @@ def test_the_same_thing_twice() -> None:
 def test_bounds() -> None:
     _, errors = parse_csv("\n".join(f"10.0.{i // 250}.{i % 250 + 1}" for i in range(MAX_LINES + 5)))
     assert errors[0].line == MAX_LINES + 1
-    assert parse_csv("x" * (2 << 20))[1] == [CsvError(1, "That is more than a list of devices can be.")]
+    assert parse_csv("x" * (2 << 20))[1] == [CsvError(1, "This is too long for a list of devices.")]
 
 
 @settings(max_examples=100, deadline=None)

@@ -14,8 +14,9 @@ from rigfarm.sentry.asic import enrol as enrol_module
 from rigfarm.sentry.asic.enrol import WantedRig, enrol
 from rigfarm.sentry.asic.model import InputError, Login
 from rigfarm.sentry.playbooks.fetch import authorities
-from rigfarm.simulate.asic_trial import Sentry, farm_of, until
 from rigfarm.wire.tokens import is_token, new_token
+from support.asic_trial import Sentry, farm_of
+from support.until import until
 
 KEY = "re_canary-of-the-enrolment-key"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from rigfarm.sentry.asic.answer import BoardAnswer, DeviceAnswer, Nature, PoolAnswer
 from rigfarm.sentry.asic.interpret import AsicReading, interpret
 from rigfarm.sentry.asic.model import Device
 from rigfarm.sentry.asic.readers.base import Scope
 from rigfarm.sentry.asic.recognise import Recogniser
-from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.log import OperationalLog
+from support.asic_trial import farm_of
 
 
 async def read(make: str, scope: Scope = Scope.CHIPS) -> AsicReading:
@@ -64,7 +65,7 @@ async def test_luxos() -> None:
     assert [b.core_c for b in reading.boards] == [40.5, 40.0, 40.5]  # (47 + 47 + 34 + 34) / 4, …
     assert [b.chip_c for b in reading.boards] == [47, 47, 47]
     assert [(b.chips, b.chips_expected) for b in reading.boards] == [(77, 77)] * 3
-    assert [b.id for b in reading.boards] == ["JYZZYRSBDJEBI06ZR", "JYZZYRSBDJEBI06Z5", "JYZZYRSBDJEBI06ZM"]
+    assert [b.id for b in reading.boards] == ["JYZZYRSBDJEBI06Z5", "JYZZYRSBDJEBI06ZM", "JYZZYRSBDJEBI06ZR"]  # by "ID"
     assert reading.fans == [1920, 1920, 2340, 2340]
     assert "Miner shutdown due to NOPIC protection." in reading.messages[0]
     assert [len(d.chip_hashrates) for d in reading.details] == [77, 77, 77]
@@ -87,7 +88,7 @@ async def test_whatsminer() -> None:
     assert [b.core_c for b in reading.boards] == [65, 66, 67]  # "Temperature"
     assert [b.chip_c for b in reading.boards] == [80, 81, 81]  # "Chip Temp Max"
     assert [(b.chips, b.chips_expected) for b in reading.boards] == [(135, 135)] * 3
-    assert reading.fans == [5400, 5280]  # in, out
+    assert reading.fans == [5400, 5280, 6000]  # in, out, and that of its power supply
     assert "power-limit" in specs.supports
 
 
@@ -181,3 +182,35 @@ async def test_a_paused_device_is_stopped_or_idle_and_misses_no_board(make: str)
     assert reading.workload.state in ("stopped", "idle")
     assert reading.workload.hashrate == 0
     assert not any(board.missing for board in reading.boards if make != "epic")
+
+
+@pytest.mark.parametrize(
+    ("watts", "limit", "believed"), [(3400.0, 3600.0, True), (5300.0, 3600.0, True), (34_000.0, 3600.0, False)]
+)
+def test_a_power_beyond_what_the_device_takes_is_unknown_and_said(
+    watts: float, limit: float, *, believed: bool
+) -> None:
+    answer = DeviceAnswer(uptime_s=1.0, power_w=watts, power_limit_max_w=limit)
+    reading = interpret(answer, Nature(), Device(id=1, ip="192.0.2.1"))
+    assert reading.power_w == (watts if believed else None)
+    assert reading.messages == ([] if believed else ["It reports an impossible power; it counts as unknown."])
+
+
+@pytest.mark.parametrize(
+    ("celsius", "believed", "said"),
+    [(61.0, True, False), (0.0, False, False), (-40.0, False, False), (255.0, False, False), (142.0, False, True)],
+)
+def test_temperatures_that_cannot_be(celsius: float, *, believed: bool, said: bool) -> None:
+    answer = DeviceAnswer(uptime_s=1.0, boards=[BoardAnswer(index=2, board_c=celsius)])
+    reading = interpret(answer, Nature(), Device(id=1, ip="192.0.2.1"))
+    assert reading.boards[0].core_c == (celsius if believed else None)
+    assert bool(reading.messages) is said
+
+
+@pytest.mark.parametrize("url", ["", "stratum+tcp://:0", "stratum+tcp://", ":3333", "//", "stratum+tcp://none:0"])
+def test_a_pool_that_nobody_entered_is_no_pool(url: str) -> None:
+    real = PoolAnswer(url="stratum+tcp://pool.example:3333", accepted=5, rejected=1)
+    answer = DeviceAnswer(uptime_s=1.0, pools=[real, PoolAnswer(url=url, accepted=7)])
+    reading = interpret(answer, Nature(), Device(id=1, ip="192.0.2.1"))
+    assert [pool.url for pool in reading.pools] == [real.url]
+    assert (reading.workload.accepted, reading.workload.rejected) == (5, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.limits import raise_file_limit
-from rigfarm.simulate.asic_trial import sentry
+from support.asic_trial import sentry
 
 
 class Limits:

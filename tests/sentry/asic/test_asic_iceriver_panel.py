@@ -105,12 +105,37 @@ def test_hashrates_are_text_with_a_unit(said: object, unit: str, rate: float | N
         ("20240302_ks5lminer", "KS5L"),
         ("release_KS3M_miner", "KS3M"),
         ("al3miner", "AL3"),
+        ("20250101_10306_miner", "AL3"),  # its number
+        ("20250101_99999_miner", None),
+        ("20240618_ks0ultraminer", "KS0ULTRA"),
         ("miner", None),
         (None, None),
     ],
 )
 def test_the_model_is_in_the_software_version(software: str | None, model: str | None) -> None:
     assert model_of(software) == model
+
+
+@pytest.mark.parametrize(
+    ("software", "said", "expected"),
+    [
+        ("20250101_10306_miner", {}, ("AL3", "Blake3", 3, "ALPH")),
+        ("20240601_al1miner", {}, ("AL1", "Blake3", None, "ALPH")),
+        ("20240601_ks7liteminer", {}, ("KS7LITE", "KHeavyHash", 3, "KAS")),
+        ("20240601_ae2miner", {}, ("AE2", "zkSNARK", None, "ALEO")),
+        ("20240601_rx0miner", {}, ("RX0", "SHA512256d", None, "RXD")),
+        ("20250101_99999_miner", {"model": "AL2", "algo": "blake3"}, ("AL2", "Blake3", None, "ALPH")),
+        ("20250101_99999_miner", {"model": "none", "algo": "kHeavyHash"}, (None, "kHeavyHash", None, "KAS")),
+        ("20250101_99999_miner", {}, (None, None, None, None)),
+    ],
+)
+def test_what_each_series_mines(software: str, said: dict[str, str], expected: tuple[object, ...]) -> None:
+    panel = msgspec.json.decode(GOOD)
+    panel["data"].update(said | {"softver1": software})
+    answer = parse_panel(msgspec.json.encode(panel))
+    nature = nature_of(answer)
+    coin = interpret(answer, nature, DEVICE).workload.coin
+    assert (nature.model, nature.algorithm, nature.boards_expected, coin) == expected
 
 
 def test_control_a_reader_that_trusts_its_numbers_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rigfarm.sentry.asic.checks import FACTORY_PASSWORD, WRITE_OPEN, exposures
+from rigfarm.common.exposures import FACTORY_PASSWORD, WRITE_OPEN
+from rigfarm.sentry.asic.checks import exposures
 from rigfarm.simulate.asic import FakeAsic, Fault
-from rigfarm.simulate.asic_trial import QUICK, farm_of, sentry, until
+from support.asic_trial import QUICK, farm_of, sentry
+from support.until import until
 
 SOON = dataclasses.replace(QUICK, first_checks_within=0.05)
 FIRMWARE = {
@@ -32,7 +34,7 @@ async def test_write_access_for_everybody(make: str) -> None:
         wide_open, closed = farm.devices
         assert await exposures(wide_open, FIRMWARE[make]) == [WRITE_OPEN]
         assert await exposures(closed, FIRMWARE[make]) == []
-        assert farm[wide_open].orders == [], "asking changes nothing"
+        assert farm[wide_open].commands == [], "asking changes nothing"
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.HALF, Fault.EMPTY, Fault.HOSTILE, Fault.TLS])

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 from page_helpers import browsing, post
-from sentry_helpers import FakePart, until
+from sentry_helpers import FakePart
 
+from rigfarm.sentry.asic.lan import LanAsics
 from rigfarm.sentry.compose import parts_of
-from rigfarm.sentry.lan import LanAsics
-from rigfarm.sentry.settings import Settings, load_settings
+from rigfarm.sentry.identity.settings import Settings, load_settings
 from rigfarm.sentry.ui.ask import ask_status
-from rigfarm.simulate.asic_trial import QUICK
 from rigfarm.wire.tokens import new_token
-from toy_commander import ToyCommander
+from support.asic_trial import QUICK
+from support.toy_commander import ToyCommander
+from support.until import until
 
 
 def chosen(password: str = "eight or more", again: str | None = None) -> dict[str, str]:
@@ -128,5 +129,5 @@ async def test_the_rig_of_this_machine_is_not_mistaken_for_an_asic(settings: Set
         assert lan.part is not None
         await lan.part.service.add_csv(f"127.0.0.9,asic-9,{token}")
         await until(lambda: agent.judgements)
-        assert "does not know this machine" not in (await client.get("/token")).text
+        assert "no longer knows this machine" not in (await client.get("/token")).text
         assert "its token is refused" not in (await client.get("/")).text

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from page_helpers import csrf
 from page_of_asics import Looker, looking
-from sentry_helpers import until
 
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.model import Login
-from rigfarm.sentry.settings import Settings, load_settings
-from rigfarm.simulate.asic_trial import farm_of
+from rigfarm.sentry.identity.settings import Settings, load_settings
 from rigfarm.wire.tokens import new_token
+from support.asic_trial import farm_of
+from support.until import until
 
 SECRET = "canary-of-the-login"
 
@@ -33,9 +33,9 @@ async def test_one_is_added(settings: Settings) -> None:
 
 
 MISTAKES: list[tuple[dict[str, str], str, str]] = [
-    ({"ip": "10.0.0.999"}, "ip", "no IPv4 address"),
+    ({"ip": "10.0.0.999"}, "ip", "not an IPv4 address"),
     ({"ip": "8.8.8.8"}, "ip", "not an address of a LAN"),
-    ({"ip": ""}, "ip", "no IPv4 address"),
+    ({"ip": ""}, "ip", "not an IPv4 address"),
     ({"token": "rf_oops"}, "token", "has 46 characters"),
     ({"name": "x" * 65}, "name", "64"),
     ({"model": "toaster"}, "model", "Choose one"),
@@ -85,7 +85,7 @@ async def test_two_cannot_have_one_address(settings: Settings) -> None:
         await looker.service.add(Entry("127.9.9.1", "first"), Entry("127.9.9.2"))
         answer = await looker.post("/asics/2", ip="127.9.9.1", model="auto")
         assert answer.status_code == 422
-        assert "in the list already, as first" in answer.text
+        assert "already in the list, as first" in answer.text
         assert "127.9.9.2" in answer.text.partition("<h1>")[2].partition("</h1>")[0]
 
 
@@ -114,7 +114,7 @@ async def test_another_device_at_its_address_is_accepted_by_hand(settings: Setti
         await looker.state(1, "id-mismatch")
         farm.unplug(second)
         page = await looker.text("/asics/1")
-        assert "The device there now is the right one" in page
+        assert "Accept the device that is there now" in page
         assert "Another device" in page
         assert (await looker.post("/asics/1/accept")).headers["Location"] == "/asics/1"
         await looker.state(1, "reading")
@@ -138,11 +138,11 @@ async def test_a_csv_with_mistakes_adds_nothing_and_comes_back(settings: Setting
         assert answer.status_code == 422
         assert "127.9.9.1,&lt;b&gt;\n10.0.0.999,b\n127.9.9.1,c</textarea>" in answer.text
         assert "<b>Line 2: </b>" in answer.text
-        assert "is there twice" in answer.text
+        assert "is listed twice" in answer.text
         assert looker.service.devices() == []
         await looker.service.add(Entry("127.9.9.5", "there"))
         answer = await looker.post("/asics/csv", csv="127.9.9.6\n127.9.9.5")
-        assert "in the list already, as there" in answer.text
+        assert "already in the list, as there" in answer.text
         assert len(looker.service.devices()) == 1
         many = await looker.post("/asics/csv", csv="\n".join(f"oops-{n}" for n in range(80)))
         assert "And 30 more" in many.text

@@ -6,15 +6,15 @@ import re
 import unicodedata
 
 from page_of_asics import looking
-from sentry_helpers import until
 
 from rigfarm.sentry.asic.csv_import import Entry
-from rigfarm.sentry.settings import Settings
+from rigfarm.sentry.identity.settings import Settings
 from rigfarm.simulate.asic import Fault
-from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.frames import Verdict, Verdicts
 from rigfarm.wire.tokens import new_token
-from toy_commander import ToyCommander
+from support.asic_trial import farm_of
+from support.toy_commander import ToyCommander
+from support.until import until
 
 
 async def test_what_is_read_is_shown(settings: Settings) -> None:
@@ -96,7 +96,7 @@ async def test_filter_search_and_pages(settings: Settings) -> None:
         assert len(found["asics"][1]) == 10
         assert not (await looker.client.get("/asics?state=reading&values=1")).json()["lists"]["asics"][1]
         nothing = await looker.text("/asics?q=%3Cb%3Eoops")
-        assert "Nothing fits “&lt;b&gt;oops”" in nothing
+        assert "No devices match “&lt;b&gt;oops”" in nothing
         assert 'data-live-path="/asics?q=RIG&amp;page=2"' in await looker.text("/asics?q=RIG&page=2")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from page_of_asics import looking
-from sentry_helpers import until
 from test_asic_enrol import KEY, toy_commander
 
 from rigfarm.sentry.asic.csv_import import Entry
@@ -14,10 +13,11 @@ from rigfarm.sentry.asic.model import Identity
 from rigfarm.sentry.asic.pages import scan_card
 from rigfarm.sentry.asic.pages.scan_card import names_for
 from rigfarm.sentry.asic.scan import Find
-from rigfarm.sentry.settings import Settings, load_settings
+from rigfarm.sentry.identity.settings import Settings, load_settings
 from rigfarm.simulate.asic import FakeAsic, Fault
-from rigfarm.simulate.asic_trial import farm_of
 from rigfarm.wire.tokens import new_token
+from support.asic_trial import farm_of
+from support.until import until
 
 
 async def test_found_chosen_enrolled(settings: Settings) -> None:
@@ -124,7 +124,7 @@ async def test_progress_and_cancelling(settings: Settings) -> None:
         assert '<progress max="60" value="59">' in rows[0][2]
         assert "59 of 60 addresses" in rows[0][2]
         again = await looker.post("/asics/scan", range=network)
-        assert "under way already" in again.text
+        assert "already running" in again.text
         assert (await looker.post("/asics/scan/cancel")).status_code == 303
         rows = await looker.rows("scan")
         assert [key for key, _, _ in rows] == ["progress"]
@@ -133,7 +133,11 @@ async def test_progress_and_cancelling(settings: Settings) -> None:
 
 async def test_a_range_that_cannot_be(settings: Settings) -> None:
     async with looking(settings) as looker:
-        for text, why in (("8.8.8.0/24", "only private addresses"), ("10.0.0.0/8", "at most"), ("<b>", "is no range")):
+        for text, why in (
+            ("8.8.8.0/24", "only private addresses"),
+            ("10.0.0.0/8", "at most"),
+            ("<b>", "is not a range"),
+        ):
             answer = await looker.post("/asics/scan", range=text)
             assert answer.status_code == 422
             assert why in answer.text

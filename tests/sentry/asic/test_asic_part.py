@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,21 +14,22 @@ import pytest
 from sentry_helpers import QUICK as QUICK_LINK
 from sentry_helpers import running
 
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.agent.parts import Part, Reporter
 from rigfarm.sentry.asic import AsicPart, AsicService
 from rigfarm.sentry.asic import service as service_module
 from rigfarm.sentry.asic.csv_import import Entry
-from rigfarm.sentry.parts import Part, Reporter
-from rigfarm.sentry.settings import Settings
-from rigfarm.simulate.asic_trial import QUICK, Ear, Sentry, farm_of, sentry, until
-from rigfarm.wire.frames import Command, CommandResult, RigBoards, RigSpecs, Verdict, Verdicts
-from rigfarm.wire.orders import Locate
+from rigfarm.sentry.identity.settings import Settings
+from rigfarm.wire.commands import Locate
+from rigfarm.wire.frames import CommandResult, RigBoards, RigCommand, RigSpecs, RigTrouble, Verdict, Verdicts
 from rigfarm.wire.tokens import new_token
-from toy_commander import ToyCommander
+from support.asic_trial import QUICK, Ear, Sentry, farm_of, sentry
+from support.toy_commander import ToyCommander
+from support.until import until
 
 
 def test_it_is_a_part(tmp_path: Path) -> None:
-    part: Part = AsicPart(AsicService(tmp_path))
+    part: Part = AsicPart(partial(AsicService, tmp_path))
     reporter: Reporter = Ear()
     assert part.tokens() == []
     assert reporter.interval_s == 0
@@ -122,8 +124,8 @@ async def test_a_removal_is_remembered_and_a_refusal_is_not(tmp_path: Path) -> N
 
 async def test_it_can_run_again_after_a_crash(tmp_path: Path) -> None:
     """A part is started anew when it fails: its list is still there, and still kept."""
-    service = AsicService(tmp_path, pace=QUICK)
-    part = AsicPart(service)
+    part = AsicPart(partial(AsicService, tmp_path, pace=QUICK))
+    service = part.service
     await part.load()
     async with farm_of("bitaxe") as farm:
         for _ in range(2):
@@ -145,10 +147,11 @@ async def running_part(part: AsicPart) -> AsyncIterator[Ear]:
 
 
 async def linked(settings: Settings, commander: ToyCommander, *entries: Entry) -> tuple[Agent, AsicPart]:
-    service = AsicService(settings.data_dir, pace=QUICK, order_effect_s=5.0, order_look_every_s=0.05)
-    part = AsicPart(service)
+    part = AsicPart(
+        partial(AsicService, settings.data_dir, pace=QUICK, command_effect_s=5.0, command_look_every_s=0.05)
+    )
     await part.load()
-    await service.add(*entries)
+    await part.service.add(*entries)
     agent = Agent(msgspec.structs.replace(settings, commander=commander.url), [part], timings=QUICK_LINK)
     return agent, part
 
@@ -165,10 +168,25 @@ async def test_many_asics_over_one_link(settings: Settings, commander: ToyComman
             await until(lambda: len(commander.of(RigSpecs)) >= 5)
             await until(lambda: commander.of(RigBoards))
             assert commander.connections == 1
-            await commander.tell(Command("c-1", 0, Locate(on=True)))
+            await commander.tell(RigCommand("c-1", 0, Locate(on=True)))
             await until(lambda: any(r.state == "done" for r in commander.of(CommandResult)))  # type: ignore[union-attr]
             slot_0 = next(ip for ip, token in zip(farm.devices, tokens, strict=True) if token == part.tokens()[0])
             assert farm[slot_0].blinking
+
+
+async def test_why_a_device_is_silent_is_told_again_at_each_connect(
+    settings: Settings, commander: ToyCommander
+) -> None:
+    token = new_token()
+    commander.good(token)
+    agent, _ = await linked(settings, commander, Entry("127.0.0.99", token=token))
+    async with running(agent):
+        await until(lambda: commander.of(RigTrouble))
+        first = commander.of(RigTrouble)[0]
+        assert (first.slot, first.kind) == (0, "unreachable")  # type: ignore[union-attr]
+        told = len(commander.of(RigTrouble))
+        commander.cut()
+        await until(lambda: len(commander.of(RigTrouble)) > told)
 
 
 async def test_a_rig_removed_in_the_commander(settings: Settings, commander: ToyCommander) -> None:

@@ -25,9 +25,10 @@ from rigfarm.sentry.asic.readers.base import ReadingError, Refused, Scope
 from rigfarm.sentry.asic.readers.pyasic import PyasicWorker
 from rigfarm.sentry.asic.recognise import Recogniser
 from rigfarm.simulate.asic import Fault
-from rigfarm.simulate.asic_trial import QUICK, farm_of, sentry, until
-from rigfarm.wire.orders import Locate, Pause, Restart
+from rigfarm.wire.commands import Locate, Pause, Restart
 from rigfarm.wire.tokens import new_token
+from support.asic_trial import QUICK, farm_of, sentry
+from support.until import until
 
 T = TypeVar("T")
 

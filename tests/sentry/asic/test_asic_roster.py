@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from rigfarm.sentry.asic.csv_import import Entry
 from rigfarm.sentry.asic.model import Device, Identity, InputError, Login
 from rigfarm.sentry.asic.store import DeviceStore
-from rigfarm.simulate.asic_trial import Sentry, farm_of, sentry, until
 from rigfarm.wire.tokens import new_token
+from support.asic_trial import Sentry, farm_of, sentry
+from support.until import until
 
 
 async def test_it_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -37,9 +38,9 @@ async def test_what_cannot_be_changes_nothing(asics: Sentry) -> None:
     await asics.add("127.0.0.8", "one", token)
     await asics.add("127.0.0.9", "other")
     before = asics.service.devices()
-    with pytest.raises(InputError, match="is in the list already, as one"):
+    with pytest.raises(InputError, match="is already in the list, as one"):
         await asics.service.add(Entry("127.0.0.10"), Entry("127.0.0.8"))
-    with pytest.raises(InputError, match="is that of one"):
+    with pytest.raises(InputError, match="belongs to one"):
         await asics.service.add(Entry("127.0.0.11", token=token))
     with pytest.raises(InputError, match="already"):
         await asics.service.edit(before[1].id, Entry("127.0.0.8"))

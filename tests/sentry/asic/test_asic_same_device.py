@@ -8,13 +8,16 @@ import asyncio
 import pytest
 
 from rigfarm.sentry.asic import follow
+from rigfarm.sentry.asic.answer import DeviceAnswer
 from rigfarm.sentry.asic.happenings import Happenings
 from rigfarm.sentry.asic.model import Device, Identity
 from rigfarm.sentry.asic.neighbours import neighbours
-from rigfarm.sentry.asic.readers.base import ReadingError
+from rigfarm.sentry.asic.readers.base import Reader, ReadingError, Scope
 from rigfarm.sentry.asic.unit import Unit
 from rigfarm.simulate.asic import FakeAsic
-from rigfarm.simulate.asic_trial import Sentry, farm_of, until
+from rigfarm.wire.commands import Command
+from support.asic_trial import Sentry, farm_of
+from support.until import until
 
 MAKES = ["antminer-stock", "luxos", "whatsminer", "braiins", "bitaxe", "epic", "iceriver"]
 
@@ -49,6 +52,42 @@ async def test_another_device_at_the_same_address(asics: Sentry, make: str) -> N
         assert macs(asics, token) == {mine.mac}
 
 
+class SwappedAfterItsFirstStep:
+    """The reader of a device that another takes the address of in the middle of the next reading."""
+
+    def __init__(self, reader: Reader, asic: FakeAsic) -> None:
+        self.nature, self._reader, self._asic = reader.nature, reader, asic
+
+    async def read(self, scope: Scope) -> DeviceAnswer:
+        if scope in (Scope.WHOLE, Scope.CHIPS):
+            self._asic.mac, self._asic.serial = "02:a5:1c:00:00:4d", "FAKE00000077"
+        answer = await self._reader.read(scope)
+        assert answer.hashrate is not None
+        answer.hashrate *= 0.1
+        return answer
+
+    async def obey(self, command: Command) -> None:
+        await self._reader.obey(command)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+async def test_another_device_takes_its_address_in_the_middle_of_a_reading(asics: Sentry) -> None:
+    """The uptime is the first one's still, the hashrate the other's."""
+    async with farm_of("braiins", steady=False) as farm:
+        (ip,) = farm.devices
+        token = await asics.add(ip)
+        await asics.reading([token])
+        unit = asics.by(token)
+        await until(lambda: unit.device.identity and unit.reader)
+        assert unit.reader is not None
+        unit.reader = SwappedAfterItsFirstStep(unit.reader, farm[ip])
+        await asics.state(token, "id-mismatch")
+        known = [rate for log in asics.ear.logs[token] if (rate := log.workloads[0].hashrate) is not None]
+        assert min(known) > max(known) / 2, "none of the other's"
+
+
 async def test_it_is_accepted_when_the_operator_says_so(asics: Sentry) -> None:
     async with farm_of("luxos", steady=False) as farm:
         (ip,) = farm.devices
@@ -73,6 +112,29 @@ async def test_two_devices_that_swapped_their_addresses(asics: Sentry) -> None:
         await asics.reading(tokens)
         assert [asics.by(token).device.identity for token in tokens] == before
         assert [macs(asics, token) for token in tokens] == [{identity.mac} for identity in before]
+
+
+async def test_two_that_swapped_their_addresses_while_they_were_away(asics: Sentry) -> None:
+    """Only one meets the other: it moves there, and nobody would ask at the address that it left."""
+    async with farm_of("luxos", "luxos", steady=False) as farm:
+        one, other = farm.devices
+        tokens = [await asics.add(one, "one"), await asics.add(other, "other")]
+        await asics.reading(tokens)
+        for ip in (one, other):
+            farm.unplug(ip)
+        for token in tokens:
+            await asics.state(token, "unreachable")
+        await farm.swap(one, other)
+        await until(lambda: [asics.by(token).ip for token in tokens] == [other, one], "each follows its device")
+        await asics.reading(tokens)
+
+
+def test_who_takes_an_address_leaves_its_own_to_the_one_that_lost_it() -> None:
+    one, other = a_unit("192.168.1.17", "02:a5:1c:00:00:01"), a_unit("192.168.1.18", "02:a5:1c:00:00:02")
+    follower = follow.Follower(lambda: [one, other], lambda device: None, Happenings())
+    assert follower.met(other.device.identity, one.ip, one)
+    follower.lost(one)
+    assert (one.ip, other.ip) == ("192.168.1.18", "192.168.1.17")
 
 
 async def test_a_device_at_a_new_address_is_followed_by_a_scan(asics: Sentry) -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from rigfarm.sentry.asic import scan as scan_module
 from rigfarm.sentry.asic.addresses import MAX_ADDRESSES, lan_address, parse_range
+from rigfarm.sentry.asic.diagnose import Knock
 from rigfarm.sentry.asic.model import InputError
 from rigfarm.sentry.asic.scan import ScanProgress
 from rigfarm.simulate.asic import FakeAsic, FakeAsicFarm, Fault
-from rigfarm.simulate.asic_trial import Sentry, farm_of, until
+from support.asic_trial import Sentry, farm_of
+from support.until import until
 
 MAKES = ["antminer-stock", "luxos", "whatsminer", "braiins", "bitaxe", "epic", "iceriver"]
 
@@ -63,6 +65,32 @@ async def test_what_is_no_asic_is_not_shown(asics: Sentry) -> None:
         assert (await scanned(asics, around(farm))).finds == []
 
 
+async def test_a_device_that_was_too_busy_for_the_first_knock_is_found(
+    asics: Sentry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knocked: list[str] = []
+    real = scan_module.knock
+
+    async def knock(ip: str, timeout_s: float) -> Knock:
+        knocked.append(ip)
+        return await real(ip, timeout_s) if knocked.count(ip) > 1 else Knock(None, silent=True)
+
+    monkeypatch.setattr(scan_module, "knock", knock)
+    async with farm_of("luxos", "bitaxe") as farm:
+        progress = await scanned(asics, around(farm))
+        assert [find.ip for find in progress.finds] == sorted(farm.devices)
+        assert (progress.done, progress.total, progress.late) == (62, 62, ())
+
+
+async def test_who_takes_connections_and_says_nothing_is_named(asics: Sentry) -> None:
+    async with farm_of("luxos", "bitaxe") as farm:
+        silent = sorted(farm.devices)[1]
+        farm[silent].fault = Fault.SILENT
+        progress = await scanned(asics, around(farm))
+        assert [find.ip for find in progress.finds] == sorted(farm.devices)[:1]
+        assert progress.late == (silent,)
+
+
 async def test_it_can_be_cancelled_and_keeps_what_it_found(asics: Sentry) -> None:
     async with farm_of("luxos", *["bitaxe"] * 3) as farm:
         first, *others = farm.devices
@@ -85,21 +113,22 @@ async def test_one_at_a_time(asics: Sentry) -> None:
     async with farm_of("bitaxe") as farm:
         farm[next(iter(farm.devices))].fault = Fault.SILENT
         asics.service.start_scan(around(farm))
-        with pytest.raises(InputError, match="under way"):
+        with pytest.raises(InputError, match="already running"):
             asics.service.start_scan(around(farm))
 
 
 async def test_so_many_doors_at_once_and_no_more(asics: Sentry, monkeypatch: pytest.MonkeyPatch) -> None:
     now, peak = 0, 0
 
-    async def knock(ip: str, timeout_s: float) -> None:
+    async def knock(ip: str, timeout_s: float) -> Knock:
         nonlocal now, peak
         now += 1
         peak = max(peak, now)
         await asyncio.sleep(0.001)
         now -= 1
+        return Knock(None, silent=False)
 
-    monkeypatch.setattr(scan_module, "first_open_port", knock)
+    monkeypatch.setattr(scan_module, "knock", knock)
     progress = await scanned(asics, "10.9.0.0/22")
     assert (progress.done, progress.finds) == (1022, [])
     assert peak == scan_module._KNOCKING_AT_ONCE
@@ -129,16 +158,16 @@ def test_ranges(text: str, count: int, first: str, last: str) -> None:
     ("text", "why"),
     [
         ("", "Enter what to scan"),
-        ("my farm", "no range of addresses"),
-        ("192.168.1.0/33", "no range"),
-        ("192.168.1.9-3", "no range"),
+        ("my farm", "not a range of addresses"),
+        ("192.168.1.0/33", "not a range"),
+        ("192.168.1.9-3", "not a range"),
         ("8.8.8.0/24", "only private addresses"),
-        ("192.168.1.1-8.8.8.8", "no range"),
+        ("192.168.1.1-8.8.8.8", "not a range"),
         ("10.0.0.1-11.0.0.1", "only private addresses"),
         ("0.0.0.0/0", "only private addresses"),
         ("10.0.0.0/8", "at most 4,096"),
-        ("fe80::1", "no range"),
-        ("<script>", "no range"),
+        ("fe80::1", "not a range"),
+        ("<script>", "not a range"),
     ],
 )
 def test_what_is_not_scanned(text: str, why: str) -> None:

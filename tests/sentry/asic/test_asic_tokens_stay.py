@@ -10,14 +10,14 @@ import pytest
 from page_of_asics import Looker, looking
 
 from rigfarm.sentry.asic.csv_import import Entry
+from rigfarm.sentry.asic.lan import LIST_FILE
 from rigfarm.sentry.asic.model import Device
 from rigfarm.sentry.asic.store import DeviceStore
+from rigfarm.sentry.identity.settings import Settings
 from rigfarm.sentry.join import join
-from rigfarm.sentry.lan import LIST_FILE
-from rigfarm.sentry.settings import Settings
-from rigfarm.simulate.asic_trial import until
 from rigfarm.wire.tokens import new_token
-from toy_commander import ToyCommander, toy_commander
+from support.toy_commander import ToyCommander, toy_commander
+from support.until import until
 
 
 @pytest.fixture

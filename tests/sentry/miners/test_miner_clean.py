@@ -19,7 +19,7 @@ def test_nonsense_is_unknown(kind, nonsense):
     ("kind", "value"),
     [
         ("hashrate", 0.0),
-        ("hashrate", 9e20),
+        ("hashrate", 9e17),
         ("fan_percent", 0.0),
         ("fan_percent", 100.0),
         ("rpm", 0.0),

@@ -40,11 +40,11 @@ def is_fit_for_the_log(reading: MinerReading) -> None:
     assert len(reading.devices) <= 128
     for workload in reading.workloads:
         assert workload.software
-        assert workload.state in ("unreachable", "starting", "idle", "mining")
+        assert workload.state in (None, "unreachable", "starting", "idle", "mining")
         for figure in (workload.hashrate, workload.uptime_s):
             assert figure is None or (math.isfinite(figure) and figure >= 0)
         for count in (workload.accepted, workload.rejected, workload.stale, workload.invalid):
-            assert count is None or 0 <= count <= 2**53
+            assert count is None or 0 <= count < 2**53
     for device in reading.devices:
         assert len(device.hashrates) == len(reading.workloads)
         assert device.id is None or re.fullmatch(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", device.id)

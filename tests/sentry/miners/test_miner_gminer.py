@@ -92,3 +92,14 @@ def test_version_1_tells_shares_per_device_only(recorded):
     assert (workload.version, workload.algorithm, workload.hashrate) == (None, None, 38.5)
     assert (workload.accepted, workload.rejected, workload.stale) == (7, 1, None)
     assert [device.power_w for device in reading.devices] == [None, None]
+
+
+def test_three_algorithms_are_three_workloads_and_the_shares_that_only_cards_tell_count(recorded):
+    reading = recorded("gminer", "triple", coins=["ETC", "KAS", "ZIL"])
+
+    assert [(w.coin, w.algorithm, w.hashrate, w.accepted, w.rejected, w.stale, w.pool) for w in reading.workloads] == [
+        ("ETC", "etchash", 62_500_000.0, 210, 1, None, "stratum://etc.pool.example:1010"),
+        ("KAS", "kheavyhash", 819_000_000.0, 81, 3, None, "stratum://kas.pool.example:1206"),
+        ("ZIL", "zil", 0.0, 17, None, 1, "zmp://zil.pool.example:9486"),
+    ]
+    assert [card.hashrates for card in reading.devices] == [[31e6, 410e6, 0.0], [31.5e6, 409e6, 0.0]]

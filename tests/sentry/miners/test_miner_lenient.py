@@ -109,7 +109,6 @@ def test_numbers_in_text_and_text_from_numbers():
         b"\0",
         b"hello",
         b"<html>",
-        b'{"rate": 1',
         b"[1]",
         b'"x"',
         b"\xff\xfe\x00",

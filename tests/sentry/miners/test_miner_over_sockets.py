@@ -19,7 +19,7 @@ HTTP, CGMINER = "xmrig", "teamredminer"
 @pytest.fixture
 def impatient(monkeypatch):
     """A short limit where no answer is expected, so that the tests need not wait."""
-    monkeypatch.setattr(miners, "TIMEOUT_S", 0.06)
+    monkeypatch.setattr(miners, "TIMEOUT_S", 0.25)
 
 
 def source_of(fake: FakeMiner, **more: object) -> WorkloadSource:
@@ -36,13 +36,20 @@ async def test_it_works(name):
 
 
 @pytest.mark.parametrize("name", sorted(programs()))
-@pytest.mark.parametrize("fault", ["hang", "garbage", "slow", "half", "huge", "empty", "http500"])
-async def test_a_program_that_misbehaves_is_unreachable(name, fault, impatient):
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        *(("hang", "unreachable"), ("empty", "unreachable")),
+        # It answers, so it is not dead, and is not to be restarted for what its API cannot tell.
+        *(("garbage", None), ("slow", None), ("huge", None), ("http500", None)),
+    ],
+)
+async def test_a_program_that_misbehaves_is_unknown(name, fault, state, impatient):
     async with FakeMiner(name, fault=fault) as fake:
         reading = await read(source_of(fake, coins=["XMR"], wallet="w", worker="rig", playbook=3), adapters()[name])
 
     (workload,) = reading.workloads
-    assert (workload.state, workload.hashrate, workload.accepted) == ("unreachable", None, None)
+    assert (workload.state, workload.hashrate, workload.accepted) == (state, None, None)
     assert (workload.software, workload.coin, workload.playbook) == (fake.program.software, "XMR", 3)
     assert (workload.wallet, workload.worker) == ("w", "rig")
     assert reading.devices == []
@@ -130,6 +137,45 @@ async def test_a_tcp_program_may_keep_its_connection_open(ending):
     assert reading.workloads[0].state == "mining"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n%s",  # longer than what comes
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f\r\n%s",  # the last chunk is missing
+        b"HTTP/1.1 200 OK\r\nContent-Length: 31\r\nContent-Length: 8\r\n\r\n%s",
+        b"HTTP/1.1 200 OK\r\na header that is none\r\n\r\n%s",
+        b"%s",  # no HTTP at all
+    ],
+)
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_an_answer_in_broken_http_counts(answer, hangs, monkeypatch):
+    monkeypatch.setattr(miners, "TIMEOUT_S", 0.2)
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer % b'{"hashrate": {"total": [77.0]}}')
+        await writer.drain()
+        if hangs:
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        reading = await read(WorkloadSource(adapter=HTTP, port=port), adapters()[HTTP])
+
+    assert (reading.workloads[0].hashrate, reading.workloads[0].state) == (77.0, "mining")
+
+
+@pytest.mark.parametrize("name", sorted(programs()))
+async def test_an_answer_that_breaks_off_counts_as_far_as_it_goes(name):
+    async with FakeMiner(name, fault="half") as fake:
+        reading = await read(source_of(fake, coins=["XMR"]), adapters()[name])
+
+    assert "unreachable" not in {workload.state for workload in reading.workloads}
+    assert {workload.coin for workload in reading.workloads} == {"XMR"}
+
+
 async def test_an_older_program_is_asked_for_its_older_page():
     async with FakeMiner(HTTP) as fake:
         newer = fake.program.answer
@@ -208,7 +254,7 @@ async def test_an_answer_that_could_end_after_every_drop_is_read_through_a_few_t
         reading = await read(WorkloadSource(adapter=CGMINER, port=port), adapters()[CGMINER])
 
     assert looks <= 64 * len(adapters()[CGMINER].requests)
-    assert [workload.state for workload in reading.workloads] == ["unreachable"]
+    assert [(workload.state, workload.hashrate) for workload in reading.workloads] == [(None, None)]
 
 
 async def test_an_answer_nested_without_end_is_no_answer():
@@ -222,4 +268,4 @@ async def test_an_answer_nested_without_end_is_no_answer():
         port = server.sockets[0].getsockname()[1]
         reading = await read(WorkloadSource(adapter=CGMINER, port=port), adapters()[CGMINER])
 
-    assert [workload.state for workload in reading.workloads] == ["unreachable"]
+    assert [(workload.state, workload.hashrate) for workload in reading.workloads] == [(None, None)]

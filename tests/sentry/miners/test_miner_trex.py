@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+from rigfarm.sentry.miners import adapters, interpret
+from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.wire.log import Device, Workload
 
 
@@ -94,3 +98,11 @@ def test_version_0_19_tells_no_pci_address(recorded):
     assert (reading.workloads[0].hashrate, reading.workloads[0].accepted) == (71_200_300.0, 12)
     device = reading.devices[0]
     assert (device.id, device.index, device.power_w, device.core_c) == (None, 0, 200.0, 56.0)
+
+
+def test_two_cards_on_the_same_bus_of_two_domains_are_two():
+    """A mainboard with several PCI domains: both cards would have one address, and each other's temperature."""
+    gpus = [{"device_id": at, "hashrate": 5.0, "pci_bus": 1, "pci_id": 0, "pci_domain": at} for at in range(2)]
+    answer = json.dumps({"algorithm": "kawpow", "hashrate": 10, "gpus": gpus}).encode()
+    reading = interpret({"summary": answer}, WorkloadSource(adapter="trex", port=1), adapters()["trex"])
+    assert [device.id for device in reading.devices] == ["0000:01:00.0", "0001:01:00.0"]

@@ -84,3 +84,10 @@ def test_without_sensors_cards_go_by_their_number(recorded):
         (1, None, [7_600_000.0]),
     ]
     assert (reading.workloads[0].accepted, reading.workloads[0].rejected) == (20, 1)
+
+
+def test_a_window_that_is_not_full_is_no_zero(recorded):
+    reading = recorded("wildrig", "long-windows", coins=["RTM"])
+
+    assert (reading.workloads[0].hashrate, reading.workloads[0].state) == (1210.5, "mining")
+    assert [card.hashrates for card in reading.devices] == [[605.25], [605.25]]

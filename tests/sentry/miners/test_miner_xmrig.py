@@ -93,3 +93,19 @@ def test_the_page_of_version_2(recorded):
 
 def test_the_host_name_it_gives_its_api_is_not_the_pools_worker(recorded):
     assert recorded("xmrig", "healthy").workloads[0].worker is None
+
+
+def test_a_slow_card_fills_no_short_window(recorded):
+    """Its 10 s figure is unknown for good; the minute's counts, and it is not called stopped."""
+    reading = recorded("xmrig", "slow-card", coins=["XMR"])
+
+    work = reading.workloads[0]
+    assert (work.hashrate, work.state, work.accepted) == (83.25, "mining", 5)
+    assert [device.hashrates for device in reading.devices] == [[83.25]]
+
+
+def test_what_runs_on_two_sockets_is_unknown_on_each(recorded):
+    reading = recorded("xmrig", "two-sockets", coins=["XMR"])
+
+    assert reading.workloads[0].hashrate == 9410.5
+    assert [(cpu.kind, cpu.index, cpu.hashrates) for cpu in reading.devices] == [("cpu", 0, [None]), ("cpu", 1, [None])]

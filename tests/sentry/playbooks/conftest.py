@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from rigfarm.sentry.playbooks import Settings
-from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import IMPATIENT, Rig
 from rigfarm.wire.playbooks import Archive
+from support.program.depot import Depot
+from support.program.rig import IMPATIENT, Rig
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from rigfarm.simulate.program.depot import Depot
-from rigfarm.simulate.program.rig import Rig, order_for
-from rigfarm.wire.playbooks import Archive, PlaybookOrder, PlaybookStatus, Supervision, WorkloadOrder
+from rigfarm.wire.playbooks import Archive, AssignedPlaybook, AssignedWorkload, PlaybookStatus, Supervision
+from support.program.depot import Depot
+from support.program.rig import Rig, assigned_for
 
 MakeRig = Callable[..., Rig]
 
 
-def changed(order: PlaybookOrder, **fields: Any) -> PlaybookOrder:
+def changed(order: AssignedPlaybook, **fields: Any) -> AssignedPlaybook:
     return msgspec.structs.replace(order, revision=order.revision + 1, **fields)
 
 
@@ -29,7 +29,7 @@ def mining_as(revision: int) -> Callable[[PlaybookStatus], bool]:
     "fields",
     [
         {"name": "another name"},
-        {"workloads": [WorkloadOrder("RVN")]},
+        {"workloads": [AssignedWorkload("RVN")]},
         {"supervision": Supervision(stall_s=77)},
         {"variables": {"WORKER_NAME": "rig-07", "UNUSED": "x"}, "template": "  "},
     ],
@@ -37,7 +37,7 @@ def mining_as(revision: int) -> Callable[[PlaybookStatus], bool]:
 async def test_what_a_program_would_not_notice_restarts_nothing(
     rig: MakeRig, archive: Archive, fields: dict[str, Any]
 ) -> None:
-    order = order_for(archive)
+    order = assigned_for(archive)
     async with rig() as one:
         await one.runner.apply(1, [order])
         first = await one.until("mining")
@@ -58,7 +58,7 @@ async def test_what_a_program_would_not_notice_restarts_nothing(
     ],
 )
 async def test_other_arguments_restart_it(rig: MakeRig, archive: Archive, fields: dict[str, Any]) -> None:
-    order, other = order_for(archive), order_for(archive, 2)
+    order, other = assigned_for(archive), assigned_for(archive, 2)
     async with rig() as one:
         await one.runner.apply(1, [order, other])
         first = await one.until("mining")
@@ -70,7 +70,7 @@ async def test_other_arguments_restart_it(rig: MakeRig, archive: Archive, fields
 
 
 async def test_a_used_placeholder_restarts_it(rig: MakeRig, archive: Archive) -> None:
-    order = order_for(archive, template="-u $WORKER_NAME")
+    order = assigned_for(archive, template="-u $WORKER_NAME")
     async with rig() as one:
         await one.runner.apply(1, [order])
         first = await one.until("mining")
@@ -79,7 +79,7 @@ async def test_a_used_placeholder_restarts_it(rig: MakeRig, archive: Archive) ->
 
 
 async def test_stop_and_start(rig: MakeRig, archive: Archive) -> None:
-    order = order_for(archive)
+    order = assigned_for(archive)
     async with rig() as one:
         await one.runner.apply(1, [order])
         await one.until("mining")
@@ -95,7 +95,7 @@ async def test_stop_and_start(rig: MakeRig, archive: Archive) -> None:
 async def test_the_old_program_mines_while_the_new_one_downloads(
     rig: MakeRig, serving: Callable[..., Archive], depot: Depot
 ) -> None:
-    order = order_for(serving(version="1.0"))
+    order = assigned_for(serving(version="1.0"))
     newer = changed(order, archive=serving(version="2.0"))
     async with rig() as one:
         await one.runner.apply(1, [order])
@@ -121,13 +121,13 @@ async def test_the_old_program_mines_while_the_new_one_downloads(
         ({"archive": "executable"}, "no file named 'not-there'; it has: LICENSE, fakeminer"),
         ({"archive": "sha"}, "SHA-256 is not 64 lower-case hexadecimal digits"),
         ({"archive": "size"}, "size of 0 bytes is not between 1 and"),
-        ({"archive": "path"}, "is no file name"),
+        ({"archive": "path"}, "is not a file name"),
     ],
 )
 async def test_an_order_that_cannot_be_carried_out_says_why_and_the_old_mines_on(
     rig: MakeRig, archive: Archive, fields: dict[str, Any], reason: str
 ) -> None:
-    order = order_for(archive)
+    order = assigned_for(archive)
     wrong = {
         "executable": {"executable": "not-there"},
         "sha": {"sha256": "../../../../etc/passwd"},
@@ -151,7 +151,7 @@ async def test_an_order_that_cannot_be_carried_out_says_why_and_the_old_mines_on
 async def test_old_versions_are_pruned_but_for_the_last(
     rig: MakeRig, serving: Callable[..., Archive], tmp_path: Path
 ) -> None:
-    order = order_for(serving(version="1"))
+    order = assigned_for(serving(version="1"))
     async with rig() as one:
         for revision, version in enumerate(("1", "2", "3"), start=1):
             newer = msgspec.structs.replace(order, archive=serving(version=version), revision=revision)
@@ -167,7 +167,7 @@ async def test_old_versions_are_pruned_but_for_the_last(
 
 
 async def test_many_changes_at_once_end_in_the_last(rig: MakeRig, archive: Archive) -> None:
-    order = order_for(archive)
+    order = assigned_for(archive)
     async with rig() as one:
         for revision in range(2, 12):
             await one.runner.apply(

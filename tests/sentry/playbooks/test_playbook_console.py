@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rigfarm.sentry.playbooks.console import KEPT_LINES, SHOWS, Console
 from rigfarm.sentry.playbooks.logfile import LogFile
 from rigfarm.sentry.playbooks.plain_text import MAX_LINE_CHARS, Lines, plain
-from rigfarm.simulate.program.rig import Rig, order_for
 from rigfarm.wire.playbooks import Archive
+from support.program.rig import Rig, assigned_for
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_log_is_not_written_through_a_link(tmp_path: Path) -> None:
 async def test_a_real_programs_console(rig: Callable[..., Rig], archive: Archive) -> None:
     async with rig() as one:
         await one.runner.console_watch(1, True)  # before there is one: no harm
-        await one.runner.apply(1, [order_for(archive, template="--behave colours")])
+        await one.runner.apply(1, [assigned_for(archive, template="--behave colours")])
         await one.until("mining")
         await one.runner.console_watch(1, True)
         await one.when(lambda _: any("miner    speed" in line for _, _, line in one.lines))
@@ -185,7 +185,7 @@ async def test_a_real_programs_console(rig: Callable[..., Rig], archive: Archive
 
 async def test_a_flood_is_bounded_and_blocks_nobody(rig: Callable[..., Rig], archive: Archive, tmp_path: Path) -> None:
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive, template="--behave flood")])
+        await one.runner.apply(1, [assigned_for(archive, template="--behave flood")])
         await one.until("mining")
         await one.runner.console_watch(1, True)
         await one.when(lambda _: any("left out: the program prints too fast" in line for _, _, line in one.lines))

@@ -16,10 +16,10 @@ import pytest
 
 from rigfarm.sentry.playbooks.fetch import CHUNK_BYTES, FetchError, Pace, PinError, fetch
 from rigfarm.sentry.playbooks.software import RESERVE_BYTES
-from rigfarm.simulate.program.depot import Depot, Fault
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import IMPATIENT, Rig, order_for
 from rigfarm.wire.playbooks import Archive
+from support.program.depot import Depot, Fault
+from support.program.rig import IMPATIENT, Rig, assigned_for
 
 PACE = Pace(connect_s=2, answer_s=0.5, window_s=0.4)
 CONTENT = os.urandom(700_000)
@@ -119,7 +119,7 @@ async def test_another_part_than_asked_for_is_refused(depot: Depot, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(401, "does not know this rig's token"), (404, "no such file"), (416, "anew"), (502, "status 502")],
+    [(401, "does not know this rig's token"), (404, "no such file"), (416, "starts again"), (502, "status 502")],
 )
 async def test_what_the_commander_answers_is_said(depot: Depot, tmp_path: Path, status: int, reason: str) -> None:
     depot.status = status
@@ -174,7 +174,7 @@ async def test_a_rig_tries_again_until_it_has_it_all(
     archive = serving("tar.gz")
     depot.fault, depot.faults_left = "truncated", 3
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         status = await one.until("backing-off")
         assert "the connection to the Commander broke" in status.detail
         assert "The next attempt in" in status.detail
@@ -185,7 +185,7 @@ async def test_a_rig_tries_again_until_it_has_it_all(
 async def test_the_commanders_return_cuts_the_wait_short(
     rig: Callable[..., Rig], serving: Callable[..., Archive], depot: Depot
 ) -> None:
-    order = order_for(serving("tar.gz"))
+    order = assigned_for(serving("tar.gz"))
     depot.status = 503
     async with rig(settings=msgspec.structs.replace(IMPATIENT, retry_first_s=60, retry_max_s=60)) as one:
         await one.runner.apply(1, [order])
@@ -201,7 +201,7 @@ async def test_a_download_goes_on_after_a_restart_of_the_sentry(rig: Callable[..
     depot.put(content, archive.path)
     depot.bytes_per_s = archive.size
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         await one.when(lambda status: (status.progress or 0) > 0)
     depot.bytes_per_s = None
     depot.requests.clear()
@@ -291,10 +291,10 @@ async def test_a_wrong_file_is_fetched_ever_more_rarely(
     archive = msgspec.structs.replace(serving("tar.gz"), sha256="0" * 64)
     depot.put(CONTENT[: archive.size].ljust(archive.size), archive.path)
     async with rig(settings=msgspec.structs.replace(IMPATIENT, retry_max_s=60.0)) as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         await one.until("backing-off")
         for _ in range(50):
-            await one.runner.apply(1, [order_for(archive)])
+            await one.runner.apply(1, [assigned_for(archive)])
             await asyncio.sleep(0.01)
     assert len(depot.requests) == 1
 
@@ -306,7 +306,7 @@ async def test_a_download_leaves_room_on_the_disk(
     free = RESERVE_BYTES
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(1 << 40, 0, free))
     async with rig() as one:
-        await one.runner.apply(1, [order_for(serving("tar.gz"))])
+        await one.runner.apply(1, [assigned_for(serving("tar.gz"))])
         status = await one.until("backing-off")
         assert "256 MiB stay free" in status.detail
         assert depot.requests == []

@@ -13,25 +13,26 @@ import msgspec
 import pytest
 
 from rigfarm.sentry.playbooks import RunnerError
-from rigfarm.sentry.playbooks.access import Policy
+from rigfarm.sentry.processes.access import Policy
 from rigfarm.sentry.readings import WorkloadSource
-from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import IMPATIENT, Rig, ask_program, order_for
 from rigfarm.wire.playbooks import Archive, Supervision
+from support.program.depot import Depot
+from support.program.rig import IMPATIENT, Rig, ask_program, assigned_for
 
 MakeRig = Callable[..., Rig]
 
 
 async def test_it_works(rig: MakeRig, archive: Archive, depot: Depot) -> None:
     async with rig() as one:
-        await one.runner.apply(4, [order_for(archive)])
+        await one.runner.apply(4, [assigned_for(archive)])
         status = await one.until("mining")
         (source,) = one.runner.sources()
         reading = await ask_program(source)
     assert one.states()[:6] == ["queued", "downloading", "verifying", "unpacking", "starting", "mining"]
     assert status.pid is not None
     assert (status.id, status.revision, status.restarts) == (1, 1, 0)
+    assert status.title == assigned_for(archive).name, "people know it by its name"
     assert source == WorkloadSource(
         "xmrig", source.port, "127.0.0.1", ["XMR"], "fakeminer", "1.0", "WALLET", "rig-07", 1
     )
@@ -48,7 +49,7 @@ async def test_every_shape_of_archive_is_mined_with(
     rig: MakeRig, serving: Callable[..., Archive], format: str, top: str | None
 ) -> None:
     async with rig() as one:
-        await one.runner.apply(1, [order_for(serving(format, top=top))])
+        await one.runner.apply(1, [assigned_for(serving(format, top=top))])
         await one.until("mining")
 
 
@@ -56,7 +57,7 @@ async def test_progress_is_told_while_it_downloads(rig: MakeRig, archive: Archiv
     depot.bytes_per_s = archive.size * 4
     depot.put(os.urandom(200_000), "/big")
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         await one.until("mining")
     told = [s.progress for statuses in one.history for s in statuses if s.state == "downloading"]
     assert told[0] == 0.0
@@ -66,7 +67,7 @@ async def test_progress_is_told_while_it_downloads(rig: MakeRig, archive: Archiv
 
 async def test_a_restarted_sentry_mines_without_its_commander(rig: MakeRig, archive: Archive, depot: Depot) -> None:
     async with rig() as one:
-        await one.runner.apply(7, [order_for(archive), order_for(archive, 2, wanted="stopped")])
+        await one.runner.apply(7, [assigned_for(archive), assigned_for(archive, 2, wanted="stopped")])
         await one.until("mining")
     depot.status = 503
     depot.requests.clear()
@@ -79,20 +80,20 @@ async def test_a_restarted_sentry_mines_without_its_commander(rig: MakeRig, arch
 
 async def test_two_playbooks_run_side_by_side_on_two_ports(rig: MakeRig, archive: Archive, depot: Depot) -> None:
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive), order_for(archive, 2)])
+        await one.runner.apply(1, [assigned_for(archive), assigned_for(archive, 2)])
         await one.until("mining", 1)
         await one.until("mining", 2)
         first, second = one.runner.sources()
         assert first.port != second.port
         assert len(depot.requests) == 1, "one download serves both"
-        await one.runner.apply(2, [order_for(archive, 2)])
+        await one.runner.apply(2, [assigned_for(archive, 2)])
         assert [status.id for status in one.runner.statuses()] == [2]
         assert [source.playbook for source in one.runner.sources()] == [2]
 
 
 async def test_a_program_that_ends_is_started_again(rig: MakeRig, archive: Archive) -> None:
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         first = await one.until("mining")
         assert first.pid is not None
         os.kill(first.pid, signal.SIGSEGV)
@@ -106,7 +107,7 @@ async def test_a_program_that_ends_is_started_again(rig: MakeRig, archive: Archi
 
 async def test_operators_restart_it(rig: MakeRig, archive: Archive) -> None:
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive), order_for(archive, 2, wanted="stopped")])
+        await one.runner.apply(1, [assigned_for(archive), assigned_for(archive, 2, wanted="stopped")])
         first = await one.until("mining")
         assert await one.runner.restart(99) == 0
         assert await one.runner.restart(None) == 1
@@ -116,7 +117,7 @@ async def test_operators_restart_it(rig: MakeRig, archive: Archive) -> None:
 
 async def test_removal_leaves_nothing_and_may_be_repeated(rig: MakeRig, archive: Archive, tmp_path: Path) -> None:
     async with rig() as one:
-        await one.runner.apply(3, [order_for(archive), order_for(archive, 2, wanted="stopped")])
+        await one.runner.apply(3, [assigned_for(archive), assigned_for(archive, 2, wanted="stopped")])
         await one.until("mining")
         await one.runner.remove_all()
         assert (one.runner.statuses(), one.runner.sources(), one.processes()) == ([], [], [])
@@ -124,7 +125,7 @@ async def test_removal_leaves_nothing_and_may_be_repeated(rig: MakeRig, archive:
         await one.runner.remove_all()
         left = sorted(path.name for path in (tmp_path / "sentry").rglob("*"))
         assert left == ["ledger.json", "playbooks"], "the budgets are the rig's, nothing else is left"
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         await one.until("mining")
 
 
@@ -132,7 +133,7 @@ async def test_a_removal_that_was_interrupted_is_completed_at_the_next_start(
     rig: MakeRig, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with rig() as one:
-        await one.runner.apply(3, [order_for(archive)])
+        await one.runner.apply(3, [assigned_for(archive)])
         await one.until("mining")
         with monkeypatch.context() as patch:
             patch.setattr("rigfarm.sentry.playbooks.software.remove_tree", _fail)
@@ -149,7 +150,7 @@ def _fail(_: Path) -> None:
 
 async def test_two_sentries_on_one_folder_do_not_both_mine(rig: MakeRig, archive: Archive) -> None:
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         await one.until("mining")
         other = rig(settings=msgspec.structs.replace(IMPATIENT, lock_s=0.1))
         with pytest.raises(RunnerError, match="another Sentry runs the playbooks"):
@@ -162,7 +163,7 @@ async def test_programs_with_other_stats_apis_are_read_too(rig: MakeRig, depot: 
     content = pack("tar.gz", python=sys.executable)  # the one that has the other programs' fakes
     archive = archive_for(content, "tar.gz")
     depot.put(content, archive.path)
-    order = order_for(archive, adapter=adapter, api_arguments=f"--api {adapter} --api-port $API_PORT")
+    order = assigned_for(archive, adapter=adapter, api_arguments=f"--api {adapter} --api-port $API_PORT")
     async with rig(settings=msgspec.structs.replace(IMPATIENT, policy=Policy(user="root"))) as one:
         await one.runner.apply(1, [order])
         await one.until("mining")
@@ -177,7 +178,7 @@ async def test_a_program_nobody_can_read_is_taken_to_mine(
 ) -> None:
     monkeypatch.setattr("rigfarm.sentry.playbooks.watch._UNREAD_S", 0.3)
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive, adapter="unheard-of")])
+        await one.runner.apply(1, [assigned_for(archive, adapter="unheard-of")])
         status = await one.until("mining")
     assert status.detail == "no adapter named 'unheard-of': its hashrate cannot be watched"
 
@@ -185,7 +186,7 @@ async def test_a_program_nobody_can_read_is_taken_to_mine(
 async def test_a_low_hashrate_is_worth_three_restarts_and_then_a_word(rig: MakeRig, archive: Archive) -> None:
     supervision = Supervision(stall_s=0.4, backoff_first_s=0.05, backoff_max_s=0.05)
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive, supervision=supervision)])
+        await one.runner.apply(1, [assigned_for(archive, supervision=supervision)])
         await one.until("mining")
         assert one.runner._rig is not None
         one.runner._rig.ledger.of(1).normal = [[1e6] * 40]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rigfarm.sentry.playbooks.news import News
-from rigfarm.simulate.program.depot import Depot
 from rigfarm.simulate.program.pack import archive_for, pack
-from rigfarm.simulate.program.rig import Rig, order_for
+from support.program.depot import Depot
+from support.program.rig import Rig, assigned_for
 
 
 def test_only_what_is_older_and_no_change_is_old() -> None:
@@ -29,7 +29,7 @@ async def test_a_rig_goes_on_through_a_restored_backup_and_a_restart(tmp_path: P
     with Depot() as depot:
         depot.put(pack("tar.gz"), archive.path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(9, [order_for(archive)])
+            await rig.runner.apply(9, [assigned_for(archive)])
             pid = (await rig.until("mining")).pid
             await rig.runner.apply(5, [])
             assert (await rig.until("mining")).pid == pid
@@ -46,12 +46,12 @@ async def test_another_token_begins_anew(tmp_path: Path) -> None:
     with Depot() as depot:
         depot.put(pack("tar.gz"), archive.path)
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(9, [order_for(archive)])
+            await rig.runner.apply(9, [assigned_for(archive)])
             await rig.until("mining")
             rig.runner.use_commander(depot.url, depot.token + "-of-another-commander")
             await rig.runner.apply(5, [])
             assert rig.status() is None
-            await rig.runner.apply(9, [order_for(archive)])
+            await rig.runner.apply(9, [assigned_for(archive)])
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
             await rig.runner.apply(5, [])
             assert rig.status() is None

@@ -19,7 +19,7 @@ import msgspec
 import psutil
 import pytest
 
-from rigfarm.sentry.playbooks.access import (
+from rigfarm.sentry.processes.access import (
     FREE_NUMBERS,
     PROGRAMS_USER,
     AccessError,
@@ -28,10 +28,11 @@ from rigfarm.sentry.playbooks.access import (
     own_home,
     remove_home,
 )
-from rigfarm.sentry.playbooks.acting import acting_as
+from rigfarm.sentry.processes.acting import acting_as
 from rigfarm.simulate.program.reach import let_programs_in
-from rigfarm.simulate.program.rig import IMPATIENT, Rig, order_for
 from rigfarm.wire.playbooks import Archive
+from support.program.rig import IMPATIENT, Rig, assigned_for
+from support.until import until_now
 
 MakeRig = Callable[..., Rig]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="starting a program as another user takes root")
@@ -47,7 +48,7 @@ async def test_by_default_it_is_a_user_of_its_own(rig: MakeRig, archive: Archive
     sentry, dump = tmp_path / "sentry", tmp_path / "dump"
     template = f"--dump {dump} --behave fork,setsid,double-fork"
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive, template=template)])
+        await one.runner.apply(1, [assigned_for(archive, template=template)])
         status = await one.until("mining")
         running = psutil.Process(status.pid)
         assert running.uids() == (account.uid,) * 3
@@ -66,16 +67,34 @@ async def test_by_default_it_is_a_user_of_its_own(rig: MakeRig, archive: Archive
         home = sentry / "playbooks/work/1"
         assert (home.stat().st_uid, stat.S_IMODE(home.stat().st_mode)) == (account.uid, 0o700)
         assert stat.S_IMODE((sentry / "playbooks").stat().st_mode) == 0o710, "passed through, not looked into"
-        assert stat.S_IMODE((sentry / "playbooks/orders.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE((sentry / "playbooks/assigned.json").stat().st_mode) == 0o600
         await one.runner.remove_all()
         assert one.processes() == []
         assert not home.exists()
 
 
+async def test_it_dies_with_its_supervisors_although_it_is_another_user(rig: MakeRig, archive: Archive) -> None:
+    """A change of user makes the kernel forget whose death ends a process: a program would mine on, unsupervised."""
+    async with rig() as one:
+        await one.runner.apply(1, [assigned_for(archive)])
+        program = psutil.Process((await one.until("mining")).pid)
+        assert program.uids().real != 0
+        worker = program.parent()
+        assert worker is not None
+        guard = worker.parent()
+        assert guard is not None
+        for one_of_them in (program, worker, guard):
+            one_of_them.suspend()  # so that neither ends another, nor the program itself when it cannot print
+        worker.kill()
+        guard.kill()
+        # Nothing is awaited: the Sentry, which would find it, gets no turn.
+        until_now(lambda: not program.is_running() or program.status() == psutil.STATUS_ZOMBIE)
+
+
 @pytest.mark.parametrize("user", ["root", "nobody", "daemon", "0"])
 async def test_a_user_the_rig_does_not_allow_is_refused_with_words(rig: MakeRig, archive: Archive, user: str) -> None:
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive, run_as=user)])
+        await one.runner.apply(1, [assigned_for(archive, run_as=user)])
         status = await one.until("failed")
         assert "sentry.toml does not allow programs to run as" in status.detail
         assert "allow_users" in status.detail
@@ -85,14 +104,14 @@ async def test_a_user_the_rig_does_not_allow_is_refused_with_words(rig: MakeRig,
 @pytest.mark.parametrize("user", ["root", "nobody"])
 async def test_what_the_rig_allows_runs(rig: MakeRig, archive: Archive, user: str) -> None:
     async with rig(settings=allowing(also=[user])) as one:
-        await one.runner.apply(1, [order_for(archive, run_as=user)])
+        await one.runner.apply(1, [assigned_for(archive, run_as=user)])
         status = await one.until("mining")
         assert psutil.Process(status.pid).uids()[0] == pwd.getpwnam(user).pw_uid
 
 
 async def test_a_rig_may_give_itself_to_its_playbooks(rig: MakeRig, archive: Archive) -> None:
     async with rig(settings=allowing(user="root")) as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         assert psutil.Process((await one.until("mining")).pid).uids()[0] == 0
 
 
@@ -101,7 +120,7 @@ async def test_priority_above_the_systems_takes_the_rigs_word(
     rig: MakeRig, archive: Archive, tuning: bool, nice: int
 ) -> None:
     async with rig(settings=allowing(tuning=tuning)) as one:
-        await one.runner.apply(1, [order_for(archive, nice=-3)])
+        await one.runner.apply(1, [assigned_for(archive, nice=-3)])
         status = await one.until("mining")
         assert psutil.Process(status.pid).nice() == nice
         assert ("allow_tuning" in status.detail) is not tuning
@@ -113,7 +132,7 @@ async def test_a_link_in_its_folder_leads_the_sentry_nowhere(rig: MakeRig, archi
     victim.write_text("precious")
     home = tmp_path / "sentry/playbooks/work/1"
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         await one.until("mining")
         (home / ".supervisor.log").symlink_to(victim)
         (home / "outside").symlink_to(tmp_path)
@@ -196,8 +215,8 @@ def test_root_that_may_only_change_its_user_removes_what_a_program_closed(tmp_pa
     code = """
 import os, sys
 from pathlib import Path
-from rigfarm.sentry.playbooks.access import Account, open_way, own_home, remove_home
-from rigfarm.sentry.playbooks.acting import acting_as
+from rigfarm.sentry.processes.access import Account, open_way, own_home, remove_home
+from rigfarm.sentry.processes.acting import acting_as
 data = Path(sys.argv[1])
 home = data / "work/1"
 one, other = Account("one", 12_345, 12_346, []), Account("other", 12_355, 12_356, [])

@@ -16,14 +16,16 @@ from typing import Any
 import psutil
 import pytest
 
-from rigfarm.sentry.playbooks import cgroup, process, shim
-from rigfarm.sentry.playbooks.leftovers import MARK, end_marked, marked
 from rigfarm.sentry.playbooks.ports import free_port, is_free
-from rigfarm.sentry.playbooks.process import Ending, Process, Program, StartError
-from rigfarm.simulate.program.depot import Depot
+from rigfarm.sentry.processes import cgroup, process, shim
+from rigfarm.sentry.processes.access import Account
+from rigfarm.sentry.processes.leftovers import MARK, end_marked, marked
+from rigfarm.sentry.processes.process import Ending, Process, Program, StartError
 from rigfarm.simulate.program.pack import archive_for, source
-from rigfarm.simulate.program.rig import Rig, order_for
+from rigfarm.simulate.program.reach import anyones_python, let_programs_in
 from rigfarm.wire.playbooks import Archive
+from support.program.depot import Depot
+from support.program.rig import Rig, assigned_for
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="starting a program as another user takes root")
 
@@ -58,7 +60,7 @@ async def test_it_works(tmp_path: Path) -> None:
 async def test_what_it_sees(rig: Callable[..., Rig], archive: Archive, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("RIGFARM_TOKEN", "secret")
     monkeypatch.setenv("CUDA_CACHE_PATH", "/somewhere")
-    order = order_for(archive, template=f"--dump {tmp_path}/dump", nice=7, affinity=[0])
+    order = assigned_for(archive, template=f"--dump {tmp_path}/dump", nice=7, affinity=[0])
     async with rig() as one:
         await one.runner.apply(1, [order])
         status = await one.until("mining")
@@ -112,7 +114,7 @@ async def test_a_rig_says_it_too_and_tries_again(rig: Callable[..., Rig], depot:
     archive = archive_for(content, "executable")
     depot.put(content, archive.path)
     async with rig() as one:
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         status = await one.until("failed")
         assert "could not be started: [Errno 8] Exec format error" in status.detail
         assert "restart 1 of at most 12 within an hour, in 2 s" in status.detail
@@ -125,6 +127,43 @@ async def test_a_supervisor_that_cannot_be_started(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(process, "shim_command", lambda descriptor: ["/bin/true"])
     with pytest.raises(StartError, match="supervisor ended before the program began"):
         await run(program(fake(tmp_path)))
+
+
+async def test_a_supervisor_that_its_program_took_over_floods_nobody(tmp_path: Path) -> None:
+    """One that systemd started runs as the same user as its program."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(tmp_path / "socket"))
+    listener.listen()
+    packet, count = b"o" + bytes(shim.READ_BYTES - 1), 200
+
+    def flood() -> None:
+        connection, _ = listener.accept()
+        connection.recv(1 << 16)
+        for pid in (os.getpid(), 1):
+            connection.send(json.dumps({"event": "started", "pid": pid}).encode())
+        for _ in range(count):
+            connection.send(packet)
+        connection.close()
+
+    passed, dropped = 0, 0
+
+    def take(output: bytes) -> None:
+        nonlocal passed
+        passed += len(output)
+
+    def drop(number: int) -> None:
+        nonlocal dropped
+        dropped += number
+
+    one = Process(program(fake(tmp_path), supervisors=str(tmp_path / "socket")), take, drop)
+    flooding = asyncio.create_task(asyncio.to_thread(flood))
+    await one.start()
+    assert (await one.ended()).survivors == []
+    await flooding
+    listener.close()
+    assert one.pid == os.getpid(), "the first that it names"
+    assert passed + dropped >= count * (shim.READ_BYTES - 1)
+    assert passed < 4 * shim.OUTPUT_BURST_BYTES
 
 
 async def test_a_start_that_is_cancelled_can_be_stopped(tmp_path: Path) -> None:
@@ -158,12 +197,30 @@ while True:
 
 
 @as_root
+async def test_a_program_of_another_user_dies_with_its_parent_too(tmp_path: Path) -> None:
+    """The change of user takes that wish back: made before it, a program would mine on when everything above it was
+    killed at one stroke, and the next one would be started beside it."""
+    path = tmp_path / "asks"
+    path.write_text(f"""#!{anyones_python()}
+import ctypes, os
+told = ctypes.c_int()
+ctypes.CDLL(None).prctl(2, ctypes.byref(told))  # PR_GET_PDEATHSIG
+os.write(1, b"%d as %d" % (told.value, os.getuid()))
+""")
+    path.chmod(0o755)
+    let_programs_in(path)
+    account = Account("nobody", 65_534, 65_534, [])
+    ending, output, _ = await run(program(path, account=account))
+    assert (ending, output) == (Ending(code=0), b"%d as 65534" % signal.SIGKILL)
+
+
+@as_root
 async def test_a_user_who_cannot_reach_the_program_is_told_what_to_do(
     rig: Callable[..., Rig], archive: Archive, tmp_path: Path
 ) -> None:
     async with rig() as one:
         tmp_path.chmod(0o700)
-        await one.runner.apply(1, [order_for(archive)])
+        await one.runner.apply(1, [assigned_for(archive)])
         status = await one.until("failed")
         assert "'rigfarm-miner' cannot reach the program: chmod o+x /" in status.detail
 

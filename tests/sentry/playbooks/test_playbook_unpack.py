@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rigfarm.sentry.playbooks.archives import AbortedError, Limits, UnpackError, unpack
+from rigfarm.common.archives import AbortedError, Limits, UnpackError, unpack
 from rigfarm.simulate.program.pack import ARCHIVE_FORMATS, pack, pack_files
 
 LONG = "a" * 90 + "/" + "b" * 95

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
 from rigfarm.sentry.rig.part import RigPart
 from rigfarm.sentry.sensors import Sensors, SourceReading
 from rigfarm.wire.log import Device, OperationalLog
-from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.playbooks import AssignedPlaybook, PlaybookStatus
 from rigfarm.wire.specs import BoardDetail, GpuSpecs, Specs
 
 TOKEN = "rf_" + "t" * 43
@@ -39,6 +39,9 @@ class FakeReporter:
     def specs(self, token: str, specs: Specs) -> None:
         self.told_specs.append((token, specs))
 
+    def trouble(self, token: str, kind: str, detail: str) -> None:
+        """A rig of its own has a log whatever is wrong."""
+
     def boards(self, token: str, boards: list[BoardDetail]) -> None:
         raise AssertionError("a CPU/GPU rig has no hashboards")
 
@@ -56,14 +59,14 @@ class FakeRunner:
     """Remembers what it is asked; a removal fails as often as `removals_fail` says."""
 
     def __init__(self) -> None:
-        self.applied: list[tuple[int, list[PlaybookOrder]]] = []
+        self.applied: list[tuple[int, list[AssignedPlaybook]]] = []
         self.restarted: list[int | None] = []
         self.watched: list[tuple[int, bool]] = []
         self.removed = 0
         self.removals_fail = 0
         self.running = 2
 
-    async def apply(self, revision: int, orders: Iterable[PlaybookOrder]) -> None:
+    async def apply(self, revision: int, orders: Iterable[AssignedPlaybook]) -> None:
         self.applied.append((revision, list(orders)))
 
     def statuses(self) -> list[PlaybookStatus]:
@@ -152,10 +155,3 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for it, with a deadline that only a hang reaches."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)

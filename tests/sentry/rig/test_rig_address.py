@@ -8,18 +8,19 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from rigfarm.common.lan import lan_address
 from rigfarm.sentry.rig.address import lan_ip
 
 
 def test_it_is_the_address_of_the_route() -> None:
-    assert lan_ip(("127.0.0.1", 9)) == "127.0.0.1"
+    assert lan_address(("127.0.0.1", 9)) == "127.0.0.1"
 
 
 def test_nothing_is_sent() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.setblocking(False)
-        assert lan_ip(listener.getsockname()) == "127.0.0.1"
+        assert lan_address(listener.getsockname()) == "127.0.0.1"
         with pytest.raises(BlockingIOError):
             listener.recv(1)
 

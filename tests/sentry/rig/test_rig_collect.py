@@ -80,16 +80,72 @@ def test_a_device_that_only_the_program_knows_is_added_where_there_is_room() -> 
     assert log.power_w == 90 + 120 + 100
 
 
-def test_two_programs_on_a_card_no_sensor_knows_speak_of_one_card() -> None:
-    first = MinerReading([Workload()], [mined(1.0, index=2)])
-    second = MinerReading([Workload()], [mined(2.0, index=2, id=PCI[2])])
+def test_two_programs_on_a_card_no_sensor_knows_speak_of_one_card_if_its_address_says_so() -> None:
+    first = MinerReading([Workload()], [mined(1.0, index=2, id=PCI[2])])
+    second = MinerReading([Workload()], [mined(2.0, index=0, id=PCI[2])])
     [found] = rows(SensorReading(), first, second)
     assert (found.id, found.hashrates) == (PCI[2], [1.0, 2.0])
 
 
+def test_two_programs_that_both_count_from_zero_are_not_put_on_one_card() -> None:
+    """Each sees only its own cards; which those are, nobody tells."""
+    first = MinerReading([Workload(hashrate=1.0)], [mined(1.0, core_c=50.0)])
+    second = MinerReading([Workload(hashrate=2.0)], [mined(2.0, core_c=51.0)])
+    log = join(sensed(card(0), card(1)), [first, second], 1)
+    assert [device.hashrates for device in log.devices][1:] == [[None, None], [None, None]]
+    assert [workload.hashrate for workload in log.workloads] == [1.0, 2.0]
+    assert [device.hashrates for device in rows(SensorReading(), first, second)] == [[1.0, None], [None, 2.0]]
+
+
+def test_a_program_that_tells_of_some_cards_only_is_not_guessed_at() -> None:
+    program = MinerReading([Workload(hashrate=3.0)], [mined(1.0, index=0), mined(2.0, index=1)])
+    assert [device.hashrates for device in rows(sensed(card(0), card(1), card(2)), program)[1:]] == [[None]] * 3
+
+
+def test_a_gap_in_its_numbers_shows_that_a_program_counts_all_cards() -> None:
+    program = MinerReading([Workload(hashrate=3.0)], [mined(1.0, index=0), mined(2.0, index=2)])
+    found = rows(sensed(card(0), card(1), card(2)), program)[1:]
+    assert [device.hashrates for device in found] == [[1.0], [None], [2.0]]
+
+
+def test_a_program_counts_by_address_whatever_place_a_card_has_here() -> None:
+    """A card that was added later keeps the last place, and its slot may come first."""
+    late = Device(kind="gpu", index=2, id="0000:00:1c.0")
+    program = MinerReading([Workload()], [mined(float(n), index=n) for n in range(3)])
+    found = rows(sensed(card(0), card(1), late), program)[1:]
+    assert [(device.id, device.hashrates) for device in found] == [(PCI[0], [1.0]), (PCI[1], [2.0]), (late.id, [0.0])]
+
+
+def test_what_is_told_of_one_cpu_is_not_put_on_one_of_two() -> None:
+    two = SensorReading(devices=[Device(kind="cpu", index=n, core_c=60.0) for n in range(2)])
+    program = MinerReading([Workload(hashrate=9.0)], [mined(9.0, kind="cpu")])
+    each = MinerReading([Workload(hashrate=9.0)], [mined(4.0, kind="cpu"), mined(5.0, kind="cpu", index=1)])
+    assert [device.hashrates for device in rows(two, program)] == [[None], [None]]
+    assert [device.hashrates for device in rows(two, each)] == [[4.0], [5.0]]
+
+
+def test_a_program_fills_in_no_power_beyond_what_the_cards_limit_allows() -> None:
+    program = MinerReading([Workload()], [mined(1.0, id=PCI[0], power_w=520.0), mined(1.0, id=PCI[1], power_w=320.0)])
+    cards = [card(n, power_w=None, power_limit_w=220.0) for n in range(2)]
+    log = join(sensed(*cards), [program], 1)
+    assert [device.power_w for device in log.devices][1:] == [None, 320.0]
+    assert log.messages == ["Mining program: the power reported for GPU 0 is impossible; it counts as unknown."]
+
+
+def test_a_processor_and_its_own_graphics_are_one_chip() -> None:
+    program = MinerReading([Workload()], [mined(1.0, id=PCI[0], power_w=91.0)])
+    for own in (card(0, power_w=90.0), card(0, power_w=None)):
+        reading = sensed(own, card(1), within_cpu=[PCI[0]])
+        log = join(reading, [program], 1)
+        assert log.power_w == 90.0 + 120.0
+        assert [device.power_w for device in log.devices] == [90.0, None, 120.0]
+    unknown = SensorReading(devices=[Device(kind="cpu", index=0), card(0, power_w=65.0)], within_cpu=[PCI[0]])
+    assert join(unknown, [], 1).power_w == 65.0, "where only the graphics tell it, it is the chip's"
+
+
 def test_a_program_that_tells_two_devices_of_one_number_loses_none() -> None:
     program = MinerReading([Workload()], [mined(1.0, index=0), mined(2.0, index=0)])
-    assert [device.hashrates for device in rows(sensed(card(0)), program)[1:]] == [[1.0], [2.0]]
+    assert [device.hashrates for device in rows(SensorReading(), program)] == [[1.0], [2.0]]
 
 
 def test_a_missing_card_stays_missing_and_keeps_no_old_news() -> None:
@@ -147,3 +203,16 @@ def test_rates_beyond_the_programs_workloads_do_not_touch_the_next_ones() -> Non
     greedy = MinerReading([Workload()], [mined(1.0, 666.0, id=PCI[0])])
     other = MinerReading([Workload()], [mined(2.0, id=PCI[0])])
     assert rows(sensed(card(0)), greedy, other)[1].hashrates == [1.0, 2.0]
+
+
+def test_a_program_that_tells_no_pci_domain_means_the_only_card_at_that_place() -> None:
+    far = [Device(kind="gpu", index=n, id=f"{domain}:0a:00.0") for n, domain in enumerate(("0001", "0002"))]
+    one = Device(kind="gpu", index=2, id="10000:0b:00.0")
+    program = MinerReading([Workload()], [mined(1.0, id="0000:0b:00.0"), mined(2.0, index=1, id="0000:0a:00.0")])
+    found = rows(SensorReading(devices=[*far, one]), program)
+    assert [(device.id, device.hashrates) for device in found] == [
+        ("0001:0a:00.0", [None]),
+        ("0002:0a:00.0", [None]),
+        ("10000:0b:00.0", [1.0]),
+        ("0000:0a:00.0", [2.0]),  # either of two: neither is guessed
+    ]

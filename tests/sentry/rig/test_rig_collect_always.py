@@ -65,19 +65,24 @@ def test_no_device_is_lost_and_none_changes_its_place(sensors: SensorReading, mi
     for miner in miners:
         assert {device.id for device in miner.devices if device.id} <= known
         for kind in ("cpu", "gpu"):
-            told = [device for device in miner.devices if device.kind == kind]
+            told = [device for device in miner.devices if device.kind == kind and device.id]
             assert len([row for row in rows if row.kind == kind]) >= len(told)
 
 
 @given(sensor_readings(), miners)
-def test_every_hashrate_is_in_its_own_column_once(sensors: SensorReading, miners: list[MinerReading]) -> None:
+def test_every_hashrate_is_in_its_own_column_once_at_most_and_certainly_where_addresses_say_whose_it_is(
+    sensors: SensorReading, miners: list[MinerReading]
+) -> None:
     log = join(sensors, miners, 1)
     rows = list(log.devices)
     column = 0
     for miner in miners:
         for position in range(len(miner.workloads)):
             told = Counter(d.hashrates[position] for d in miner.devices if d.hashrates[position] is not None)
-            assert Counter(r.hashrates[column] for r in rows if r.hashrates[column] is not None) == told
+            found = Counter(r.hashrates[column] for r in rows if r.hashrates[column] is not None)
+            assert found <= told
+            if all(device.id for device in miner.devices):
+                assert found == told
             column += 1
     assert len(log.workloads) == column
 

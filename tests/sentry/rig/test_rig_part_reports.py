@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rig_fakes import PCI, TOKEN, Rig, running, until
+from rig_fakes import PCI, TOKEN, Rig, running
 
 from rigfarm.sentry import miners
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
@@ -12,6 +12,7 @@ from rigfarm.sentry.rig.part import RigPart
 from rigfarm.simulate.miners import FakeMiner, Model
 from rigfarm.simulate.rigs import SimGpu, SimRig, SimulatedMachine, SimulatedSensors
 from rigfarm.wire.log import Device
+from support.until import until
 
 
 async def test_it_works() -> None:

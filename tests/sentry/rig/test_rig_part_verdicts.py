@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from rig_fakes import TOKEN, Rig, running, until
+from rig_fakes import TOKEN, Rig, running
 
 from rigfarm.sentry.rig import standing
 from rigfarm.sentry.rig.standing import Standing, TokenState
 from rigfarm.wire.frames import Verdict
-from rigfarm.wire.playbooks import Archive, PlaybookOrder
+from rigfarm.wire.playbooks import Archive, AssignedPlaybook
+from support.until import until
 
 OTHER = "rf_" + "o" * 43
-ORDER = PlaybookOrder(
+ORDER = AssignedPlaybook(
     id=7,
     revision=1,
     name="p",

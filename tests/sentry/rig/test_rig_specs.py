@@ -10,8 +10,8 @@ from rigfarm import __version__
 from rigfarm.sentry.rig.board import bios, board
 from rigfarm.sentry.rig.specs import read_specs, read_uptime
 from rigfarm.simulate.rigs import SimRig
-from rigfarm.simulate.sysfs import SysfsTree
 from rigfarm.wire.specs import GpuSpecs
+from support.sysfs import SysfsTree
 
 RECORDED = Path(__file__).parents[2] / "fixtures" / "sysfs"
 

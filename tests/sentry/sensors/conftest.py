@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from rigfarm.simulate.sysfs import SysfsTree
+from support.sysfs import SysfsTree
 
 # No example of a property test fails for being slow: this machine may be busy.
 settings.register_profile("unhurried", deadline=None)

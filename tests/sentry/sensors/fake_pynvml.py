@@ -110,6 +110,8 @@ class FakeNvml:
         self._of(card, name, None)
         if card.answers.get(name) is None:
             raise NVMLError(NOT_SUPPORTED)
+        if isinstance(card.answers[name], NVMLError):
+            raise card.answers[name]
         return card.answers[name]
 
     def _clock(self, card: Card, domain: int) -> object:

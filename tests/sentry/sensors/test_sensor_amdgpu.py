@@ -10,7 +10,7 @@ from rigfarm.sentry.sensors.amd_names import in_amdgpu_ids, in_pci_ids
 from rigfarm.sentry.sensors.amdgpu import AmdGpu
 from rigfarm.sentry.sensors.amdgpu_card import current_mhz
 from rigfarm.simulate.rigs import SimGpu
-from rigfarm.simulate.sysfs import SysfsTree
+from support.sysfs import SysfsTree
 
 RX6800 = "AMD Radeon RX 6800 XT"
 HWMON = "devices/pci0000:00/0000:03:00.0/hwmon/hwmon10"
@@ -140,3 +140,47 @@ def test_lists_of_names_as_they_are_written() -> None:
     assert in_pci_ids(listed, 0x73BF) == "Box"
     assert in_pci_ids(listed, 0x731F) == "Navi 10"
     assert in_pci_ids(listed, 0x9999) is None
+
+
+def test_a_driver_that_answers_with_an_error_is_a_problem_and_a_state(tree: SysfsTree, card: SimGpu) -> None:
+    for name in ("temp1_input", "power1_average"):
+        (tree.sys / HWMON / name).unlink()
+        (tree.sys / HWMON / name).mkdir()  # reading it fails, and not for being absent
+    reading = AmdGpu(tree.sys).read()
+    assert [(device.core_c, device.power_w, device.missing) for device in reading.devices] == [(None, None, True)]
+    assert [problem.why for problem in reading.problems] == ["the driver answers with an error (Is a directory)"]
+
+
+def test_a_driver_that_says_nothing_where_a_value_should_be_is_a_problem(tree: SysfsTree, card: SimGpu) -> None:
+    (tree.sys / HWMON / "power1_average").write_text("")
+    reading = AmdGpu(tree.sys).read()
+    assert [(device.core_c, device.power_w, device.missing) for device in reading.devices] == [(57.0, None, False)]
+    assert [problem.why for problem in reading.problems] == ["the driver answers with an error (an empty answer)"]
+
+
+def test_a_value_that_a_card_does_not_have_is_no_error(tree: SysfsTree, card: SimGpu) -> None:
+    (tree.sys / HWMON / "power1_average").unlink()
+    reading = AmdGpu(tree.sys).read()
+    assert (reading.devices[0].power_w, reading.devices[0].missing, reading.problems) == (None, False, [])
+
+
+@pytest.mark.parametrize(
+    ("metrics", "own", "within_cpu"),
+    [
+        (b"\x80\x00\x02\x04", ("fan1_input",), True),  # a table of an APU, format 2.4
+        (b"\x78\x00\x03\x00", (), True),
+        (b"\x78\x00\x01\x03", (), False),
+        (None, (), True),
+        (None, ("power1_cap",), False),
+        (None, ("fan1_input", "pwm1"), False),
+    ],
+)
+def test_graphics_within_the_processor_are_known(
+    tree: SysfsTree, card: SimGpu, metrics: bytes | None, own: tuple[str, ...], within_cpu: bool
+) -> None:
+    for name in ("fan1_input", "pwm1", "pwm1_max", "power1_cap", "temp2_input", "temp2_label"):
+        if name not in own:
+            (tree.sys / HWMON / name).unlink(missing_ok=True)
+    if metrics is not None:
+        (tree.sys / HWMON).parents[1].joinpath("gpu_metrics").write_bytes(metrics)
+    assert AmdGpu(tree.sys).read().within_cpu == (["0000:03:00.0"] if within_cpu else [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rigfarm.sentry.sensors.chassis import ChassisFans
 from rigfarm.sentry.sensors.supply import PowerSupply
-from rigfarm.simulate.sysfs import SysfsTree
+from support.sysfs import SysfsTree
 
 BOARD = "devices/platform/nct6775.656/hwmon/hwmon2"
 
@@ -51,3 +51,25 @@ def test_the_boards_meter_counts_for_all(tree: SysfsTree) -> None:
 def test_a_meter_that_says_zero_measures_nothing(tree: SysfsTree) -> None:
     tree.hwmon("devices/acpi/hwmon/hwmon5", "power_meter", power1_average=0)
     assert PowerSupply(tree.sys).read().power_w is None
+
+
+def test_a_driver_that_answers_with_an_error_is_said(tree: SysfsTree) -> None:
+    """Not being there is no error; being there and failing is."""
+    supply, meter = PowerSupply(tree.sys), "devices/acpi/hwmon/hwmon5"
+    tree.hwmon(meter, "power_meter", power1_average=1_040_000_000)
+    assert supply.read().problems == []
+    (tree.sys / meter / "power1_average").unlink()
+    assert supply.read().problems == []
+    (tree.sys / meter / "power1_average").mkdir()
+    reading = supply.read()
+    assert reading.power_w is None
+    assert [str(problem) for problem in reading.problems] == [
+        "Power supply: its driver answers with an error (Is a directory)."
+    ]
+
+    fans = ChassisFans(tree.sys)
+    tree.hwmon(BOARD, "nct6775", fan1_input=900, fan2_input=0)
+    assert fans.read().fans == [900.0]
+    (tree.sys / BOARD / "fan1_input").unlink()
+    (tree.sys / BOARD / "fan1_input").mkdir()
+    assert (fans.read().fans, len(fans.read().problems)) == ([None], 1)

@@ -8,17 +8,19 @@ import pytest
 from fake_pynvml import (
     DRIVER_NOT_LOADED,
     GPU_IS_LOST,
+    NOT_SUPPORTED,
     UNINITIALIZED,
     UNKNOWN,
     VERSION_MISMATCH,
     FakeNvml,
+    NVMLError,
     healthy,
 )
 
 from rigfarm.sentry.sensors import SourceFailed
 from rigfarm.sentry.sensors.nvml import Nvml, open_source
 from rigfarm.simulate.rigs import SimGpu
-from rigfarm.simulate.sysfs import SysfsTree
+from support.sysfs import SysfsTree
 
 NO_CARDS = Path("/nonexistent/sys")
 
@@ -103,8 +105,27 @@ def test_a_card_that_fails_otherwise_stays_with_unknown_values() -> None:
     nvml = source(driver)
     nvml.read()
     driver.cards[0].error = UNKNOWN
-    [device] = nvml.read().devices
-    assert (device.id, device.core_c, device.power_w) == ("0000:01:00.0", None, None)
+    reading = nvml.read()
+    [device] = reading.devices
+    assert (device.id, device.core_c, device.power_w, device.missing) == ("0000:01:00.0", None, None, True)
+    assert [problem.why for problem in reading.problems] == [
+        f"the driver answers every question about it with an error (error {UNKNOWN})"
+    ]
+    driver.cards[0].error = None
+    assert nvml.read().problems == []
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(NOT_SUPPORTED, False), (4, False), (UNKNOWN, True), (10, True), (16, True)]
+)
+def test_one_value_that_fails_is_told_unless_the_card_does_not_have_it(error: int, *, told: bool) -> None:
+    card = healthy("00000000:01:00.0", nvmlDeviceGetPowerUsage=NVMLError(error))
+    reading = source(FakeNvml(card)).read()
+    [device] = reading.devices
+    assert (device.power_w, device.core_c, device.missing) == (None, 63.0, False)
+    assert [problem.what for problem in reading.problems] == (
+        ["NVIDIA card 0000:01:00.0 (NVIDIA GeForce RTX 3080)"] if told else []
+    )
 
 
 def test_a_card_that_is_dead_at_the_start_is_named() -> None:

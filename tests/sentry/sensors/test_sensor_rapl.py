@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rigfarm.sentry.sensors import rapl
 from rigfarm.sentry.sensors.rapl import Rapl, power, zones
-from rigfarm.simulate.sysfs import SysfsTree
+from support.sysfs import SysfsTree
 
 RANGE = 262_143_328_850
 

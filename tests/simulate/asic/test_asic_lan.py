@@ -12,8 +12,8 @@ from rigfarm.sentry.asic.service import AsicService
 from rigfarm.simulate import asic_lan
 from rigfarm.simulate.asic import farm
 from rigfarm.simulate.asic_lan import UNLISTED, AsicLan
-from rigfarm.simulate.asic_trial import until
 from rigfarm.wire.tokens import new_token
+from support.until import until
 
 NOBODY = "http://127.0.0.1:9"
 

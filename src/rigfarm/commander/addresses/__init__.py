@@ -2,10 +2,11 @@
 
 from jinja2 import Environment
 
+from rigfarm.commander.addresses.actions import AddressBook
 from rigfarm.commander.addresses.api import api_routes
-from rigfarm.commander.addresses.book import AddressBook
+from rigfarm.commander.addresses.live import register_live_pages
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind
-from rigfarm.commander.addresses.pages import page_routes, register_live_pages
+from rigfarm.commander.addresses.pages import page_routes
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.web.shell import NavItem
 

@@ -1,4 +1,4 @@
-"""All that is told to viewers about the address book: whoever has it open sees each change at once."""
+"""All that is told to viewers about the address book: viewers who have it open see each change at once."""
 
 from __future__ import annotations
 

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from msgspec import Struct
 
-from rigfarm.commander.addresses.pool_url import MAX_URLS, BadPoolUrlError, parse_pool_url
+from rigfarm.commander.addresses.wallets import wallet_warning
 from rigfarm.commander.fields import form_field
 from rigfarm.commander.names import clean_line, clean_name
 from rigfarm.commander.refusals import Invalid
+from rigfarm.common.pool_url import MAX_URLS, BadPoolUrlError, parse_pool_url, pool_warning
 
 __all__ = ["Address", "AddressForm", "AddressKind"]
 
@@ -46,7 +47,7 @@ def _urls(lines: list[str], form: AddressForm) -> list[str]:
     if not urls:
         raise Invalid("A pool needs at least one URL, for example stratum+ssl://pool.example:3333.")
     if len(urls) > MAX_URLS:
-        raise Invalid(f"A pool has at most {MAX_URLS} URLs; these are {len(urls)}.")
+        raise Invalid(f"A pool has at most {MAX_URLS} URLs; you entered {len(urls)}.")
     return urls
 
 
@@ -57,7 +58,7 @@ def _wallet(text: str, form: AddressForm) -> str:
     if not wallet:
         raise Invalid("Enter the wallet's address, or the account name your pool gave you.")
     if any(char.isspace() for char in wallet):
-        raise Invalid("A wallet contains no blanks: this looks like more than one.")
+        raise Invalid("A wallet can't contain spaces: this looks like more than one.")
     if wallet.startswith("-"):
         raise Invalid("A wallet cannot begin with '-': a mining program would take it for an option.")
     return wallet
@@ -113,6 +114,13 @@ class Address(AddressForm, frozen=True, kw_only=True):
     def value(self) -> str:
         """What a playbook fills in: the wallet, or the pool's first URL."""
         return self.wallet if self.kind == "wallet" else self.urls[0]
+
+    @property
+    def warning(self) -> str | None:
+        """What may be wrong with it: a wallet that does not look like one of its coin, a URL that may be a slip."""
+        if self.kind == "wallet":
+            return wallet_warning(self.coin, self.wallet)
+        return next((warning for url in self.urls if (warning := pool_warning(url))), None)
 
     @property
     def form(self) -> AddressForm:

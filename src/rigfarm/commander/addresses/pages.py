@@ -4,106 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from jinja2 import Environment
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
-from msgspec import Struct
 
-from rigfarm.commander.addresses.book import AddressBook
-from rigfarm.commander.addresses.broadcasts import CHANNEL
+from rigfarm.commander.addresses.actions import AddressBook
 from rigfarm.commander.addresses.model import Address, AddressForm, AddressKind
+from rigfarm.commander.addresses.view import LIST_PARAMS, Query, listing
 from rigfarm.commander.addresses.wallets import wallet_warning
-from rigfarm.commander.fields import columns_in, from_form, revision_in
-from rigfarm.commander.live import PageRoutes
-from rigfarm.commander.refusals import Absent, Refusal
+from rigfarm.commander.fields import checked, columns_in, differences, from_form, revision_in, words_of
+from rigfarm.commander.refusals import Absent, ChangedMeanwhile, Refusal
 from rigfarm.commander.usage import Use
 from rigfarm.commander.web.answers import done
+from rigfarm.commander.web.checked import asks
 from rigfarm.commander.web.headers import is_htmx
-from rigfarm.commander.web.region_page import RegionPage
-from rigfarm.commander.web.render import render
+from rigfarm.commander.web.render import render, render_form
+from rigfarm.units import counted
 
-__all__ = ["page_routes", "register_live_pages"]
+__all__ = ["page_routes"]
 
 WebRequest: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Template | Redirect | Response[Any]
 
 
-class Query(Struct, frozen=True):
-    """What the list's URL asks for."""
-
-    q: str = ""
-    kind: Literal["", "pool", "wallet"] = ""
-    coin: str = ""
-
-    @classmethod
-    def parse(cls, params: Mapping[str, str]) -> Query:
-        """Anything it does not understand means the default."""
-        kind = params.get("kind", "")
-        return cls(
-            q=params.get("q", "").strip()[:100],
-            kind="pool" if kind == "pool" else "wallet" if kind == "wallet" else "",
-            coin=params.get("coin", "").strip().upper()[:16],
-        )
-
-
-class Row(Struct, frozen=True):
-    """An entry in the list."""
-
-    address: Address
-    uses: list[Use]
-    warning: str | None
-
-    @property
-    def rigs(self) -> int:
-        """Rigs that run a playbook with it."""
-        return sum(use.rigs for use in self.uses)
-
-
-def _list(book: AddressBook, query: Query) -> dict[str, Any]:
-    found = book.listed(query.kind or None, query.coin, query.q)
-    rows = [Row(one, book.used_by(one.id), _warning(one)) for one in found]
-    coins = sorted({one.coin for one in book.addresses.values()})
-    return {"rows": rows, "query": query, "coins": coins, "any": bool(book.addresses)}
-
-
-def _warning(address: Address) -> str | None:
-    return wallet_warning(address.coin, address.wallet) if address.kind == "wallet" else None
-
-
-def register_live_pages(routes: PageRoutes, templates: Environment, book: AddressBook) -> None:
-    """The list."""
-
-    def page(_: Mapping[str, str], params: Mapping[str, str]) -> RegionPage:
-        query = Query.parse(params)
-
-        async def regions() -> dict[str, str]:
-            return {"addresses": templates.get_template("address_list.html").render(**_list(book, query))}
-
-        return RegionPage([CHANNEL], regions)
-
-    routes.add(r"/addresses", page)
-
-
-@get("/addresses", include_in_schema=False)
+@get("/addresses", opt=asks(*LIST_PARAMS), include_in_schema=False)
 async def addresses_page(request: WebRequest, addresses: NamedDependency[AddressBook]) -> Template:
     """Pools and wallets."""
     query = Query.parse(dict(request.query_params))
     live = f"/addresses?{request.url.query}" if request.url.query else "/addresses"
-    return render(request, "address_index.html", active="addresses", live=live, **_list(addresses, query))
+    return render(request, "address_index.html", active="addresses", live=live, **listing(addresses, query))
 
 
-@get("/addresses/new", include_in_schema=False)
+@get("/addresses/new", opt=asks("kind", "coin"), include_in_schema=False)
 async def new_address(request: WebRequest) -> Template:
     """An empty form for a pool or a wallet."""
-    kind: AddressKind = "wallet" if request.query_params.get("kind") == "wallet" else "pool"
-    return _form(request, AddressForm("", kind, request.query_params.get("coin", "")[:16]))
+    query = Query.parse(dict(request.query_params))
+    return _form(request, AddressForm("", query.kind or "pool", query.coin))
 
 
-@get("/addresses/warning", include_in_schema=False)
+@get("/addresses/warning", opt=asks("wallet", "coin"), include_in_schema=False)
 async def warning(request: WebRequest) -> Template:
     """While one types a wallet: whether it looks like one of its coin."""
     wallet = request.query_params.get("wallet", "").strip()[:256]
@@ -149,7 +91,7 @@ async def change_address(
         raise
     except Refusal as refusal:
         uses = addresses.used_by(address_id)
-        return _form(request, form, before, revision=revision, refusal=refusal, uses=uses)
+        return _form(request, form, addresses.get(address_id), revision=revision, refusal=refusal, uses=uses)
     uses = [use for use in addresses.used_by(address_id) if use.rigs]
     if (before.urls, before.wallet) == (after.urls, after.wallet) or not uses:
         return done(request, "/addresses")
@@ -166,17 +108,19 @@ async def ask_remove_address(
     one, uses = addresses.get(address_id), addresses.used_by(address_id)
     lines = ["No playbook uses it."]
     if uses:
-        rigs = Use("", "", "", sum(use.rigs for use in uses)).on
-        mining = f" Mining with it goes on on {rigs}." if rigs else ""
-        lines = [f"Playbooks that use it keep what it says now.{mining}",
+        rigs = sum(use.rigs for use in uses)
+        mining = f" {counted(rigs, 'rig')} keep{'s' if rigs == 1 else ''} mining with it." if rigs else ""
+        lines = [f"Playbooks that use it keep its current values.{mining}",
                  "They show it as removed, and it can no longer be chosen."]  # fmt: skip
     return render(
         request,
-        "address_remove.html",
+        "remove.html",
         active="addresses",
         hx=is_htmx(request.scope),
-        address=one,
-        uses=[use.name for use in uses],
+        target=one.name,
+        action=f"/addresses/{one.id}/remove",
+        back="/addresses",
+        items=[use.name for use in uses],
         consequences=lines,
     )
 
@@ -215,17 +159,17 @@ def _form(
     refusal: Refusal | None = None,
     uses: list[Use] | None = None,
 ) -> Template:
-    return render(
+    return render_form(
         request,
         "address_form.html",
-        status=200 if refusal is None else refusal.status,
+        refusal,
         active="addresses",
-        hx=is_htmx(request.scope),
         form=form,
         revision=revision or (0 if address is None else address.revision),
         group=partial(columns_in, AddressForm),
         address=address,
         uses=uses or [],
-        errors={} if refusal is None else refusal.fields,
-        error="" if refusal is None or refusal.fields else str(refusal),
+        theirs=differences(words_of(address.form), words_of(checked(form)))
+        if address is not None and isinstance(refusal, ChangedMeanwhile)
+        else None,
     )

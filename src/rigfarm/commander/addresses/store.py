@@ -53,8 +53,7 @@ async def delete_address(tx: AsyncConnection, address_id: int) -> None:
 def taken(name: str) -> Conflict:
     """Another entry has the name."""
     return Conflict(
-        f"The address book has an entry named {name} already. Names are compared without regard to case: "
-        "choose another.",
+        f"The address book already has an entry named {name} (case is ignored): choose another.",
         field="name",
     )
 

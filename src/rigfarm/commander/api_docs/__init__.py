@@ -3,15 +3,19 @@ the content security policy. Programs read `/api/docs/openapi.json`."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-from litestar import Request, get
+from litestar import Litestar, Request, get
 from litestar.response import Template
 from msgspec import Struct
 
+from rigfarm.commander.api_docs.examples import EXAMPLES, show_examples
 from rigfarm.commander.web.render import render
 
-__all__ = ["api_docs_routes"]
+__all__ = ["api_docs_routes", "show_examples"]
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -30,12 +34,14 @@ class Operation(Struct, frozen=True):
     status: str
     scope: str
     """What an API key needs for it; empty: nothing."""
+    example: str
+    """Of its body, as JSON; empty: it has none."""
 
 
 @get("/api/docs", include_in_schema=False)
 async def api_docs_page(request: Request[Any, Any, Any]) -> Template:
     """Every operation, by path."""
-    schema = request.app.openapi_schema.to_schema()
+    schema = await asyncio.to_thread(_schema, request.app)
     components: JsonObject = schema.get("components", {}).get("schemas", {})
     operations = [
         _operation(method, path, operation, components)
@@ -46,14 +52,20 @@ async def api_docs_page(request: Request[Any, Any, Any]) -> Template:
     return render(request, "api_docs.html", groups=_by_noun(operations), version=schema["info"]["version"])
 
 
-@get("/api/docs/openapi.json", include_in_schema=False, sync_to_thread=False)
-def openapi_json(request: Request[Any, Any, Any]) -> JsonObject:
+@get("/api/docs/openapi.json", include_in_schema=False)
+async def openapi_json(request: Request[Any, Any, Any]) -> JsonObject:
     """The same for programs: OpenAPI 3.1."""
-    schema: JsonObject = request.app.openapi_schema.to_schema()
-    return schema
+    return await asyncio.to_thread(_schema, request.app)
 
 
 api_docs_routes = [api_docs_page, openapi_json]
+
+
+@lru_cache(maxsize=1)
+def _schema(app: Litestar) -> JsonObject:
+    """Made once: that takes the better part of a second of CPU."""
+    schema: JsonObject = app.openapi_schema.to_schema()
+    return schema
 
 
 def _by_noun(operations: list[Operation]) -> list[tuple[str, list[Operation]]]:
@@ -83,6 +95,7 @@ def _operation(method: str, path: str, operation: JsonObject, components: JsonOb
         answer=_fields(answer_schema, components),
         status=status,
         scope=next((scope for one in operation.get("security", ()) for scopes in one.values() for scope in scopes), ""),
+        example=json.dumps(example) if (example := EXAMPLES.get(f"{method.upper()} {path}")) is not None else "",
     )
 
 

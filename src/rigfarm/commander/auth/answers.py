@@ -14,7 +14,22 @@ from rigfarm.commander.auth.devices import MAX_AGE_S
 from rigfarm.commander.auth.model import Session, Viewer
 from rigfarm.units import duration
 
-__all__ = ["Page", "WebRequest", "ago", "device_cookie", "go", "left", "own_session", "session_cookie", "signed_out"]
+__all__ = [
+    "VISIT_S",
+    "Page",
+    "WebRequest",
+    "ago",
+    "device_cookie",
+    "go",
+    "left",
+    "own_session",
+    "session_cookie",
+    "signed_out",
+    "visit_again",
+]
+
+VISIT_S = 400 * 86_400
+"""How long browsers keep a visitor's cookie: the most they do. The session behind it ends by itself."""
 
 Page: TypeAlias = Response[Any]
 WebRequest: TypeAlias = Request[Viewer, Viewer, Any]
@@ -52,6 +67,13 @@ def signed_out(request: WebRequest, auth: Auth) -> Page:
 def session_cookie(request: Request[Any, Any, Any], auth: Auth, secret: str, max_age: int) -> Cookie:
     """The session's cookie: out of reach of scripts, sent to this host only."""
     return _cookie(request, auth, "", secret, max_age, "lax")
+
+
+def visit_again(request: WebRequest, auth: Auth, answer: Page) -> None:
+    """Let a visitor's browser keep its cookie for as long as it may, from now on."""
+    viewer = request.auth
+    if viewer.visitor:
+        answer.set_cookie(session_cookie(request, auth, viewer.secret, VISIT_S))
 
 
 def device_cookie(request: Request[Any, Any, Any], auth: Auth) -> Cookie:

@@ -1,11 +1,12 @@
-"""One line in the log for every change: who made it, from where, what, to what, and what came of it. It is in one
-place, around the whole application and the control socket: a new route needs no code for it."""
+"""One line in the log and one entry of the activity for every change: who made it, from where, what, to what, and what
+came of it. It is in one place, around the whole application and the control socket: a new route needs no code for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, cast
 
 import structlog
 from litestar.enums import ScopeType
@@ -15,50 +16,63 @@ from rigfarm.commander.auth.connection import address_of
 from rigfarm.commander.auth.limits import RateLimit
 from rigfarm.commander.auth.scopes import SAFE_METHODS, changes_something
 from rigfarm.commander.changes import Change, change_under_way, short
-from rigfarm.commander.incidents import Incidents
+from rigfarm.commander.server.incidents import Incidents
 
-__all__ = ["ChangeLog", "LoggedChanges"]
+__all__ = ["ChangeLog", "LoggedChanges", "Record"]
 
 log = structlog.get_logger()
 
+Record: TypeAlias = Callable[[Change], Awaitable[None]]
+"""Takes a change that has ended, and returns once it is stored; it does not raise."""
 REFUSED_LINES = 10
 """Lines a minute about refusals of one request to one person or program; the others are counted with the incidents."""
 _TAKEN = frozenset(("event", "who", "address", "did", "result", "level", "timestamp", "exception"))
 """Names that a line has for itself."""
 
 
-class ChangeLog:
-    """Writes the lines."""
+async def _only_the_log(_: Change) -> None:
+    """Where nothing stores changes."""
 
-    def __init__(self, incidents: Incidents) -> None:
+
+class ChangeLog:
+    """Writes the lines, and hands each change on."""
+
+    def __init__(self, incidents: Incidents, record: Record = _only_the_log) -> None:
         self._incidents = incidents
+        self._record = record
         self._refused = RateLimit(REFUSED_LINES)
 
-    @contextmanager
-    def of(self, change: Change) -> Iterator[None]:
-        """Log a change once, when the block ends, however it ends."""
+    @asynccontextmanager
+    async def of(self, change: Change) -> AsyncIterator[None]:
+        """Log and store a change once, when the block ends, however it ends."""
         try:
             with change_under_way(change):
                 yield
         finally:
-            self._write(change)
+            await self.finish(change)
 
-    def _write(self, change: Change) -> None:
-        if not change.who or not change.outcome:
+    async def finish(self, change: Change) -> None:
+        """It has ended: log and store it, unless it was a look or a stranger's. At most once for each change."""
+        who, change.who = change.who, None
+        if who is None or not change.outcome:
             return
-        who = short(change.who)
+        line = short(who.label)
         if change.outcome != "changed":
-            key = f"{who} {change.address} {change.did}".replace(":", "|")
+            key = f"{line} {change.address} {change.did}".replace(":", "|")
             if self._refused.blocked(key):
-                self._incidents.note(who, "repeated a refused request many times", "not every repeat is logged")
+                self._incidents.note(line, "repeated a refused request many times", "not every repeat is logged")
                 return
             self._refused.hit(key)
+        change.who = who
         facts = {name: value for name, value in change.facts.items() if name not in _TAKEN}
-        log.info(change.outcome, who=who, address=change.address, did=short(change.did), **facts, result=change.result)
+        log.info(change.outcome, who=line, address=change.address, did=short(change.did), **facts, result=change.result)
+        await self._record(change)
+        change.who = None
 
 
 class LoggedChanges:
-    """Sees the status of every answer, also of those that exception handlers make."""
+    """Sees the status of every answer, also of those that exception handlers make. An answer waits until its change is
+    stored."""
 
     def __init__(self, app: ASGIApp, change_log: ChangeLog) -> None:
         self._app = app
@@ -75,9 +89,11 @@ class LoggedChanges:
         async def send_and_note(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _judge(change, request, message["status"])
+                _name(change, request)
+                await self._log.finish(change)
             await send(message)
 
-        with self._log.of(change):
+        async with self._log.of(change):
             try:
                 await self._app(scope, receive, send_and_note)
             finally:
@@ -99,5 +115,8 @@ def _name(change: Change, scope: HTTPScope) -> None:
     """The route as its author wrote it, and what its path says: never the query, never the body."""
     known = cast("dict[str, Any]", scope)
     change.did = f"{scope['method']} {known.get('path_template', '')}"
+    handler = known.get("route_handler")
+    if not change.action and handler is not None:
+        change.action = handler.handler_name.rpartition(".")[2].replace("_", " ")
     parameters: dict[str, object] = known.get("path_params") or {}
     change.facts = {name: str(value)[:40] for name, value in parameters.items()} | change.facts

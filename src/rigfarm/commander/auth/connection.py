@@ -10,6 +10,7 @@ from litestar.types import Scope
 
 from rigfarm.commander.urls import split_url
 from rigfarm.commander.web.headers import header
+from rigfarm.common.text import printable
 
 __all__ = [
     "DEVICE",
@@ -60,7 +61,7 @@ def address_of(scope: Scope) -> str:
     try:
         parsed = ip_address(client[0])
     except ValueError:
-        return "".join(char for char in client[0] if char.isprintable())[:64]
+        return printable(client[0])[:64]
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(parsed)
@@ -95,7 +96,7 @@ def browser_label(user_agent: str) -> str:
     """`Firefox on Linux`: enough for people to know their own devices by."""
     browser = _first(_BROWSERS, user_agent)
     if not browser:
-        return "".join(char for char in user_agent if char.isprintable())[:60].strip() or "Unknown browser"
+        return printable(user_agent)[:60].strip() or "Unknown browser"
     system = _first(_SYSTEMS, user_agent)
     name = _BROWSER_NAMES.get(browser, browser)
     return f"{name} on {_SYSTEM_NAMES.get(system, system)}" if system else name

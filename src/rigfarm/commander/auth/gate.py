@@ -1,5 +1,5 @@
-"""The gate every route stands behind: nobody gets in without a session or an API key, unless the route says so itself
-by `opt={"open": True}`. Who forgets to think about it has a closed route.
+"""The gate every route stands behind: no request passes without a session or an API key, unless the route itself is
+declared with `opt={"open": True}`. A route whose author forgets about it is closed.
 
 Runs after routing, once per connection: cookie or key → viewer → (for what changes something) origin and CSRF token.
 """
@@ -24,10 +24,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from rigfarm.commander.auth.connection import address_of, cookie, cookie_name, is_https, safe_next
 from rigfarm.commander.auth.model import ApiKey, Viewer, csrf_matches
-from rigfarm.commander.auth.scopes import SAFE_METHODS, needed_scope
+from rigfarm.commander.auth.scopes import SAFE_METHODS, Needed, grants, needed_scope
 from rigfarm.commander.auth.scopes import Scope as KeyScope
 from rigfarm.commander.changes import describe
-from rigfarm.commander.permission import permitted_by
+from rigfarm.commander.permission import ONLY_A_VISITOR, permitted_by
 from rigfarm.commander.server.connections import connection_of
 from rigfarm.commander.urls import split_url
 from rigfarm.commander.web.headers import header, is_htmx
@@ -39,6 +39,8 @@ __all__ = ["Gate", "require"]
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 OPEN_WITHIN_S = 60.0
+VISIT: tuple[KeyScope, ...] = ("read",)
+"""What a visitor may do, in scopes of keys."""
 MAX_FORM = 1 << 20
 """Bytes of a form that is read as a whole, for its token; what is longer has it in a header."""
 
@@ -72,7 +74,7 @@ class Gate(ASGIMiddleware):
         viewer = cast("Viewer", scope["auth"])
 
         def check() -> None:
-            if not self._alive(viewer):
+            if not self._auth.alive(viewer):
                 raise NotAuthorizedException("The login or API key behind this request has ended. Nothing was changed.")
 
         async def receive_if_alive() -> Any:
@@ -82,7 +84,7 @@ class Gate(ASGIMiddleware):
             return message
 
         async def send_if_alive(message: Message) -> None:
-            if message["type"] == "http.response.body" and message.get("more_body") and not self._alive(viewer):
+            if message["type"] == "http.response.body" and message.get("more_body") and not self._auth.alive(viewer):
                 connection = connection_of(scope)
                 if connection is None:
                     check()
@@ -93,11 +95,6 @@ class Gate(ASGIMiddleware):
         check()  # a form's token may have taken a while to arrive
         with permitted_by(check):
             await app(scope, receive_if_alive, send_if_alive)
-
-    def _alive(self, viewer: Viewer) -> bool:
-        if viewer.key is not None:
-            return self._auth.keys.alive(viewer.key)
-        return viewer.session is not None and self._auth.sessions.alive(viewer.session.id_hash)
 
     def viewer_of(self, scope: Scope) -> Viewer | None:
         """Who holds the session cookie of this connection."""
@@ -120,7 +117,9 @@ class Gate(ASGIMiddleware):
         if viewer is None:
             await self._send_to_login(scope, receive, send)
             return False
-        describe(who=viewer.label)
+        describe(who=viewer.actor)
+        if viewer.visitor:
+            _permit(_beyond_a_visit(scope))
         if changes and viewer.session is not None:
             _permit(self._auth.origins.refusal(scope))
             await _check_csrf(scope, receive, viewer)
@@ -128,7 +127,7 @@ class Gate(ASGIMiddleware):
         return True
 
     def _key_holder(self, scope: Scope) -> Viewer | None:
-        """Who sends an API key. A key opens the API only: nobody makes keys, or ends sessions, with a key."""
+        """Who sends an API key. A key opens the API only: it makes no keys and ends no sessions."""
         scheme, _, secret = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not _takes_keys(scope):
             return None
@@ -136,7 +135,7 @@ class Gate(ASGIMiddleware):
         key = self._auth.keys.find(secret.strip(), address)
         if key is not None:
             viewer = Viewer(key=key)
-            describe(who=viewer.label)
+            describe(who=viewer.actor)
             _permit(_beyond(key, scope))
             return viewer
         # Only wrong keys count, and only they wait: a good one works although wrong ones came from the same address.
@@ -148,7 +147,7 @@ class Gate(ASGIMiddleware):
             )
         self._auth.bad_keys.hit(address)
         raise NotAuthorizedException(
-            "This key is unknown here, has expired, or was revoked. Make a new one on the settings page.",
+            "This key is unknown here, has expired, or was revoked. Create a new one on the settings page.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
 
@@ -215,9 +214,12 @@ def _takes_keys(scope: Scope) -> bool:
 
 
 def require(viewer: Viewer, needed: KeyScope) -> None:
-    """For what needs more than its route does: refuse a key that lacks the scope. A login may do everything."""
-    if viewer.key is not None and needed not in viewer.key.scopes:
+    """For what needs more than its route does: refuse a key that lacks the scope. A visitor may do what a key with the
+    scope `read` may; another login everything."""
+    if viewer.key is not None and not grants(viewer.key.scopes, needed):
         _permit(_lacks(viewer.key, needed))
+    if viewer.visitor and not grants(VISIT, needed):
+        _permit(ONLY_A_VISITOR)
 
 
 def _beyond(key: ApiKey, scope: Scope) -> str | None:
@@ -225,11 +227,17 @@ def _beyond(key: ApiKey, scope: Scope) -> str | None:
     needed = needed_scope(cast("str", scope.get("method")), scope["route_handler"].opt)
     if needed is None:
         return "API keys can't do this; log in instead."
-    return None if needed == "any" or needed in key.scopes else _lacks(key, needed)
+    return None if grants(key.scopes, needed) else _lacks(key, needed)
 
 
-def _lacks(key: ApiKey, needed: KeyScope) -> str:
-    return f"This key can only {key.may}; it needs the scope {needed}. Make a key with it on the settings page."
+def _beyond_a_visit(scope: Scope) -> str | None:
+    """Why a visitor may not do this; None when it may: the rule of keys with the scope `read`."""
+    needed = needed_scope(cast("str", scope.get("method")), scope["route_handler"].opt)
+    return None if needed is not None and grants(VISIT, needed) else ONLY_A_VISITOR
+
+
+def _lacks(key: ApiKey, needed: Needed) -> str:
+    return f"This key can only {key.may}; it needs the scope {needed}. Create a key with it on the settings page."
 
 
 def _permit(refusal: str | None) -> None:
@@ -248,12 +256,12 @@ async def _check_csrf(scope: Scope, receive: Receive, viewer: Viewer) -> None:
     if not given and header(scope, b"content-type").partition(";")[0].strip().lower() in _FORMS:
         length = header(scope, b"content-length")
         if not length.isdecimal() or int(length) > MAX_FORM:
-            raise HTTPException("A form this large is sent by the page's scripts only.", status_code=413)
+            raise HTTPException("A form this large must be sent by the page's scripts.", status_code=413)
         field = (await Request[Any, Any, Any](scope, receive).form()).get("csrf")
         given = field if isinstance(field, str) else ""
     if not csrf_matches(given, viewer.secret):
         raise PermissionDeniedException(
-            "This request was refused: its form belongs to no login, or to an older one. Load the page again."
+            "This request was refused: its form belongs to an earlier login, or to none. Reload the page."
         )
 
 

@@ -89,5 +89,5 @@ def harden(app: Litestar, settings: Settings, change_log: ChangeLog, *, own_cert
     secured = SecureHeaders(app.asgi_handler, settings.public_url, hsts=not own_certificate)
     handler: ASGIApp = LoggedChanges(secured, change_log)
     if settings.trusted_proxies:
-        handler = ProxyHeadersMiddleware(handler, settings.trusted_proxies)  # type: ignore[arg-type,assignment]
+        handler = ProxyHeadersMiddleware(handler, settings.trusted_proxies)  # type: ignore[arg-type,assignment]  # uvicorn and Litestar type the same ASGI differently
     app.asgi_handler = handler

@@ -70,7 +70,7 @@ class ApiKeys:
         key = ApiKey(0, name, now_ms, allowed, expires_at)
         async with self._changing:
             if self._named(name) is not None:
-                raise Conflict(f"There is an API key named {name} already: choose another name.", field="name")
+                raise Conflict(f"An API key named {name} already exists: choose another name.", field="name")
             async with self._db.begin() as tx:
                 key.id = await store.insert_key(tx, key, name_key(name), hash_token(secret))
             self._by_hash[hash_token(secret)] = key
@@ -83,8 +83,12 @@ class ApiKeys:
             if key_hash is None:
                 raise Absent(f"API key {which} does not exist.")
             key = self._by_hash.pop(key_hash)
-            async with self._db.begin() as tx:
-                await store.delete_key(tx, key.id)
+            try:
+                async with self._db.begin(ends_login=True) as tx:  # a key may revoke itself
+                    await store.delete_key(tx, key.id)
+            except BaseException:
+                self._by_hash[key_hash] = key
+                raise
         return key
 
     async def save(self, key: ApiKey) -> None:

@@ -1,4 +1,4 @@
-"""How often somebody may be wrong. Bounded in memory, exact over a sliding window, on the monotonic clock."""
+"""How often a client may be wrong. Bounded in memory, exact over a sliding window, on the monotonic clock."""
 
 from __future__ import annotations
 

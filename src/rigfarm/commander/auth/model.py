@@ -1,4 +1,4 @@
-"""Who somebody is: a browser that logged in, or a program with an API key."""
+"""Who a client is: a browser that logged in, or a program with an API key."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from hashlib import sha256
 from msgspec import Struct
 
 from rigfarm.commander.auth.scopes import Scope, in_words
+from rigfarm.commander.changes import Actor, ActorKind
 from rigfarm.common.clock import utc_ms
 
-__all__ = ["ApiKey", "Session", "Viewer", "csrf_matches", "csrf_token"]
+__all__ = ["MAX_EXPIRY_S", "ApiKey", "Session", "Viewer", "csrf_matches", "csrf_token"]
+
+MAX_EXPIRY_S = 3650 * 86_400
+"""Of a key that expires at all."""
 
 
 class Session(Struct):
     """One login of one browser. Times of day are UTC milliseconds, for people; its end is decided by `started` and
-    `used`, which are monotonic seconds, so that a clock that jumps logs nobody out."""
+    `used`, which are monotonic seconds, so that a clock that jumps ends no login."""
 
     id_hash: bytes
     label: str
@@ -27,6 +31,10 @@ class Session(Struct):
     last_used_at: int
     started: float
     used: float
+    owner: str = ""
+    """Whose browser it is, as they said when they logged in; empty: they did not."""
+    visitor: bool = False
+    """Whether it sees everything and changes nothing."""
 
     @property
     def created(self) -> datetime:
@@ -42,6 +50,12 @@ class Session(Struct):
     def name(self) -> str:
         """How a page names it in a form."""
         return self.id_hash.hex()
+
+    @property
+    def actor(self) -> Actor:
+        """As the one who does something."""
+        kind: ActorKind = "visitor" if self.visitor else "session"
+        return Actor(kind, self.owner or self.label, f"{self.name[:8]} {self.label}")
 
 
 class ApiKey(Struct):
@@ -99,21 +113,26 @@ class Viewer(Struct, frozen=True):
         return csrf_token(self.secret) if self.secret else ""
 
     @property
-    def label(self) -> str:
-        """Who it is, in a line of the log."""
+    def visitor(self) -> bool:
+        """Whether it is a login that changes nothing."""
+        return self.session is not None and self.session.visitor
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who it is, for the log and the activity."""
         if self.key is not None:
-            return f"{'enrolment' if self.key.scopes == ('enrol',) else 'API'} key {self.key.name}"
-        return "" if self.session is None else f"session {self.session.name[:8]} {self.session.label}"
+            return Actor("enrolment-key" if self.key.scopes == ("enrol",) else "api-key", self.key.name)
+        return None if self.session is None else self.session.actor
 
     def __repr__(self) -> str:
         """Without the secret."""
-        return f"Viewer({self.label!r})"
+        return f"Viewer({self.actor!r})"
 
 
 def csrf_token(secret: str) -> str:
     """Derived from the session's secret, which no other site can read; gives nothing of it away.
 
-    Masked anew for every page: pages are compressed, and what never repeats cannot be found out by its compression.
+    Masked again for every page: pages are compressed, and what never repeats cannot be found out by its compression.
     """
     mask = secrets.token_bytes(32)
     return mask.hex() + _xor(mask, _csrf(secret)).hex()

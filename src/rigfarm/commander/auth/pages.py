@@ -16,7 +16,7 @@ from rigfarm.commander.auth.login import login_routes
 from rigfarm.commander.auth.model import ApiKey
 from rigfarm.commander.auth.scopes import ANY_KEY, MEANINGS, SCOPES, Scope
 from rigfarm.commander.auth.sessions import Sessions
-from rigfarm.commander.changes import describe
+from rigfarm.commander.changes import compare, concerns, describe
 from rigfarm.commander.refusals import Invalid, Refusal
 from rigfarm.commander.web.render import render
 
@@ -28,14 +28,22 @@ EXPIRIES = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in
 DAY_S = 86_400.0
 
 
+class LabelForm(Struct):
+    """Whose browser it is."""
+
+    owner: str = ""
+
+
 class KeyForm(Struct):
     """What the form for a new API key sends: a box for every scope."""
 
     name: str = ""
     read: str = ""
+    metrics: str = ""
     operate: str = ""
     configure: str = ""
     enrol: str = ""
+    access: str = ""
     expires: str = "90"
 
     @property
@@ -60,19 +68,23 @@ async def settings_page(request: WebRequest, api_keys: NamedDependency[ApiKeys])
 @post("/settings/api-keys", status_code=200, include_in_schema=False)
 async def create_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], data: URLEncodedBody[KeyForm]) -> Page:
     """Make a key and show it, this once."""
+    describe("create API key")
     try:
         key, secret = await api_keys.create(data.name, data.scopes, data.expires_in_s)
     except Refusal as refusal:
         return _settings(request, api_keys, data, status=refusal.status, errors=refusal.fields)
     describe(key=key.name, scopes=",".join(key.scopes), expires=key.expires or "never")
+    concerns("key", {key.id: key.name})
     return _settings(request, api_keys, KeyForm(read="1"), made=key, secret=secret)
 
 
 @post("/settings/api-keys/{key_id:int}/revoke", status_code=200, include_in_schema=False)
 async def revoke_key(request: WebRequest, api_keys: NamedDependency[ApiKeys], key_id: FromPath[int]) -> Page:
     """Refuse a key from now on."""
+    describe("revoke API key")
     key = await api_keys.revoke(key_id)
-    describe(key=key.name)
+    describe(key=key.name, scopes=",".join(key.scopes))
+    concerns("key", {key.id: key.name})
     return go("/settings")
 
 
@@ -91,15 +103,33 @@ async def end_session(
         id_hash = bytes.fromhex(name)
     except ValueError:
         id_hash = b""
+    describe("sign out a login")
+    sessions.describe(id_hash)
     await sessions.end(id_hash)
     return signed_out(request, auth) if id_hash == own_session(request).id_hash else go("/settings/sessions")
+
+
+@post("/settings/sessions/{name:str}/label", status_code=200, include_in_schema=False)
+async def label_session(
+    sessions: NamedDependency[Sessions], name: FromPath[str], data: URLEncodedBody[LabelForm]
+) -> Page:
+    """Say whose browser it is."""
+    describe("label a login")
+    try:
+        id_hash = bytes.fromhex(name)
+    except ValueError:
+        id_hash = b""
+    before = sessions.describe(id_hash)
+    session = await sessions.set_owner(id_hash, data.owner)
+    compare({"label": before}, {"label": session.owner})
+    return go("/settings/sessions")
 
 
 @post("/settings/sessions/end-all", status_code=200, include_in_schema=False)
 async def end_all_sessions(request: WebRequest, auth: NamedDependency[Auth]) -> Page:
     """Sign out everywhere, here included; only this browser keeps password attempts of its own."""
     ended = await auth.sign_out_everywhere()
-    describe(sessions=ended)
+    describe("sign out everywhere", sessions=ended)
     answer = signed_out(request, auth)
     answer.set_cookie(device_cookie(request, auth))
     return answer
@@ -122,7 +152,7 @@ async def who(request: WebRequest) -> WhoAnswer:
     key = request.auth.key
     if key is not None:
         return WhoAnswer("api-key", key.name, list(key.scopes), key.expires or UNSET)
-    return WhoAnswer("session", own_session(request).label)
+    return WhoAnswer("visitor" if request.auth.visitor else "session", own_session(request).label)
 
 
 routes = [
@@ -132,6 +162,7 @@ routes = [
     revoke_key,
     sessions_page,
     end_session,
+    label_session,
     end_all_sessions,
     who,
 ]

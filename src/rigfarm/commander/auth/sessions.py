@@ -9,15 +9,26 @@ from collections.abc import Callable
 
 from rigfarm.commander.auth import store
 from rigfarm.commander.auth.model import Session
-from rigfarm.commander.refusals import Conflict
+from rigfarm.commander.changes import describe
+from rigfarm.commander.names import clean_line
+from rigfarm.commander.refusals import Absent, Conflict
 from rigfarm.commander.storage import Storage
 from rigfarm.common.clock import utc_ms
 from rigfarm.wire.tokens import hash_token, new_token
 
-__all__ = ["Sessions"]
+__all__ = ["MAX_OWNER", "Sessions", "clean_owner"]
 
 MAX_SESSIONS = 100_000
-"""Nobody has so many browsers; beyond, the one that was unused for longest ends."""
+"""More browsers than one owner has; beyond, the one that was unused for longest ends."""
+
+
+MAX_OWNER = 40
+"""Characters."""
+
+
+def clean_owner(text: str) -> str:
+    """Whose browser it is, as it is stored. Invalid for more than a short line."""
+    return clean_line(text, "owner", "A label", MAX_OWNER)
 
 
 class Sessions:
@@ -55,23 +66,25 @@ class Sessions:
         async with storage.read() as tx:
             rows = await store.load_sessions(tx)
         now, now_ms = self._clock(), self._now_ms()
-        for id_hash, label, address, created_at, last_used_at in rows:
+        for id_hash, label, address, created_at, last_used_at, owner, visitor in rows:
             started = now - max(now_ms - created_at, 0) / 1000
             used = now - max(now_ms - last_used_at, 0) / 1000
-            self._put(Session(id_hash, label, address, created_at, last_used_at, started, used))
+            self._put(Session(id_hash, label, address, created_at, last_used_at, started, used, owner, visitor))
         self.sweep()
 
     def on_end(self, listener: Callable[[bytes], None]) -> None:
         """Call `listener` with the session's hash when one ends, whatever the reason: its live sockets must close."""
         self._listeners.append(listener)
 
-    async def create(self, label: str, address: str, *, generation: int | None = None) -> str:
+    async def create(
+        self, label: str, address: str, *, owner: str = "", generation: int | None = None, visitor: bool = False
+    ) -> str:
         """Open one; returns the secret for the browser's cookie. Conflict when all sessions were ended since
         `generation`, at which the password began to be checked."""
         generation = self.generation if generation is None else generation
         secret = new_token("")
         now, now_ms = self._clock(), self._now_ms()
-        session = Session(hash_token(secret), label, address, now_ms, now_ms, now, now)
+        session = Session(hash_token(secret), label, address, now_ms, now_ms, now, now, owner, visitor)
         async with self.storage.begin(ends_login=True) as tx:
             await store.insert_session(tx, session)
         if generation != self.generation:
@@ -82,6 +95,17 @@ class Sessions:
             self._drop(min(self._all.values(), key=lambda one: one.used).id_hash)
         self._put(session)
         return secret
+
+    async def set_owner(self, id_hash: bytes, owner: str) -> Session:
+        """Say whose browser it is; empty: unnamed. Absent when it has ended, Invalid for a label that cannot be."""
+        owner = clean_owner(owner)
+        session = self._all.get(id_hash)
+        if session is None:
+            raise Absent("This login has ended.")
+        async with self.storage.begin() as tx:
+            await store.save_session_owner(tx, id_hash, owner)
+        session.owner = owner
+        return session
 
     def find(self, secret: str, address: str) -> Session | None:
         """The living session of a cookie; using it keeps it alive."""
@@ -118,6 +142,14 @@ class Sessions:
         self.sweep()
         return sorted(self._all.values(), key=lambda session: -session.used)
 
+    def describe(self, id_hash: bytes) -> str:
+        """Say of which login the change under way is; returns its label, empty where there is none."""
+        found = self._all.get(id_hash)
+        if found is None:
+            return ""
+        describe(login=found.actor.label, login_address=found.address)
+        return found.owner
+
     async def end(self, id_hash: bytes) -> bool:
         """Sign one out, at once; False when there is no such session."""
         known = self._drop(id_hash)
@@ -128,6 +160,15 @@ class Sessions:
         """End all of them at once, and logins that are being checked at this moment."""
         self.generation += 1
         ended = list(self._all)
+        for id_hash in ended:
+            self._drop(id_hash)
+        await self._delete()
+        return len(ended)
+
+    async def end_visitors(self) -> int:
+        """End those that change nothing, and logins that are being checked at this moment."""
+        self.generation += 1
+        ended = [id_hash for id_hash, session in self._all.items() if session.visitor]
         for id_hash in ended:
             self._drop(id_hash)
         await self._delete()
@@ -165,7 +206,9 @@ class Sessions:
         return self._storage
 
     def _deadline(self, session: Session) -> float:
-        return min(session.used + self._idle_s, session.started + self.absolute_s)
+        """A visitor's lasts as long as it is used: no one is there to log in a screen on a wall again."""
+        idle = session.used + self._idle_s
+        return idle if session.visitor else min(idle, session.started + self.absolute_s)
 
     def _put(self, session: Session) -> None:
         self._all[session.id_hash] = session

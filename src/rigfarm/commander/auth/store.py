@@ -20,14 +20,26 @@ __all__ = [
     "load_keys",
     "load_sessions",
     "save_keys_used",
+    "save_session_owner",
     "save_sessions_used",
 ]
 
 
-async def load_sessions(tx: AsyncConnection) -> list[tuple[bytes, str, str, int, int]]:
-    """(hash, label, address, created, last used) of every one, oldest first."""
+async def load_sessions(tx: AsyncConnection) -> list[tuple[bytes, str, str, int, int, str, bool]]:
+    """(hash, label, address, created, last used, owner, visitor) of every one, oldest first."""
     found = await tx.execute(select(sessions).order_by(sessions.c.created_at))
-    return [(bytes(row.id_hash), row.label, row.address, row.created_at, row.last_used_at) for row in found]
+    return [
+        (
+            bytes(row.id_hash),
+            row.label,
+            row.address,
+            row.created_at,
+            row.last_used_at,
+            row.owner or "",
+            bool(row.visitor),
+        )
+        for row in found
+    ]
 
 
 async def insert_session(tx: AsyncConnection, session: Session) -> None:
@@ -39,8 +51,15 @@ async def insert_session(tx: AsyncConnection, session: Session) -> None:
             address=session.address,
             created_at=session.created_at,
             last_used_at=session.last_used_at,
+            owner=session.owner,
+            visitor=session.visitor,
         )
     )
+
+
+async def save_session_owner(tx: AsyncConnection, id_hash: bytes, owner: str) -> None:
+    """Whose it is."""
+    await tx.execute(update(sessions).where(sessions.c.id_hash == id_hash).values(owner=owner))
 
 
 async def delete_sessions(tx: AsyncConnection, hashes: Iterable[bytes] | None) -> None:

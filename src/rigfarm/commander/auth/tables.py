@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Integer, String, Table, Text, false
 
 from rigfarm.commander.storage import digest, identity, metadata, milliseconds
 
@@ -16,6 +16,8 @@ sessions = Table(
     Column("address", Text, nullable=False),
     milliseconds("created_at"),
     milliseconds("last_used_at"),
+    Column("owner", Text, nullable=True),
+    Column("visitor", Boolean, nullable=False, server_default=false()),
 )
 
 api_keys = Table(

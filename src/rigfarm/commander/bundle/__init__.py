@@ -4,10 +4,10 @@ bundles = Bundles(folder); await bundles.look()
 line = install_line(bundles.offered, address, token)    # "" when there is none
 """
 
-from rigfarm.commander.bundle.bundles import SHIPPED, Bundles
-from rigfarm.commander.bundle.line import install_line
 from rigfarm.commander.bundle.model import Bundle
 from rigfarm.commander.bundle.serving import bundle_routes
+from rigfarm.commander.bundle.store import SHIPPED, Bundles
+from rigfarm.commander.bundle.view import install_line
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.supervised import Work
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-__all__ = ["MAX_BYTES", "Bundle", "BundleError", "FileId", "file_id", "read_bundle"]
+from rigfarm.wire.limits import MAX_SENTRY_BYTES
 
-MAX_BYTES = 256 << 20
-"""A larger file is no Sentry."""
+__all__ = ["Bundle", "BundleError", "FileId", "file_id", "read_bundle"]
+
 NAME = re.compile(r"rigfarm-sentry-([a-z0-9_]{1,32})")
 _HEAD = re.compile(rb"#!/bin/sh\n# Rigfarm Sentry ([0-9A-Za-z.+-]{1,40}) for ([a-z0-9_]{1,32})\n")
 
@@ -57,14 +57,14 @@ def read_bundle(path: Path) -> Bundle:
     """Look at all of it. BundleError, OSError."""
     named = NAME.fullmatch(path.name)
     if named is None:
-        raise BundleError("it is not called rigfarm-sentry-MACHINE, as `make bundle` calls it")
+        raise BundleError("its name is not rigfarm-sentry-MACHINE, as `make bundle` writes it")
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
-        if not stat.S_ISREG(before.st_mode) or before.st_size > MAX_BYTES:
-            raise BundleError(f"it is no file of at most {MAX_BYTES >> 20} MiB")
+        if not stat.S_ISREG(before.st_mode) or before.st_size > MAX_SENTRY_BYTES:
+            raise BundleError(f"it is not a file, or larger than {MAX_SENTRY_BYTES >> 20} MiB")
         head = _HEAD.match(file.read(128))
         if head is None or head[2].decode() != named[1]:
-            raise BundleError("it does not begin as a Sentry for the machine that its name says")
+            raise BundleError("it does not begin like a Sentry for the machine in its name")
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         after = os.fstat(file.fileno())

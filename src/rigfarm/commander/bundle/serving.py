@@ -1,4 +1,4 @@
-"""A bundle for whoever asks: a new rig has nothing to show yet, and there is no secret in it."""
+"""A bundle for any client: a new rig has nothing to show yet, and there is no secret in it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from rigfarm.commander.auth.connection import address_of
-from rigfarm.commander.bundle.bundles import Bundles
 from rigfarm.commander.bundle.model import Bundle, file_id
+from rigfarm.commander.bundle.store import Bundles
 from rigfarm.commander.server.connections import network_of
 
 __all__ = ["bundle_routes"]
@@ -31,12 +31,14 @@ async def bundle(
     """The file, if it is still the one whose hash was told."""
     found = bundles.find(name)
     if found is None:
-        raise NotFoundException("The Commander has no such Sentry: `make bundle` makes it, and its folder takes it.")
+        raise NotFoundException(
+            "The Commander has no such Sentry: build it with `make bundle` and copy it to the bundle folder."
+        )
     network = network_of(address_of(request.scope))
     if bundles.downloads.full(network):
-        raise _later("Too many rigs are fetching: try again soon.")
+        raise _later("Too many rigs are downloading: try again soon.")
     if not await asyncio.to_thread(found.unchanged):
-        raise _later("The Sentry is just being replaced: copy the line from the rig's page again.")
+        raise _later("The Sentry is being replaced right now: copy the line from the rig's page again.")
     headers = {"Content-Length": str(found.size), "ETag": f'"{found.sha256}"', "Cache-Control": "no-store"}
     pieces = bundles.downloads.send(network, request.scope, _pieces(found), found.size, lambda: True)
     return Stream(pieces, headers=headers, media_type="application/octet-stream")

@@ -11,8 +11,8 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 from rigfarm.commander.auth.answers import left
-from rigfarm.commander.changes import describe
-from rigfarm.commander.enrolment.keys import EnrolmentKeys
+from rigfarm.commander.changes import concerns, describe
+from rigfarm.commander.enrolment.actions import EnrolmentKeys
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.web.render import render
 
@@ -39,6 +39,7 @@ async def create_key(
     request: WebRequest, enrolment: NamedDependency[EnrolmentKeys], data: URLEncodedBody[KeyForm]
 ) -> Template:
     """Make a key and show it, this once."""
+    describe("create enrolment key")
     try:
         hours = float(data.hours)
     except ValueError:
@@ -55,14 +56,17 @@ async def create_key(
             errors={"name": "", "hours": ""} | refusal.fields,
         )
     describe(key=key.name, expires=key.expires)
+    concerns("key", {key.id: key.name})
     return _page(request, enrolment, made=key, secret=secret)
 
 
 @post("/settings/enrolment/{key_id:int}/revoke", status_code=200, include_in_schema=False)
 async def revoke_key(request: WebRequest, enrolment: NamedDependency[EnrolmentKeys], key_id: FromPath[int]) -> Redirect:
     """Refuse a key from now on."""
+    describe("revoke enrolment key")
     key = await enrolment.revoke(key_id)
-    describe(key=key.name)
+    describe(key=key.name, rigs_created=key.enrolled)
+    concerns("key", {key.id: key.name})
     return Redirect("/settings/enrolment", status_code=303)
 
 

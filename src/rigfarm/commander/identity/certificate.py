@@ -25,9 +25,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rigfarm.commander.identity.files import write_private
 from rigfarm.commander.identity.key import IdentityError
-from rigfarm.commander.lan import lan_address
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.supervised import Part
+from rigfarm.common.lan import lan_address
 
 __all__ = ["Certificate"]
 
@@ -160,7 +160,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 def _names(settings: Settings) -> list[str]:
     """How people may reach this machine."""
-    names = {"localhost", "127.0.0.1", "::1", lan_address(), socket.gethostname()}
+    names = {"localhost", "127.0.0.1", "::1", lan_address() or "127.0.0.1", socket.gethostname()}
     if settings.host not in ("0.0.0.0", "::"):  # noqa: S104 - all addresses are none
         names.add(settings.host)
     if settings.public_url is not None:

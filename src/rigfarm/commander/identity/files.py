@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rigfarm.common import whole_file
+
 __all__ = ["write_private"]
 
 
@@ -15,19 +17,7 @@ def write_private(path: Path, data: bytes) -> None:
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700, parents=True)
         _hand_over(path.parent, path.parent.parent)
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    _hand_over(temporary, path.parent)
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    whole_file.write_private(path, data, lambda new: _hand_over(new, path.parent))
 
 
 def _hand_over(path: Path, folder: Path) -> None:

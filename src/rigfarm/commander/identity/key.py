@@ -52,8 +52,9 @@ class Identity:
             return cls(key, _read_successions(path.with_name("successions.json")))
         except (OSError, ValueError, TypeError) as error:
             raise IdentityError(
-                f"The Commander's key {path} cannot be used: {error}. Rigs know this Commander by it, so bring it back "
-                "from a backup. If it is lost, delete the file: a new key is made at the next start, and every rig has "
+                f"The Commander's key {path} cannot be used: {error}. Rigs recognise this Commander by it, "
+                f"so restore it from a backup. If it is lost, delete the file: a new key is made at the "
+                f"next start, and every rig has "
                 "to join again."
             ) from None
 
@@ -76,7 +77,7 @@ class Identity:
             write_private(path.with_name("successions.json"), _written(successions))
             new._keep(path)
         except OSError as error:
-            raise IdentityError(f"The new key cannot be kept in {path.parent}: {error.strerror}.") from None
+            raise IdentityError(f"The new key cannot be stored in {path.parent}: {error.strerror}.") from None
         return new
 
     def _keep(self, path: Path) -> None:

@@ -1,6 +1,6 @@
 """The newest log of each rig in one turn of the event loop.
 
-A Sentry that drains its spool sends hundreds of logs at a time. All of them go into the journal, but nobody would ever
+A Sentry that drains its spool sends hundreds of logs at a time. All of them go into the journal, but no one would ever
 see what the older ones did to the operational stats, and that is most of what a log costs.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 
 import structlog
 
-from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.wire.log import OperationalLog
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 class Arrivals:
     """Hands the newest on to the operational stats when the turn is over."""
 
-    def __init__(self, book: RigBook, stats: OperationalStats) -> None:
+    def __init__(self, book: Rigs, stats: OperationalStats) -> None:
         self._book = book
         self._stats = stats
         self._newest: dict[int, OperationalLog] = {}

@@ -74,7 +74,7 @@ def _thinned(links: Links, link: Link, owners: list[int], raws: list[EncodedLog]
         links.stats.logs_not_kept(rig_id, over_quota=count)
         link.limited(
             "sends more than its share of the journal",
-            "the excess is acknowledged but not kept; live values stay correct",
+            "the excess is acknowledged but not stored; live values stay correct",
             count=count,
             rig_id=rig_id,
         )

@@ -15,7 +15,7 @@ class Drops:
         """A spool lost `total` logs of the rig, and knows that a Commander heard of `told`: how many are news here."""
         known_spool, known = self._totals.get(rig_id, (spool, told))
         if known_spool != spool or total < known:
-            known = told  # another spool, or one that began anew
+            known = told  # another spool, or one that began again
         known = max(known, told)
         self._totals[rig_id] = (spool, max(total, known))
         return max(total - known, 0)

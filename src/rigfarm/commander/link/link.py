@@ -16,9 +16,9 @@ from rigfarm.wire.frames import (
     MAX_RANGES,
     MAX_SIGNED,
     Acks,
-    Command,
     DownFrame,
     Playbooks,
+    RigCommand,
     Signed,
     Verdict,
     Verdicts,
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 MAX_WAITING = 1_000
 MAX_WAITING_PER_RIG = 4
 """Frames that may wait for a Sentry that does not read, and so many more for each of its rigs: one click may tell every
-ASIC of a farm something. One more closes the link, and it asks anew when it returns."""
+ASIC of a farm something. One more closes the link, and it asks again when it returns."""
 SIGNED_BYTES = 256 << 10
 """Frames that leave together are signed together, up to so many bytes."""
 
@@ -177,6 +177,10 @@ class Link:
     def revoke(self, rig_id: int, verdict: Verdict) -> None:
         """The registry no longer hears this link for the rig; the Sentry is told why."""
         self.heard -= 1
+        self.judge(rig_id, verdict)
+
+    def judge(self, rig_id: int, verdict: Verdict) -> None:
+        """Tell the Sentry what is thought of a rig's token now."""
         slot = self.slots[rig_id]
         last = self._waiting[-1] if self._waiting else None
         if isinstance(last, Verdicts):
@@ -260,7 +264,7 @@ def needs_signature(frame: DownFrame) -> bool:
         return any(verdict.kind == "removed" for _, verdict in frame.changes)
     if isinstance(frame, Welcome):
         return any(verdict.kind == "removed" for verdict in frame.verdicts)
-    return isinstance(frame, Playbooks | Command)
+    return isinstance(frame, Playbooks | RigCommand)
 
 
 def _to_nobody(_first: int, _last: int) -> None:

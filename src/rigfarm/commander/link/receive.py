@@ -90,7 +90,7 @@ def _logs(links: Links, link: Link, frame: Logs, size: int) -> None:
         parsed_log = parsed[i]
         if not oldest <= parsed_log.t <= newest:
             links.stats.logs_not_kept(rig_id, untimely=1)
-            link.limited("sends logs with an impossible time", "they are acknowledged but not kept", rig_id=rig_id)
+            link.limited("sends logs with an impossible time", "they are acknowledged but not stored", rig_id=rig_id)
             continue
         owners.append(rig_id)
         raws.append(frame.logs[i])
@@ -146,7 +146,7 @@ def _other(links: Links, link: Link, frame: UpFrame, size: int) -> Hello | None:
 
 
 def _gap(links: Links, link: Link, frame: Gap, size: int) -> None:
-    """The Sentry had to drop logs: count them, so that nobody waits for them."""
+    """The Sentry had to drop logs: count them, so that they are not waited for."""
     if frame.first > frame.last:
         raise FrameError(f"a gap from {frame.first} to {frame.last}")
     told = {

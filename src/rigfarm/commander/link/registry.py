@@ -11,9 +11,8 @@ from typing import Any
 import structlog
 
 from rigfarm import __version__
-from rigfarm.commander.events import Events, RigRemoved, TokenRotated, WorkWaiting
+from rigfarm.commander.events import Events, RigRemoved, RigRenamed, TokenRefused, TokenRotated, WorkWaiting
 from rigfarm.commander.identity import Identity
-from rigfarm.commander.incidents import Incidents
 from rigfarm.commander.link.arrivals import Arrivals
 from rigfarm.commander.link.budgets import Budgets
 from rigfarm.commander.link.drops import Drops
@@ -22,8 +21,9 @@ from rigfarm.commander.link.turns import Turns
 from rigfarm.commander.logs import Doubles, Journal
 from rigfarm.commander.logs.journal import MAX_PENDING_BYTES
 from rigfarm.commander.noun import LinkHandler, Source
-from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.common.clock import utc_ms
 from rigfarm.wire.frames import Hello, Proof, Prove, UpFrame, Verdict, Welcome
@@ -45,7 +45,7 @@ class Links:
 
     def __init__(
         self,
-        book: RigBook,
+        book: Rigs,
         stats: OperationalStats,
         journal: Journal,
         events: Events,
@@ -62,6 +62,7 @@ class Links:
     ) -> None:
         """`certificate` is the SHA-256 of the certificate that is served at this moment, empty without TLS."""
         self.identity = identity
+        self._events = events
         self.certificate = certificate
         self.book = book
         self.stats = stats
@@ -81,8 +82,11 @@ class Links:
         self.by_rig: dict[int, Link] = {}
         self.received = 0
         """Logs received since the start."""
+        self.closing = False
+        """The Commander ends in good order: that its links close says nothing about the rigs."""
         self._tasks: set[asyncio.Task[None]] = set()
         events.listen(RigRemoved, self._rig_removed)
+        events.listen(RigRenamed, self._rig_renamed)
         events.listen(TokenRotated, self._token_rotated)
         events.listen(WorkWaiting, self._work_waiting)
 
@@ -123,13 +127,14 @@ class Links:
         link.version, link.spool = hello.version, hello.spool
         link.rigs, link.slots = [], {}
         verdicts: list[Verdict] = []
+        sentry = f"{link.address} ({hello.spool.hex()[:6]})" if len(hello.tokens) > 1 else ""
         for token in hello.tokens:
             rig = self.book.by_token(token)
             if rig is not None:
                 link.slots[rig.id] = len(link.rigs)
                 link.rigs.append(rig.id)
                 verdicts.append(Verdict("ok", rig.id, rig.name))
-                self._register(link, rig)
+                self._register(link, rig, sentry)
                 continue
             link.rigs.append(None)
             removed = self.book.removed_by_token(token)
@@ -139,6 +144,10 @@ class Links:
         self.journal.claim(hello.spool, link.slots)
         highest = self.journal.highest(hello.spool)
         return Welcome(utc_ms(), self.interval_s, verdicts, __version__, highest)
+
+    def refused(self, link: Link, tokens: int) -> None:
+        """So many tokens of its Hello are unknown here."""
+        self._events.publish(TokenRefused(link.address, tokens, link.version))
 
     def _newest(self, link: Link) -> dict[int, int]:
         """The time of the newest log of each of a link's rigs that has one."""
@@ -166,22 +175,28 @@ class Links:
         self.links.discard(link)
         self._unregister(link)
 
-    def _register(self, link: Link, rig: Rig) -> None:
+    def close_quietly(self) -> None:
+        """All links are about to be closed because the Commander ends."""
+        self.closing = True
+
+    def _register(self, link: Link, rig: Rig, sentry: str) -> None:
         other = self.by_rig.get(rig.id)
         if other is not None:
-            log.warning("another Sentry connected with the token of a rig; the newer one is heard", rig=rig.id)
+            log.warning("another Sentry connected with the token of a rig; the newer one is used", rig=rig.id)
             other.heard -= 1
             if not other.heard:
                 other.hang_up(4409, "another Sentry connected with this token")
         self.by_rig[rig.id] = link
         link.heard += 1
-        self.stats.link_up(rig.id)
+        self.book.connected(rig.id)
+        self.stats.link_up(rig.id, sentry)
 
     def _unregister(self, link: Link) -> None:
         for rig_id in link.slots:
             if link.may_speak_for(rig_id):
                 del self.by_rig[rig_id]
-                self.stats.link_lost(rig_id)
+                if not self.closing:
+                    self.stats.link_lost(rig_id)
         link.heard = 0
 
     # What waits for rigs
@@ -211,6 +226,12 @@ class Links:
         link = self.by_rig.pop(removed.rig_id, None)
         if link is not None:
             link.revoke(removed.rig_id, Verdict("removed", removed.rig_id, removed.name))
+
+    def _rig_renamed(self, renamed: RigRenamed) -> None:
+        """The rig's own page and commands show the name, too."""
+        link = self.by_rig.get(renamed.rig_id)
+        if link is not None and renamed.rig_id in link.slots:
+            link.judge(renamed.rig_id, Verdict("ok", renamed.rig_id, renamed.name))
 
     def _token_rotated(self, rotated: TokenRotated) -> None:
         self.budgets.forget(rotated.rig_id)  # the holder of the old one used it up

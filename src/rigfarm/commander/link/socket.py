@@ -109,6 +109,7 @@ async def _greet(socket: Socket, links: Links, link: Link, hello: Hello, bad_tok
         return False
     if unknown:
         bad_tokens.hit(link.address)
+        links.refused(link, unknown)
     good = any(verdict.kind == "ok" for verdict in welcome.verdicts)
     connection = connection_of(socket.scope)
     if good and connection is not None and not connection.greeted():

@@ -20,7 +20,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._ends: float | None = None
-        """When this turn has lasted long enough; None until somebody works in it."""
+        """When this turn has lasted long enough; None until something works in it."""
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._scheduled = False
 

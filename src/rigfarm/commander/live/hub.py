@@ -1,4 +1,4 @@
-"""The hub: channel and key to subscribers. Publishing to a channel nobody looks at costs one dictionary look-up.
+"""The hub: channel and key to subscribers. Publishing to a channel without subscribers costs one dictionary look-up.
 
 A message is (channel, event, payload) about one *key* of the channel (a rig's id, the totals). A subscriber takes a
 whole channel or only some of its keys: an index page subscribes to the rigs in view and is not woken by the others.
@@ -28,7 +28,7 @@ ALL: Final = _All.ALL
 
 
 class Subscriber(Protocol):
-    """Whoever listens. `deliver` is called synchronously for each message: it must be quick and must not raise."""
+    """A subscriber. `deliver` is called synchronously for each message: it must be quick and must not raise."""
 
     def deliver(self, channel: str, key: Hashable, event: Event, payload: object) -> None:
         """Take a message."""
@@ -42,8 +42,6 @@ class Hub:
 
     def __init__(self) -> None:
         self._channels: dict[str, dict[Hashable, set[Subscriber]]] = {}
-        self.delivered = 0
-        """Deliveries since the start, for the metrics."""
 
     def subscribe(self, subscriber: Subscriber, channel: str, keys: Iterable[Hashable] = (ALL,)) -> None:
         """Add keys of a channel to what a subscriber hears. Twice is once."""
@@ -66,7 +64,7 @@ class Hub:
             del self._channels[channel]
 
     def watched(self, channel: str) -> bool:
-        """Whether anybody listens: spares the sender work that nobody would see."""
+        """Whether it has subscribers: spares the sender work that no page would show."""
         return channel in self._channels
 
     def publish(self, channel: str, event: Event, payload: object, key: Hashable = ALL) -> None:
@@ -76,10 +74,8 @@ class Hub:
             return
         listeners = topic.get(key)
         if listeners:
-            self.delivered += len(listeners)
             self._deliver(listeners, channel, key, event, payload)
         if key is not ALL and (listeners := topic.get(ALL)):
-            self.delivered += len(listeners)
             self._deliver(listeners, channel, key, event, payload)
 
     def _deliver(

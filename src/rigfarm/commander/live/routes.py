@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 from rigfarm.commander.live.session import Page
+from rigfarm.commander.refusals import NotUnderstood
 from rigfarm.commander.urls import split_url
 
 __all__ = ["Factory", "PageRoutes"]
 
 Factory = Callable[[Mapping[str, str], Mapping[str, str]], Page | None]
-"""Takes the path's named groups and the URL's parameters; None when there is no such page (any more)."""
+"""Takes the path's named groups and the URL's parameters; None when there is no such page (any more);
+it may raise NotUnderstood."""
 
 
 class PageRoutes:
@@ -31,5 +33,8 @@ class PageRoutes:
         for pattern, factory in self._routes:
             match = pattern.fullmatch(parts.path)
             if match is not None:
-                return factory(match.groupdict(), dict(parse_qsl(parts.query)))
+                try:
+                    return factory(match.groupdict(), dict(parse_qsl(parts.query)))
+                except NotUnderstood:
+                    return None
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Protocol
 
 from rigfarm.commander.live.hub import Event, Hub
@@ -30,6 +30,10 @@ Changes = Mapping[tuple[str, Hashable], Change]
 
 class Page(Protocol):
     """What one browser page shows, in the noun's own words."""
+
+    @property
+    def pause_s(self) -> float:
+        """The least time between two flushes, also when the first had nothing to send: for pages that cost much."""
 
     def open(self, session: PageSession) -> None:
         """Subscribe to the page's channels."""
@@ -56,14 +60,13 @@ class PageSession:
         page: Page,
         send: Callable[[str], Awaitable[None]],
         owner: bytes,
-        frame: Callable[[], str] = lambda: "",
+        around: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`frame` yields what every page shows around its content; nothing, if it is empty."""
+        """`around` yields what every page shows around its content, as frames: each in its place."""
         self.hub = hub
         self.page = page
         self.owner = owner
         """Hash of the login session, so that its end closes the socket."""
-        self.bytes_sent = 0
         self._send = send
         self._pending: dict[tuple[str, Hashable], Change] = {}
         self._subscriptions: dict[str, set[Hashable]] = {}
@@ -72,8 +75,9 @@ class PageSession:
         self._urgent = asyncio.Event()
         """Something waits that cannot wait for the next flush."""
         self._snapshot_due = True
-        self._frame = frame
-        self._frame_due = True
+        self._around = around
+        self._around_due = True
+        self._around_sent: Sequence[str] = ()
         self._not_before = 0.0
         self._flush_took = 0.0
         self._said: list[str] = []
@@ -93,9 +97,9 @@ class PageSession:
         self._urgent.set()
         self._wake.set()
 
-    def frame_changed(self) -> None:
+    def around_changed(self) -> None:
         """What stands around the page's content is different now: send it at once."""
-        self._frame_due = True
+        self._around_due = True
         self._urgent.set()
         self._wake.set()
 
@@ -138,7 +142,8 @@ class PageSession:
                 started = loop.time()
                 size = await self._flush()
                 self._flush_took = loop.time() - started
-                self._not_before = started + max(FLUSH_INTERVAL_S if size else 0.0, size / BYTES_PER_S)
+                pause_s = max(FLUSH_INTERVAL_S if size else 0.0, self.page.pause_s)
+                self._not_before = started + max(pause_s, size / BYTES_PER_S)
         finally:
             for channel, keys in self._subscriptions.items():
                 self.hub.unsubscribe(self, channel, keys)
@@ -171,13 +176,13 @@ class PageSession:
             frames = await self.page.render(changes) if changes else []
         size = 0
         said, self._said = self._said, []
-        if self._frame_due:
-            self._frame_due = False
-            said = [frame, *said] if (frame := self._frame()) else said
+        if self._around_due:
+            self._around_due = False
+            before, self._around_sent = self._around_sent, self._around()
+            said = [*(frame for frame in self._around_sent if frame not in before), *said]
         for frame in (*said, *frames):
             await self._send(frame)
             size += len(frame)
-        self.bytes_sent += size
         return size
 
 
@@ -187,14 +192,14 @@ class LiveSessions:
     def __init__(
         self,
         still_good: Callable[[bytes], bool] = lambda owner: True,
-        frame: Callable[[], str] = lambda: "",
+        around: Callable[[], Sequence[str]] = tuple,
         limit: int = 2_000,
     ) -> None:
-        """`still_good`: whether a login has not ended yet; `frame`: what every page shows around its content, as a
-        frame for its socket."""
+        """`still_good`: whether a login has not ended yet; `around`: what every page shows around its content, as
+        frames for its socket."""
         self.limit = limit
         self.still_good = still_good
-        self.frame = frame
+        self.around = around
         self._closers: dict[PageSession, Callable[[], None]] = {}
 
     def __len__(self) -> int:
@@ -224,10 +229,10 @@ class LiveSessions:
             self._closers.pop(session)()
         return len(ended)
 
-    def frame_changed(self) -> None:
-        """Send `frame` to every open page."""
+    def around_changed(self) -> None:
+        """Send what is different around the content of every open page."""
         for session in self._closers:
-            session.frame_changed()
+            session.around_changed()
 
     def pages(self) -> list[Page]:
         """The pages that are open now."""

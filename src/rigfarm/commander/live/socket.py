@@ -61,7 +61,7 @@ async def live_socket(
     async def send(frame: str) -> None:
         await socket.send_data(frame, mode="text")
 
-    session = PageSession(hub, shown, send, owner, live.frame)
+    session = PageSession(hub, shown, send, owner, live.around)
     ended = asyncio.Event()
     live.add(session, ended.set)
     if not live.still_good(owner):
@@ -97,7 +97,7 @@ async def _listen(socket: Socket, session: PageSession) -> None:
         try:
             message = _message.decode(text)
         except (msgspec.DecodeError, RecursionError):
-            continue  # a page never sends anything else; whoever does is not answered
+            continue  # a page never sends anything else; another client gets no answer
         if "ping" in message:
             session.say(PONG)
         else:

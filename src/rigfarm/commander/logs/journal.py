@@ -183,6 +183,12 @@ class Journal:
         """Why nothing can be written at the moment, in words."""
         return self.part.trouble
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """(logs, their bytes) that are not durable yet."""
+        batches = [self._pending, *(batch for batch, _ in self._storing)]
+        return sum(len(batch.logs) for batch in batches), sum(batch.bytes for batch in batches)
+
     # What the link does
 
     async def room(self) -> None:

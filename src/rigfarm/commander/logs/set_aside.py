@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rigfarm.commander.logs.batch import Batch
 from rigfarm.common.clock import utc_ms
+from rigfarm.common.fsync import fsync_folder
 
 __all__ = ["MAX_BYTES", "MAX_FILES", "SetAside"]
 
@@ -77,8 +78,4 @@ def _write(path: Path, data: bytes) -> None:
         opened.write(data)
         opened.flush()
         os.fsync(file)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    fsync_folder(path.parent)

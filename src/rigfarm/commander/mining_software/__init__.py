@@ -2,18 +2,19 @@
 
 from jinja2 import Environment
 
+from rigfarm.commander.mining_software.actions import MiningSoftware
 from rigfarm.commander.mining_software.api import api_routes
-from rigfarm.commander.mining_software.book import SoftwareBook
+from rigfarm.commander.mining_software.live import register_live_pages
 from rigfarm.commander.mining_software.model import Kept, Software, SoftwareForm
-from rigfarm.commander.mining_software.pages import page_routes, register_live_pages
+from rigfarm.commander.mining_software.pages import page_routes
 from rigfarm.commander.mining_software.serving import archive_routes
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.web.shell import NavItem
 
-__all__ = ["Kept", "Software", "SoftwareBook", "SoftwareForm", "noun"]
+__all__ = ["Kept", "MiningSoftware", "Software", "SoftwareForm", "noun"]
 
 
-def noun(book: SoftwareBook, templates: Environment) -> Noun:
+def noun(book: MiningSoftware, templates: Environment) -> Noun:
     """Its door."""
     return Noun(
         routes=[*page_routes, *archive_routes, api_routes],

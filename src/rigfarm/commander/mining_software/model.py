@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from rigfarm.commander.fields import form_field
-from rigfarm.commander.mining_software.reach import BadUrlError, check_url
 from rigfarm.commander.names import MAX_TEXT, clean_line, clean_name, clean_text
+from rigfarm.commander.outbound.reach import BadUrlError, check_url
 from rigfarm.commander.refusals import Invalid
 from rigfarm.wire.playbooks import Archive
 from rigfarm.wire.template import API_PORT, TemplateError, placeholders

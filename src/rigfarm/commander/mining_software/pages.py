@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from jinja2 import Environment
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
@@ -14,52 +12,26 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rigfarm.commander.fields import columns_in, from_form, revision_in
-from rigfarm.commander.live import PageRoutes
-from rigfarm.commander.mining_software.answers import state_of
-from rigfarm.commander.mining_software.book import MAX_ARCHIVE, SoftwareBook
-from rigfarm.commander.mining_software.broadcasts import CHANNEL
-from rigfarm.commander.mining_software.catalogue import catalogue, program
-from rigfarm.commander.mining_software.fetches import Fetch
+from rigfarm.commander.asked import short_text, whole_number
+from rigfarm.commander.fields import checked, columns_in, differences, from_form, revision_in, words_of
+from rigfarm.commander.mining_software.actions import MAX_ARCHIVE, MiningSoftware
+from rigfarm.commander.mining_software.archives.uploading import content_length, form_file
+from rigfarm.commander.mining_software.catalogue.catalogue import catalogue, program
 from rigfarm.commander.mining_software.model import Software, SoftwareForm
-from rigfarm.commander.mining_software.uploading import content_length, form_file
-from rigfarm.commander.numbers import number
-from rigfarm.commander.refusals import Absent, Refusal
-from rigfarm.commander.usage import Use
+from rigfarm.commander.mining_software.view import listing, row_of
+from rigfarm.commander.refusals import Absent, ChangedMeanwhile, NotUnderstood, Refusal
 from rigfarm.commander.web.answers import done
+from rigfarm.commander.web.checked import asks
 from rigfarm.commander.web.headers import is_htmx
-from rigfarm.commander.web.region_page import RegionPage
-from rigfarm.commander.web.render import render
-from rigfarm.units import size
+from rigfarm.commander.web.render import render, render_form
+from rigfarm.common.text import printable
 
-__all__ = ["page_routes", "register_live_pages"]
+__all__ = ["page_routes"]
 
 WebRequest: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Template | Redirect | Response[Any]
 UPLOAD_MARGIN = 1 << 20
 """What a form adds to the file in it."""
-
-
-class Row(Struct, frozen=True):
-    """A version in the list."""
-
-    software: Software
-    state: str
-    fetch: Fetch | None
-    uses: list[Use]
-
-    @property
-    def size(self) -> str:
-        """Of its file, for people."""
-        return "" if self.software.kept is None else str(size(self.software.kept.size))
-
-    @property
-    def coming(self) -> str:
-        """How much of it is here, for people."""
-        if self.fetch is None:
-            return ""
-        received = size(self.fetch.received)
-        return f"{received} of {size(self.fetch.total)}" if self.fetch.total else str(received)
 
 
 class PinData(Struct):
@@ -68,50 +40,33 @@ class PinData(Struct):
     sha256: str = ""
 
 
-def _list(book: SoftwareBook, q: str) -> dict[str, Any]:
-    rows = [_row(one, book) for one in book.listed(q)]
-    return {"rows": rows, "q": q, "any": bool(book.software), "catalogue": catalogue()}
-
-
-def _row(software: Software, book: SoftwareBook) -> Row:
-    return Row(software, state_of(software, book), book.fetches.get(software.id), book.used_by(software.id))
-
-
-def register_live_pages(routes: PageRoutes, templates: Environment, book: SoftwareBook) -> None:
-    """The list."""
-
-    def page(_: Mapping[str, str], params: Mapping[str, str]) -> RegionPage:
-        async def regions() -> dict[str, str]:
-            context = _list(book, params.get("q", "")[:100])
-            return {"software": templates.get_template("software_list.html").render(**context)}
-
-        return RegionPage([CHANNEL], regions)
-
-    routes.add(r"/software", page)
-
-
-@get("/software", include_in_schema=False)
-async def software_page(request: WebRequest, software: NamedDependency[SoftwareBook]) -> Template:
+@get("/software", opt=asks("q"), include_in_schema=False)
+async def software_page(request: WebRequest, software: NamedDependency[MiningSoftware]) -> Template:
     """Every version of every program."""
     live = f"/software?{request.url.query}" if request.url.query else "/software"
-    q = request.query_params.get("q", "").strip()[:100]
-    return render(request, "software_index.html", active="software", live=live, **_list(software, q))
+    q = short_text(dict(request.query_params), "q", 100)
+    return render(request, "software_index.html", active="software", live=live, **listing(software, q))
 
 
-@get("/software/new", include_in_schema=False)
-async def new_software(request: WebRequest, software: NamedDependency[SoftwareBook]) -> Template:
+@get("/software/new", opt=asks("program", "like"), include_in_schema=False)
+async def new_software(request: WebRequest, software: NamedDependency[MiningSoftware]) -> Template:
     """A form that begins with what the catalogue, or another version, says of a program."""
-    known = program(request.query_params.get("program", ""))
-    form = SoftwareForm() if known is None else known.form()
-    like = request.query_params.get("like", "")
-    if (copied := number(like) or 0) in software.software:
-        form = replace(software.software[copied].form, version="", url="", expected_sha256="")
+    params = dict(request.query_params)
+    like, name = whole_number(params, "like"), params.get("program", "")
+    if like is not None:
+        form = replace(software.get(like).form, version="", url="", expected_sha256="")
+    elif not name:
+        form = SoftwareForm()
+    elif (known := program(name)) is not None:
+        form = known.form()
+    else:
+        raise NotUnderstood(f"The catalogue has no program {printable(name, '?', most=40)}.")
     return _form(request, form)
 
 
 @post("/software", status_code=200, include_in_schema=False)
 async def create_software(
-    request: WebRequest, data: URLEncodedBody[dict[str, object]], software: NamedDependency[SoftwareBook]
+    request: WebRequest, data: URLEncodedBody[dict[str, object]], software: NamedDependency[MiningSoftware]
 ) -> Answer:
     """Add it, and begin to fetch its file where there is a URL."""
     form = from_form(SoftwareForm, data)
@@ -126,7 +81,7 @@ async def create_software(
 
 @get("/software/{software_id:int}/edit", include_in_schema=False)
 async def edit_software(
-    request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]
+    request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]
 ) -> Template:
     """The form with what it says now."""
     one = software.get(software_id)
@@ -138,23 +93,22 @@ async def change_software(
     request: WebRequest,
     software_id: FromPath[int],
     data: URLEncodedBody[dict[str, object]],
-    software: NamedDependency[SoftwareBook],
+    software: NamedDependency[MiningSoftware],
 ) -> Answer:
     """Save it."""
-    before = software.get(software_id)
     form, revision = from_form(SoftwareForm, data), revision_in(data)
     try:
         await software.change(software_id, form, revision)
     except Absent:
         raise
     except Refusal as refusal:
-        return _form(request, form, before, revision=revision, refusal=refusal)
+        return _form(request, form, software.get(software_id), revision=revision, refusal=refusal)
     return done(request, "/software")
 
 
 @post("/software/{software_id:int}/fetch", status_code=200, include_in_schema=False)
 async def fetch_software(
-    request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]
+    request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]
 ) -> Answer:
     """Begin to download its file."""
     software.fetch(software_id)
@@ -163,7 +117,7 @@ async def fetch_software(
 
 @post("/software/{software_id:int}/cancel", status_code=200, include_in_schema=False)
 async def cancel_fetch(
-    request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]
+    request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]
 ) -> Answer:
     """Stop downloading."""
     await software.cancel(software_id)
@@ -172,7 +126,7 @@ async def cancel_fetch(
 
 @get("/software/{software_id:int}/upload", include_in_schema=False)
 async def ask_upload(
-    request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]
+    request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]
 ) -> Template:
     """Choose a file."""
     return _upload(request, software.get(software_id))
@@ -184,7 +138,7 @@ async def ask_upload(
     include_in_schema=False,
     request_max_body_size=MAX_ARCHIVE + UPLOAD_MARGIN,
 )
-async def upload(request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> Answer:
+async def upload(request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]) -> Answer:
     """Take it, streamed to the disk."""
     one = software.get(software_id)
     try:
@@ -195,9 +149,11 @@ async def upload(request: WebRequest, software_id: FromPath[int], software: Name
 
 
 @get("/software/{software_id:int}/pin", include_in_schema=False)
-async def ask_pin(request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> Template:
+async def ask_pin(
+    request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]
+) -> Template:
     """Size and SHA-256, to be compared with what its authors publish."""
-    row = _row(software.get(software_id), software)
+    row = row_of(software.get(software_id), software)
     return render(request, "software_pin.html", active="software", hx=is_htmx(request.scope), row=row,
                   known=program(row.software.form.name))  # fmt: skip
 
@@ -207,7 +163,7 @@ async def pin(
     request: WebRequest,
     software_id: FromPath[int],
     data: URLEncodedBody[PinData],
-    software: NamedDependency[SoftwareBook],
+    software: NamedDependency[MiningSoftware],
 ) -> Answer:
     """From now on rigs may have it."""
     await software.pin(software_id, data.sha256)
@@ -216,27 +172,29 @@ async def pin(
 
 @get("/software/{software_id:int}/remove", include_in_schema=False)
 async def ask_remove(
-    request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]
+    request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]
 ) -> Template:
     """What removing it means."""
     one, uses = software.get(software_id), software.used_by(software_id)
     lines = ["Its file is deleted here.", "No playbook uses it."]
     if uses:
-        lines = ["Rigs that run it keep it, and its file stays until none does.",
+        lines = ["Rigs that run it keep it, and its file stays until none of them runs it.",
                  "These playbooks can no longer be applied to other rigs."]  # fmt: skip
     return render(
         request,
-        "software_remove.html",
+        "remove.html",
         active="software",
         hx=is_htmx(request.scope),
-        software=one,
-        uses=[use.name for use in uses],
+        target=one.title,
+        action=f"/software/{one.id}/remove",
+        back="/software",
+        items=[use.name for use in uses],
         consequences=lines,
     )
 
 
 @post("/software/{software_id:int}/remove", status_code=200, include_in_schema=False)
-async def remove(request: WebRequest, software_id: FromPath[int], software: NamedDependency[SoftwareBook]) -> Answer:
+async def remove(request: WebRequest, software_id: FromPath[int], software: NamedDependency[MiningSoftware]) -> Answer:
     """Remove it: the dialog has said who uses it."""
     await software.remove(software_id, even_if_used=True)
     return done(request, "/software")
@@ -267,20 +225,20 @@ def _form(
     revision: int | None = None,
     refusal: Refusal | None = None,
 ) -> Template:
-    return render(
+    return render_form(
         request,
         "software_form.html",
-        status=200 if refusal is None else refusal.status,
+        refusal,
         active="software",
-        hx=is_htmx(request.scope),
         form=form,
         revision=revision or (0 if software is None else software.revision),
         group=partial(columns_in, SoftwareForm),
         software=software,
         known=program(form.name),
         catalogue=catalogue(),
-        errors={} if refusal is None else refusal.fields,
-        error="" if refusal is None or refusal.fields else str(refusal),
+        theirs=differences(words_of(software.form), words_of(checked(form)))
+        if software is not None and isinstance(refusal, ChangedMeanwhile)
+        else None,
     )
 
 

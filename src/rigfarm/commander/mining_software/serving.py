@@ -16,9 +16,9 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundE
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from rigfarm.commander.mining_software.archives import ArchiveStore
-from rigfarm.commander.mining_software.book import SoftwareBook
-from rigfarm.commander.rigs.book import RigBook
+from rigfarm.commander.mining_software.actions import MiningSoftware
+from rigfarm.commander.mining_software.archives.store import ArchiveStore
+from rigfarm.commander.rigs.actions import Rigs
 
 __all__ = ["PIECE", "archive_routes"]
 
@@ -33,8 +33,8 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 async def archive(
     request: Request[Any, Any, Any],
     sha256: FromPath[str],
-    book: NamedDependency[RigBook],
-    software: NamedDependency[SoftwareBook],
+    book: NamedDependency[Rigs],
+    software: NamedDependency[MiningSoftware],
 ) -> Response[Any]:
     """A file by its hash, for a rig that shows its token. A range is answered with 206, a wrong one with 416."""
     token = _token(request)
@@ -48,14 +48,14 @@ async def archive(
         raise NotFoundException(f"The Commander has no file {sha256[:64]}: fetch the mining software again.")
     if software.archives.downloads.full(rig.id):
         raise HTTPException(
-            "Too many rigs are fetching: try again soon.", status_code=503, headers={"Retry-After": "5"}
+            "Too many rigs are downloading: try again soon.", status_code=503, headers={"Retry-After": "5"}
         )
     size = path.stat().st_size
     headers = {"Accept-Ranges": "bytes", "ETag": f'"{sha256}"', "Cache-Control": "no-store"}
     span = _span(request.headers, size, sha256)
     if span is None:
         headers["Content-Range"] = f"bytes */{size}"
-        raise HTTPException("There is no such range in this file.", status_code=416, headers=headers)
+        raise HTTPException("The file does not have this range.", status_code=416, headers=headers)
     first, last = span
     headers["Content-Length"] = str(last - first + 1)
     whole = (first, last) == (0, size - 1)

@@ -53,7 +53,7 @@ async def delete_software(tx: AsyncConnection, software_id: int) -> None:
 
 def taken(form: SoftwareForm) -> Conflict:
     """The version is there already."""
-    return Conflict(f"{form.name} {form.version} is there already: change that one.", field="version")
+    return Conflict(f"{form.name} {form.version} already exists: change that one.", field="version")
 
 
 def _columns(form: SoftwareForm, kept: Kept | None) -> dict[str, object]:

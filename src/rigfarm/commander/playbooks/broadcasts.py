@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from rigfarm.commander import channels
 from rigfarm.commander.live import Hub
 from rigfarm.commander.playbooks.model import Playbook
 
-__all__ = [
-    "INDEX",
-    "ON_RIG",
-    "changed",
-    "console_changed",
-    "console_channel",
-    "created",
-    "deleted",
-    "playbook_channel",
-    "rig_changed",
-    "rollout_changed",
-]
+__all__ = ["INDEX", "changed", "created", "deleted", "playbook_channel"]
 
 INDEX = "playbook-index"
-"""Keys: ids of playbooks. Whoever has the list open."""
-ON_RIG = "playbooks"
-"""The key under which a rig's own channel says that its playbooks, or how they do, changed."""
-ROLLOUT = "rollout"
+"""Keys: ids of playbooks. For viewers of the list."""
 
 
 def playbook_channel(playbook_id: int) -> str:
-    """One playbook's page. Keys: ids of rigs, its own name `playbook`, and ROLLOUT."""
+    """One playbook's page. Keys: `playbook`, ids of the rigs that have it, and what else is shown there."""
     return f"playbook:{playbook_id}"
-
-
-def console_channel(rig_id: int, playbook_id: int) -> str:
-    """The console of a mining program on a rig: open while somebody looks."""
-    return f"playbook-console:{rig_id}:{playbook_id}"
 
 
 def created(hub: Hub, playbook: Playbook) -> None:
@@ -54,23 +32,3 @@ def deleted(hub: Hub, playbook: Playbook) -> None:
     hub.publish(INDEX, "deleted", playbook, key=playbook.id)
     hub.publish(playbook_channel(playbook.id), "deleted", playbook, key="playbook")
     hub.close(playbook_channel(playbook.id))
-
-
-def rig_changed(hub: Hub, rig_id: int, playbook_ids: Iterable[int], *, counts: bool = True) -> None:
-    """A rig runs something else, or its playbooks do otherwise than before; `counts`: so the list changes, too."""
-    hub.publish(channels.rig("cpu-gpu", rig_id), "updated", rig_id, key=ON_RIG)
-    for playbook_id in playbook_ids:
-        hub.publish(playbook_channel(playbook_id), "updated", rig_id, key=rig_id)
-        if counts:
-            hub.publish(INDEX, "updated", None, key=playbook_id)
-
-
-def rollout_changed(hub: Hub, playbook_id: int) -> None:
-    """A roll-out of it took a step."""
-    hub.publish(INDEX, "updated", None, key=playbook_id)
-    hub.publish(playbook_channel(playbook_id), "updated", None, key=ROLLOUT)
-
-
-def console_changed(hub: Hub, rig_id: int, playbook_id: int) -> None:
-    """The mining program printed something."""
-    hub.publish(console_channel(rig_id, playbook_id), "updated", None, key="lines")

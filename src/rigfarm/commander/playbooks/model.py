@@ -6,22 +6,22 @@ So rolling back brings back exactly what was, and a change in the address book r
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal, Protocol
 
 from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rigfarm.commander.fields import form_field
-from rigfarm.commander.names import MAX_TEXT, clean_line, clean_name, clean_text
-from rigfarm.commander.playbooks import texts
-from rigfarm.commander.playbooks.texts import MAX_CPUS
-from rigfarm.commander.refusals import Invalid
+from rigfarm.commander.names import MAX_TEXT, clean_text
+from rigfarm.commander.playbooks.content import texts
 from rigfarm.wire.limits import MAX_TEMPLATE_CHARS
 from rigfarm.wire.playbooks import Archive, Supervision
 
 __all__ = [
     "SLOTS",
-    "Assignment",
+    "Holder",
+    "Holders",
     "Playbook",
     "PlaybookContent",
     "PlaybookFields",
@@ -30,21 +30,12 @@ __all__ = [
     "Slot",
     "SoftwareRef",
     "WalletRef",
-    "Wanted",
     "WorkloadPlan",
 ]
 
 Slot = Literal["cpu", "gpu1", "gpu2"]
 SLOTS: tuple[Slot, ...] = ("cpu", "gpu1", "gpu2")
 """Which workload of the program: GPU 2 is the second algorithm of dual mining."""
-Wanted = Literal["running", "stopped"]
-
-MAX_VARIABLES = 50
-MAX_VALUE = 500
-MAX_DEVICES = 64
-_PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
 class PoolRef(Struct, frozen=True):
@@ -85,66 +76,19 @@ class SoftwareRef(Struct, frozen=True):
     """The pinned file; absent: it was not pinned yet, so no rig can run this revision."""
 
 
-def _name(text: str, _: object) -> str:
-    return clean_name(text, "A playbook", "XMR on all CPUs")
-
-
-def _template(text: str, _: object) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
-
-
-def _devices(lines: list[str], _: object) -> list[str]:
-    devices = list(dict.fromkeys(line.strip().lower() for line in lines if line.strip()))
-    bad = next((one for one in devices if not _PCI.fullmatch(one)), None)
-    if bad is not None:
-        raise Invalid(f"{bad[:40]!r} is not a PCI address, for example 0000:01:00.0.")
-    if len(devices) > MAX_DEVICES:
-        raise Invalid(f"At most {MAX_DEVICES} devices.")
-    return devices
-
-
-def _variables(given: dict[str, str], _: object) -> dict[str, str]:
-    variables: dict[str, str] = {}
-    for name, value in given.items():
-        name = name.strip().removeprefix("$").upper()
-        if not _VARIABLE.fullmatch(name):
-            raise Invalid(f"{name[:40]!r} is not a valid variable name: capitals, digits and _, for example $THREADS.")
-        variables[name] = clean_line(value, "variables", f"The value of ${name}", MAX_VALUE)
-    if len(variables) > MAX_VARIABLES:
-        raise Invalid(f"At most {MAX_VARIABLES} variables.")
-    return variables
-
-
-def _affinity(cpus: list[int], _: object) -> list[int]:
-    if any(not 0 <= cpu < MAX_CPUS for cpu in cpus):
-        raise Invalid(f"CPUs are numbered from 0 to {MAX_CPUS - 1}.")
-    return sorted(set(cpus))
-
-
-def _nice(nice: int | None, _: object) -> int | None:
-    if nice is not None and not -20 <= nice <= 19:
-        raise Invalid("Niceness is from -20 (first) to 19 (last).")
-    return nice
-
-
-def _user(text: str, _: object) -> str:
-    user = text.strip()
-    if user and not _USER.fullmatch(user):
-        raise Invalid("Enter a user's name on the rig, for example miner.")
-    return user
-
-
 class PlaybookFields(Struct, frozen=True):
     """What a playbook says in words of its own: the same in its form, in a revision, and in what a rig is sent."""
 
-    name: Annotated[str, form_field("Name", group="head", check=_name, required=True, placeholder="XMR on all CPUs")]
+    name: Annotated[
+        str, form_field("Name", group="head", check=texts.check_name, required=True, placeholder="XMR on all CPUs")
+    ]
     template: Annotated[
         str,
         form_field(
             "Template",
             "As in a terminal, on as many lines as you like; the options of the stats API are added automatically.",
             group="arguments",
-            check=_template,
+            check=texts.check_template,
             read=texts.read_template,
             max_length=MAX_TEMPLATE_CHARS,
             rows=6,
@@ -156,7 +100,7 @@ class PlaybookFields(Struct, frozen=True):
             "Variables",
             "NAME=value, one per line; used as $NAME. Without a value, set it for each rig on the rig's page.",
             group="arguments",
-            check=_variables,
+            check=texts.check_variables,
             read=texts.read_variables,
             write=texts.write_variables,
             max_length=32_768,
@@ -170,7 +114,7 @@ class PlaybookFields(Struct, frozen=True):
             "GPUs",
             "By PCI address, one per line; empty: all.",
             group="where",
-            check=_devices,
+            check=texts.check_devices,
             read=texts.read_lines,
             write=texts.write_lines,
             max_length=2_000,
@@ -184,7 +128,7 @@ class PlaybookFields(Struct, frozen=True):
             "CPUs",
             "For example 0-3,8; empty: all.",
             group="where",
-            check=_affinity,
+            check=texts.check_affinity,
             read=texts.read_cpus,
             write=texts.write_cpus,
             max_length=500,
@@ -196,7 +140,7 @@ class PlaybookFields(Struct, frozen=True):
             "Niceness",
             "-20 first, 19 last.",
             group="where",
-            check=_nice,
+            check=texts.check_nice,
             read=texts.read_number,
             write=texts.write_number,
             max_length=4,
@@ -208,7 +152,7 @@ class PlaybookFields(Struct, frozen=True):
             "Runs as user",
             "Empty: the unprivileged user for mining programs. Others must be allowed in the rig's sentry.toml.",
             group="where",
-            check=_user,
+            check=texts.check_user,
             max_length=32,
         ),
     ] = ""
@@ -284,13 +228,33 @@ class Playbook(Struct, frozen=True):
         return self.content.name
 
 
-class Assignment(Struct, frozen=True):
-    """A rig runs (or shall not run for now) a revision of a playbook."""
+class Holder(Protocol):
+    """A rig that has a revision of a playbook."""
 
-    rig_id: int
-    playbook_id: int
-    revision: int
-    wanted: Wanted
-    restart: int
-    """Raised by one when somebody asks for a restart."""
-    assigned_at: int
+    @property
+    def rig_id(self) -> int:
+        """The rig."""
+
+    @property
+    def revision(self) -> int:
+        """What it has."""
+
+    @property
+    def assigned_at(self) -> int:
+        """Since when it shall have that; UTC milliseconds."""
+
+
+class Holders(Protocol):
+    """Which rigs have which playbook. Kept by the noun above, which knows what rigs shall run."""
+
+    def of_playbook(self, playbook_id: int) -> Sequence[Holder]:
+        """Who has the playbook."""
+
+    def revisions(self) -> set[tuple[int, int]]:
+        """Every (playbook, revision) that some rig has."""
+
+    def variables_of(self, rig_id: int) -> Mapping[str, str]:
+        """Placeholders that have a value of the rig's own."""
+
+    async def leave_within(self, tx: AsyncConnection, playbook_id: int) -> Callable[[], None]:
+        """The playbook is about to be deleted in this transaction; call what comes back once it is through."""

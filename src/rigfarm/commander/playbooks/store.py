@@ -102,7 +102,7 @@ async def delete_playbook(tx: AsyncConnection, playbook_id: int) -> None:
 def taken(name: str) -> Conflict:
     """Another playbook has the name."""
     return Conflict(
-        f"There is a playbook named {name} already. Names are compared without regard to case: choose another.",
+        f"A playbook named {name} already exists (case is ignored): choose another.",
         field="name",
     )
 

@@ -4,22 +4,23 @@ from jinja2 import Environment
 
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.noun import Noun
+from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.api import api_routes
-from rigfarm.commander.rigs.book import RigBook
-from rigfarm.commander.rigs.chips import ChipBook
+from rigfarm.commander.rigs.boards.chips import Chips
+from rigfarm.commander.rigs.listing.query import RigList
 from rigfarm.commander.rigs.live import register_live_pages
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.pages import page_routes
-from rigfarm.commander.rigs.query import RigList
-from rigfarm.commander.rigs.regions import Regions
-from rigfarm.commander.rigs.shown import Shown
+from rigfarm.commander.rigs.past.machine import TimeMachine
+from rigfarm.commander.rigs.view.regions import Regions
+from rigfarm.commander.rigs.view.shown import Shown
 from rigfarm.commander.supervised import DATABASE_S, Work
-from rigfarm.wire.frames import RigBoards, RigSpecs
+from rigfarm.wire.frames import RigBoards, RigSpecs, RigTrouble
 
-__all__ = ["ChipBook", "Rig", "RigBook", "RigList", "Shown", "noun"]
+__all__ = ["Chips", "Rig", "RigList", "Rigs", "Shown", "noun"]
 
 
-def noun(book: RigBook, rig_list: RigList, chips: ChipBook, shown: Shown, templates: Environment) -> Noun:
+def noun(book: Rigs, rig_list: RigList, chips: Chips, shown: Shown, templates: Environment) -> Noun:
     """Its door."""
 
     def specs(rig_id: int, frame: RigSpecs) -> None:
@@ -28,13 +29,19 @@ def noun(book: RigBook, rig_list: RigList, chips: ChipBook, shown: Shown, templa
     def boards(rig_id: int, frame: RigBoards) -> None:
         chips.receive(rig_id, frame.boards)
 
+    def trouble(rig_id: int, frame: RigTrouble) -> None:
+        shown.stats.trouble(rig_id, frame.kind, frame.detail)
+
     def live_pages(routes: PageRoutes) -> None:
         register_live_pages(routes, shown, Regions(templates))
 
     return Noun(
         routes=[*page_routes, api_routes],
-        parts={"book": book, "rig_list": rig_list, "shown": shown},
+        parts={"book": book, "rig_list": rig_list, "shown": shown, "time_machine": TimeMachine(shown)},
         live_pages=live_pages,
-        link_handlers={RigSpecs: specs, RigBoards: boards},
-        work=[Work("rig records", book.run, DATABASE_S)],
+        link_handlers={RigSpecs: specs, RigBoards: boards, RigTrouble: trouble},
+        work=[
+            Work("rig records", book.run, DATABASE_S),
+            Work("ends of maintenance", book.end_planned_maintenance, DATABASE_S),
+        ],
     )

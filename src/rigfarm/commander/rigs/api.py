@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from litestar import Router, delete, get, patch, post
+from litestar import Request, Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from rigfarm.commander.auth import CONFIGURE
-from rigfarm.commander.channels import Kind
-from rigfarm.commander.rigs import answers
-from rigfarm.commander.rigs.book import RigBook
-from rigfarm.commander.rigs.query import IndexQuery, RigList
-from rigfarm.commander.rigs.shown import Shown
+from rigfarm.commander.auth import CONFIGURE, OPERATE
+from rigfarm.commander.kinds import KINDS, KindName
+from rigfarm.commander.names import clean_name
+from rigfarm.commander.rigs.actions import Rigs
+from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
+from rigfarm.commander.rigs.model import Relabel
+from rigfarm.commander.rigs.view import answers
+from rigfarm.commander.rigs.view.shown import Shown
+from rigfarm.commander.selection import RigSelection
 from rigfarm.commander.stats import OperationalStats
+from rigfarm.commander.web.conditional import IF_MATCH
+from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
 
 __all__ = ["api_routes"]
 
@@ -24,93 +30,230 @@ class NewRig(Struct, forbid_unknown_fields=True):
     """What a new rig needs."""
 
     name: str
-    kind: Kind
+    kind: KindName
 
 
 class NewRigs(Struct, forbid_unknown_fields=True):
     """Several rigs of one kind."""
 
     names: Annotated[list[str], Meta(min_length=1, max_length=5000)]
-    kind: Kind
+    kind: KindName
 
 
 class RigChange(Struct, forbid_unknown_fields=True):
-    """What can be changed of a rig."""
+    """What can be changed of a rig; what is left out stays."""
 
-    name: str
+    name: str | UnsetType = UNSET
+    place: str | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
+    """Instead of those that it has"""
+
+
+class NewMaintenance(Struct, forbid_unknown_fields=True):
+    """Why, and until when: both may be left out."""
+
+    reason: str = ""
+    until: datetime | None = None
+
+
+class MaintainRigs(RigSelection, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Several rigs: by `rigs`, or by a `filter` over a `kind`."""
+
+    kind: KindName = "cpu-gpu"
+    reason: str = ""
+    until: datetime | None = None
+
+
+class EndMaintenance(RigSelection, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Several rigs: by `rigs`, or by a `filter` over a `kind`."""
+
+    kind: KindName = "cpu-gpu"
+
+
+class LabelRigs(EndMaintenance, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Several rigs: by `rigs`, or by a `filter` over a `kind`."""
+
+    place: str | UnsetType = UNSET
+    """Where they are from now on; left out: where they are"""
+    add_tags: tuple[str, ...] = ()
+    drop_tags: tuple[str, ...] = ()
+    """`["*"]`: all"""
+
+
+class RemoveRigs(EndMaintenance, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Several rigs: by `rigs`, or by a `filter` over a `kind`."""
+
+
+class RemovedRigs(Struct):
+    """The rigs that were removed."""
+
+    rigs: list[int]
 
 
 @post("/rigs", opt=CONFIGURE, status_code=201, summary="Add a rig")
-async def create_rig(data: JSONBody[NewRig], book: NamedDependency[RigBook]) -> answers.CreatedRig:
-    """The answer carries the rig's token: it is shown this once."""
+async def create_rig(data: JSONBody[NewRig], book: NamedDependency[Rigs]) -> answers.CreatedRig:
+    """The response contains the rig's token, which is shown only once."""
     rig, token = await book.create(data.name, data.kind)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
 
 
 @post("/rigs/many", opt=CONFIGURE, status_code=201, summary="Add many rigs, all or none")
-async def create_rigs(data: JSONBody[NewRigs], book: NamedDependency[RigBook]) -> list[answers.CreatedRig]:
-    """The answer carries the rigs' tokens: they are shown this once."""
+async def create_rigs(data: JSONBody[NewRigs], book: NamedDependency[Rigs]) -> list[answers.CreatedRig]:
+    """The response contains the rigs' tokens, which are shown only once."""
     made = await book.create_many(data.names, data.kind)
     return [answers.CreatedRig(rig.id, rig.name, rig.kind, token) for rig, token in made]
 
 
 @get("/rigs", summary="List rigs")
 async def list_rigs(
-    book: NamedDependency[RigBook],
+    request: Request[Any, Any, Any],
+    book: NamedDependency[Rigs],
     stats: NamedDependency[OperationalStats],
     rig_list: NamedDependency[RigList],
-    kind: Annotated[Kind | None, QueryParameter(description="Only rigs of this kind.")] = None,
-    q: Annotated[str, QueryParameter(description="Words to search for.")] = "",
-    condition: Annotated[str, QueryParameter(name="state", description="A state word, or `attention`.")] = "",
+    kind: Annotated[KindName | None, QueryParameter(description="Only rigs of this kind.")] = None,
+    search: Annotated[
+        str, QueryParameter(name="filter", description="Only rigs that this search finds, as in docs/search.md.")
+    ] = "",
+    q: Annotated[str, QueryParameter(description="The same as `filter`; of both, both hold.")] = "",
+    condition: Annotated[
+        str, QueryParameter(name="state", description="A state word, `attention` or `maintenance`.")
+    ] = "",
     coin: FromQuery[str] = "",
-    sort: Annotated[str, QueryParameter(description="A column of the index; `-` in front: descending.")] = "name",
-) -> list[answers.RigAnswer]:
-    """All rigs that match, waiting ones included."""
-    kinds: tuple[Kind, ...] = (kind,) if kind else ("cpu-gpu", "asic")
-    found: list[answers.RigAnswer] = []
+    sort: Annotated[str, QueryParameter(description="A column of the index; with a leading `-`, descending.")] = "name",
+    limit: Limit = LIMIT,
+    after: After = "",
+) -> Response[list[answers.RigAnswer]]:
+    """The rigs that match, waiting ones included."""
+    kinds = (kind,) if kind else tuple(KINDS)
+    found: list[int] = []
     for one in kinds:
-        query = IndexQuery.parse(one, {"q": q, "state": condition, "coin": coin, "sort": sort})
-        ids = rig_list.ordered(query)
+        query = IndexQuery.parse(one, {"q": f"{search} {q}", "state": condition, "coin": coin, "sort": sort})
+        ids = rig_list.sorted_ids(query)
         if not query.narrowed:
             listed = set(ids)
             ids = ids + [rig.id for rig in book.of_kind(one) if rig.id not in listed]
-        found += [answers.rig_answer(book.get(rig_id), stats.rigs[rig_id]) for rig_id in ids]
-    return found
+        found += ids
+    return one_page(
+        request, found, limit, after,
+        key=int, answer=lambda rig_id: answers.rig_answer(book.get(rig_id), stats.rigs[rig_id]),
+    )  # fmt: skip
 
 
 @get("/rigs/{rig_id:int}", summary="One rig with its latest log, specs and state")
 async def get_rig(
-    rig_id: FromPath[int], book: NamedDependency[RigBook], shown: NamedDependency[Shown]
+    rig_id: FromPath[int], book: NamedDependency[Rigs], shown: NamedDependency[Shown]
 ) -> answers.RigDetail:
-    """The latest operational log, what the rig is made of, and how it is; of an ASIC its chips, where it tells."""
+    """The latest operational log, the rig's specs and state; for an ASIC also its chips, if it reports them."""
     rig = book.get(rig_id)
     return answers.rig_detail(rig, shown.stats.rigs[rig_id], shown.chips.get(rig_id))
 
 
-@patch("/rigs/{rig_id:int}", opt=CONFIGURE, summary="Rename a rig")
+@patch("/rigs/{rig_id:int}", opt=CONFIGURE | IF_MATCH, summary="Rename a rig, or change its place or tags")
 async def change_rig(
     rig_id: FromPath[int],
     data: JSONBody[RigChange],
-    book: NamedDependency[RigBook],
+    book: NamedDependency[Rigs],
     stats: NamedDependency[OperationalStats],
 ) -> answers.RigDetail:
-    """Names are distinct without regard to case."""
-    rig = await book.rename(rig_id, data.name)
-    return answers.rig_detail(rig, stats.rigs[rig_id])
+    """Names are unique, and case is ignored. A place is levels between slashes, such as `hall-2/rack-3`."""
+    rig = book.get(rig_id)
+    changes = Relabel(
+        place=None if data.place is UNSET else data.place,
+        add=() if data.tags is UNSET else tuple(data.tags),
+        drop=() if data.tags is UNSET else ("*",),
+    ).checked()
+    if data.name is UNSET:
+        await book.relabel([rig_id], changes)
+    elif changes == Relabel():
+        await book.rename(rig_id, data.name)
+    else:  # all of it, or nothing
+        await book.edit([(rig, clean_name(data.name, "A rig", "rig-01"), changes)])
+    return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
 
 
-@delete("/rigs/{rig_id:int}", opt=CONFIGURE, summary="Remove a rig")
-async def remove_rig(rig_id: FromPath[int], book: NamedDependency[RigBook]) -> None:
-    """Its Sentry stops what it mines, removes playbooks and mining software, and forgets the token; at once, or when
-    it next returns."""
-    await book.remove(rig_id)
+@delete("/rigs/{rig_id:int}", opt=CONFIGURE | IF_MATCH, summary="Remove a rig")
+async def remove_rig(
+    rig_id: FromPath[int],
+    book: NamedDependency[Rigs],
+    keep_history: Annotated[
+        bool, QueryParameter(description="Its history stays, and is listed as a kept one.")
+    ] = False,
+) -> None:
+    """Its Sentry stops what it mines, removes playbooks and mining software, and forgets the token; at once, or when it
+    next connects."""
+    await book.remove(rig_id, keep_history=keep_history)
+
+
+@post("/rigs/labels", opt=CONFIGURE, status_code=200, summary="Change the place or the tags of many rigs, all or none")
+async def label_rigs(
+    data: JSONBody[LabelRigs],
+    book: NamedDependency[Rigs],
+    rig_list: NamedDependency[RigList],
+    stats: NamedDependency[OperationalStats],
+) -> list[answers.RigAnswer]:
+    """Those of `rigs` that no longer exist are passed over, and not in the answer."""
+    changes = Relabel(place=None if data.place is UNSET else data.place, add=data.add_tags, drop=data.drop_tags)
+    changed = await book.relabel(data.ids(rig_list, data.kind), changes)
+    return [answers.rig_answer(book.get(rig.id), stats.rigs[rig.id]) for rig in changed]
+
+
+@post("/rigs/remove", opt=CONFIGURE, status_code=200, summary="Remove many rigs, all or none")
+async def remove_rigs(
+    data: JSONBody[RemoveRigs], book: NamedDependency[Rigs], rig_list: NamedDependency[RigList]
+) -> RemovedRigs:
+    """Each as if it were removed alone. Those of `rigs` that no longer exist are passed over, and not in the answer."""
+    return RemovedRigs([rig.id for rig in await book.remove_many(data.ids(rig_list, data.kind))])
 
 
 @post("/rigs/{rig_id:int}/token", opt=CONFIGURE, status_code=201, summary="Give a rig a new token")
-async def rotate_token(rig_id: FromPath[int], book: NamedDependency[RigBook]) -> answers.CreatedRig:
-    """The old token is refused from now on; mining goes on. The new one is shown this once."""
+async def rotate_token(rig_id: FromPath[int], book: NamedDependency[Rigs]) -> answers.CreatedRig:
+    """The old token is refused from now on; mining continues. The new one is shown only once."""
     rig, token = await book.rotate_token(rig_id)
     return answers.CreatedRig(rig.id, rig.name, rig.kind, token)
+
+
+@put("/rigs/{rig_id:int}/maintenance", opt=OPERATE, summary="Put a rig into maintenance")
+async def start_maintenance(
+    rig_id: FromPath[int],
+    data: JSONBody[NewMaintenance],
+    book: NamedDependency[Rigs],
+    stats: NamedDependency[OperationalStats],
+) -> answers.RigDetail:
+    """It needs no attention and no alert is sent about it, whatever its state, until `until` or until you end it. For a
+    rig that is in maintenance, reason and end are replaced."""
+    rig = book.get(rig_id)
+    await book.start_maintenance([rig.id], data.reason, _ms(data.until))
+    return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
+
+
+@delete("/rigs/{rig_id:int}/maintenance", opt=OPERATE, summary="End the maintenance of a rig")
+async def end_maintenance(rig_id: FromPath[int], book: NamedDependency[Rigs]) -> None:
+    """Nothing changes for a rig that is not in maintenance."""
+    await book.end_maintenance([book.get(rig_id).id])
+
+
+@post("/rigs/maintenance", opt=OPERATE, status_code=200, summary="Put many rigs into maintenance")
+async def start_maintenance_of_many(
+    data: JSONBody[MaintainRigs],
+    book: NamedDependency[Rigs],
+    rig_list: NamedDependency[RigList],
+    stats: NamedDependency[OperationalStats],
+) -> list[answers.RigAnswer]:
+    """The response lists those that exist."""
+    rigs = await book.start_maintenance(data.ids(rig_list, data.kind), data.reason, _ms(data.until))
+    return [answers.rig_answer(rig, stats.rigs[rig.id]) for rig in rigs]
+
+
+@post("/rigs/maintenance/end", opt=OPERATE, status_code=200, summary="End the maintenance of many rigs")
+async def end_maintenance_of_many(
+    data: JSONBody[EndMaintenance],
+    book: NamedDependency[Rigs],
+    rig_list: NamedDependency[RigList],
+    stats: NamedDependency[OperationalStats],
+) -> list[answers.RigAnswer]:
+    """The response lists those that were in maintenance."""
+    rigs = await book.end_maintenance(data.ids(rig_list, data.kind))
+    return [answers.rig_answer(rig, stats.rigs[rig.id]) for rig in rigs]
 
 
 @get("/stats", summary="Totals of the farm")
@@ -121,6 +264,28 @@ async def get_stats(stats: NamedDependency[OperationalStats]) -> answers.FarmAns
 
 api_routes = Router(
     "/api",
-    route_handlers=[create_rig, create_rigs, list_rigs, get_rig, change_rig, remove_rig, rotate_token, get_stats],
+    route_handlers=[
+        create_rig,
+        create_rigs,
+        list_rigs,
+        get_rig,
+        change_rig,
+        label_rigs,
+        remove_rig,
+        remove_rigs,
+        rotate_token,
+        start_maintenance,
+        end_maintenance,
+        start_maintenance_of_many,
+        end_maintenance_of_many,
+        get_stats,
+    ],
     tags=["rigs"],
 )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    """UTC ms; a moment without a zone is UTC."""
+    if moment is None:
+        return None
+    return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp() * 1000)

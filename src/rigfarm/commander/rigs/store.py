@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Conflict
-from rigfarm.commander.rigs.model import Rig
+from rigfarm.commander.rigs.model import Maintenance, Rig
 from rigfarm.commander.rigs.tables import rigs, tombstones
 from rigfarm.wire.specs import Specs
 
-__all__ = ["delete_rig", "insert_rig", "load_rigs", "load_tombstones", "name_taken", "save_rig", "save_token"]
+__all__ = [
+    "delete_rig",
+    "insert_rig",
+    "load_rigs",
+    "load_tombstones",
+    "name_taken",
+    "save_edited",
+    "save_labels",
+    "save_maintenance",
+    "save_rig",
+    "save_token",
+]
+
+_T = TypeVar("_T")
 
 _specs = msgspec.json.Decoder(Specs)
+_maintenance = msgspec.json.Decoder(Maintenance)
+_tags = msgspec.json.Decoder(tuple[str, ...])
 
 
 def name_taken(name: str) -> Conflict:
     """Another rig has this name."""
-    return Conflict(
-        f"There is a rig named {name} already. Names are compared without regard to case: choose another.", field="name"
-    )
+    return Conflict(f"A rig named {name} already exists (case is ignored): choose another.", field="name")
 
 
 async def load_rigs(tx: AsyncConnection) -> list[tuple[Rig, bytes]]:
@@ -38,7 +54,7 @@ async def load_tombstones(tx: AsyncConnection) -> list[tuple[bytes, int, str]]:
     return [(bytes(row.token_hash), row.rig_id, row.name) for row in found]
 
 
-async def insert_rig(tx: AsyncConnection, name: str, kind: Kind, token_hash: bytes, now_ms: int) -> Rig:
+async def insert_rig(tx: AsyncConnection, name: str, kind: KindName, token_hash: bytes, now_ms: int) -> Rig:
     """A new rig; Conflict when the name is not distinct."""
     try:
         done = await tx.execute(
@@ -52,7 +68,7 @@ async def insert_rig(tx: AsyncConnection, name: str, kind: Kind, token_hash: byt
 
 
 async def save_rig(tx: AsyncConnection, rig: Rig) -> None:
-    """Write everything but the token; Conflict when the name is not distinct."""
+    """Write everything but the token, the maintenance and the labels; Conflict when the name is not distinct."""
     try:
         await tx.execute(
             update(rigs)
@@ -63,6 +79,7 @@ async def save_rig(tx: AsyncConnection, rig: Rig) -> None:
                 revision=rig.revision,
                 first_seen_at=rig.first_seen_at,
                 specs=None if rig.specs is None else msgspec.json.encode(rig.specs).decode(),
+                token_due=rig.token_due,
             )
         )
     except IntegrityError:
@@ -71,7 +88,57 @@ async def save_rig(tx: AsyncConnection, rig: Rig) -> None:
 
 async def save_token(tx: AsyncConnection, rig_id: int, token_hash: bytes) -> None:
     """Replace the token; the old one is refused from now on."""
-    await tx.execute(update(rigs).where(rigs.c.id == rig_id).values(token_hash=token_hash))
+    await tx.execute(update(rigs).where(rigs.c.id == rig_id).values(token_hash=token_hash, token_due=True))
+
+
+async def save_maintenance(tx: AsyncConnection, changed: Sequence[Rig]) -> None:
+    """Write the maintenance of these rigs, at least one, and their revisions."""
+    await tx.execute(
+        update(rigs)
+        .where(rigs.c.id == bindparam("rig_id"))
+        .values(maintenance=bindparam("said"), revision=bindparam("now_at")),
+        [
+            {
+                "rig_id": rig.id,
+                "said": None if rig.maintenance is None else msgspec.json.encode(rig.maintenance).decode(),
+                "now_at": rig.revision,
+            }
+            for rig in changed
+        ],
+    )
+
+
+async def save_edited(tx: AsyncConnection, changed: Sequence[Rig]) -> None:
+    """Write the names, places and tags of these rigs, at least one, and their revisions; Conflict when a name is not
+    distinct."""
+    await save_labels(tx, changed)
+    try:
+        await tx.execute(
+            update(rigs)
+            .where(rigs.c.id == bindparam("rig_id"))
+            .values(name=bindparam("now_named"), name_key=bindparam("now_keyed")),
+            [{"rig_id": rig.id, "now_named": rig.name, "now_keyed": name_key(rig.name)} for rig in changed],
+        )
+    except IntegrityError:
+        raise Conflict("Another rig has one of these names.", field="file") from None
+
+
+async def save_labels(tx: AsyncConnection, changed: Sequence[Rig]) -> None:
+    """Write the places and tags of these rigs, at least one, and their revisions."""
+    await tx.execute(
+        update(rigs)
+        .where(rigs.c.id == bindparam("rig_id"))
+        .values(place=bindparam("now_in"), tags=bindparam("now_tagged"), revision=bindparam("now_at")),
+        [
+            {
+                "rig_id": rig.id,
+                "now_in": rig.place,
+                "now_tagged": msgspec.json.encode(rig.tags).decode(),
+                "now_at": rig.revision,
+            }
+            for rig in changed
+        ],
+    )
 
 
 async def delete_rig(tx: AsyncConnection, rig: Rig, token_hash: bytes, now_ms: int) -> None:
@@ -83,12 +150,6 @@ async def delete_rig(tx: AsyncConnection, rig: Rig, token_hash: bytes, now_ms: i
 
 
 def _rig(row: Row[tuple[object, ...]]) -> Rig:
-    specs: Specs | None = None
-    if row.specs is not None:
-        try:
-            specs = _specs.decode(row.specs)
-        except msgspec.DecodeError:
-            specs = None  # written by another version; the Sentry sends them again when it connects
     return Rig(
         id=row.id,
         name=row.name,
@@ -96,5 +157,17 @@ def _rig(row: Row[tuple[object, ...]]) -> Rig:
         created_at=row.created_at,
         revision=row.revision,
         first_seen_at=row.first_seen_at,
-        specs=specs,
+        specs=_decoded(_specs, row.specs),
+        token_due=row.token_due,
+        maintenance=_decoded(_maintenance, row.maintenance),
+        place=row.place or "",
+        tags=_decoded(_tags, row.tags) or (),
     )
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], text: str | None) -> _T | None:
+    """Absent also where another version wrote it: of its specs, a rig's Sentry sends new ones when it connects."""
+    try:
+        return None if text is None else decoder.decode(text)
+    except msgspec.DecodeError:
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Integer, String, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Integer, String, Table, Text, false
 
 from rigfarm.commander.storage import digest, identity, metadata, milliseconds
 
@@ -20,6 +20,10 @@ rigs = Table(
     milliseconds("first_seen_at", nullable=True),
     Column("specs", Text),
     Column("revision", Integer, nullable=False),
+    Column("token_due", Boolean, nullable=False, server_default=false()),
+    Column("maintenance", Text),
+    Column("place", String(120)),
+    Column("tags", Text),
     CheckConstraint("kind IN ('cpu-gpu', 'asic')", name="kind"),
     sqlite_autoincrement=True,
 )

@@ -20,7 +20,7 @@ from typing import Protocol
 import structlog
 from litestar.types import Scope
 
-from rigfarm.commander.incidents import Incidents
+from rigfarm.commander.server.incidents import Incidents
 
 __all__ = ["Connection", "Connections", "Peer", "connection_of", "network_of"]
 

@@ -61,7 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, {**app_state, "connection": connection})
         # Called like the class that uvicorn expects.
-        self.ws_protocol_class = partial(WebSocketProtocol, connection)  # type: ignore[assignment]
+        self.ws_protocol_class = partial(WebSocketProtocol, connection)  # type: ignore[assignment]  # uvicorn calls it, and never asks for its type
         self.timeout_keep_alive = int(IDLE_S)
         self._connection = connection
         self._running: RequestResponseCycle | None = None
@@ -82,7 +82,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     # The connection
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn types it so, asyncio more widely
         """A new connection."""
         super().connection_made(transport)
         if self._connection.ended:  # it made room for another one in the meantime
@@ -159,7 +159,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
             self._connection.end()
         # As uvicorn does when a connection is lost: the parser holds this protocol.
-        self.parser = None  # type: ignore[assignment]
+        self.parser = None  # type: ignore[assignment]  # the circle of parser and protocol ends
 
     def on_message_begin(self) -> None:
         """The first bytes of a request."""
@@ -224,7 +224,7 @@ class HttpProtocol(HttpToolsProtocol):
         except Exception as error:
             if not cycle.disconnected:
                 raise
-            # The peer has gone, and whatever failed for that reason is of no interest to anybody.
+            # The peer has gone, and whatever failed for that reason is of no interest.
             log.debug("a request was broken off", address=self._connection.address, error=repr(error))
 
     def on_response_complete(self) -> None:

@@ -15,10 +15,10 @@ import uvicorn
 import uvloop
 from litestar.types import ASGIApp
 
-from rigfarm.commander.incidents.register import Incidents
 from rigfarm.commander.server.accept import Acceptor
 from rigfarm.commander.server.connections import Connection, Connections
 from rigfarm.commander.server.http_protocol import HttpProtocol
+from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.settings import Settings, SettingsError
 from rigfarm.commander.storage import StorageError
 from rigfarm.wire.codec import MAX_FRAME_BYTES
@@ -36,6 +36,8 @@ class Served(NamedTuple):
     app: ASGIApp
     incidents: Incidents
     trusted_proxies: Sequence[str]
+    closing: Callable[[], None] = lambda: None
+    """Called before the connections are closed."""
 
 
 class _Server(uvicorn.Server):
@@ -48,12 +50,14 @@ class _Server(uvicorn.Server):
         listener: socket.socket,
         connections: Connections,
         ready: Callable[[], None],
+        closing: Callable[[], None],
         tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(config)
         self._listener = listener
         self._connections = connections
         self._ready = ready
+        self._closing = closing
         self._tls = tls
         self._acceptor: Acceptor | None = None
 
@@ -66,6 +70,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._acceptor is not None:
             self._acceptor.close()
+        self._closing()
         self._listener.close()
         await super().shutdown([])
 
@@ -144,4 +149,4 @@ async def _run(
             timeout_graceful_shutdown=GRACE_S,
         )
         connections = Connections(served.incidents, served.trusted_proxies)
-        await _Server(config, listener, connections, ready, tls).serve()
+        await _Server(config, listener, connections, ready, served.closing, tls).serve()

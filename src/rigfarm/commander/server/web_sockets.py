@@ -10,6 +10,7 @@ leave their buffers behind for hours. Each circle is broken where the connection
 
 from __future__ import annotations
 
+import contextlib
 import time
 import weakref
 from asyncio.transports import BaseTransport
@@ -23,7 +24,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.exceptions import PayloadTooBig, ProtocolError
+from websockets.exceptions import InvalidState, PayloadTooBig, ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -224,8 +225,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.close()
 
+    def send_500_response(self) -> None:
+        """For a handshake without an answer. One whose connection ended meanwhile can't be refused any more."""
+        if not self.transport.is_closing():
+            with contextlib.suppress(InvalidState):
+                super().send_500_response()
+
     async def send(self, message: ASGISendEvent) -> None:
-        """What is sent after we hung up is like what is sent to a peer who has gone."""
+        """What is sent after we hung up is like what is sent to a peer who has gone; to hang up again does nothing."""
+        if self.close_sent and message["type"] == "websocket.close":
+            return
         if self.close_sent and message["type"] == "websocket.send":
             raise ClientDisconnected
         await super().send(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rigfarm.commander import channels
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.stats.rig_stats import RigStats
 
@@ -20,6 +21,6 @@ def rig_removed(hub: Hub, rig: RigStats) -> None:
     hub.publish(channels.operation_stats_index(rig.kind), "deleted", None, key=rig.rig_id)
 
 
-def totals_changed(hub: Hub, kind: channels.Kind) -> None:
+def totals_changed(hub: Hub, kind: KindName) -> None:
     """The totals of a kind changed. Sessions conflate this: one key, the newest wins."""
     hub.publish(channels.operation_stats_index(kind), "updated", None, key=channels.TOTALS)

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from rigfarm.common.plausible import is_possible, possible
 from rigfarm.wire.log import Devices, OperationalLog
 
-__all__ = ["NOTHING", "CoinShare", "Contribution", "contribution_of"]
+__all__ = ["MAX_COINS", "NOTHING", "OTHER", "CoinShare", "Contribution", "contribution_of", "of_one_coin"]
 
-MAX_HASHRATE = 1e24
-MAX_POWER_W = 1e7
 MAX_COINS = 8
 """A rig that says it mines more has the rest counted under OTHER: each name makes a line of the totals."""
 OTHER = "other"
@@ -23,7 +22,7 @@ class CoinShare(Struct, frozen=True, gc=False):
     millihashes: int
     """mH/s"""
     milliwatts: int | None
-    """The power that goes into this coin; absent where nobody can tell."""
+    """The power that goes into this coin; absent where it cannot be told."""
     accepted: int
     rejected: int
 
@@ -40,14 +39,12 @@ NOTHING = Contribution()
 
 def contribution_of(log: OperationalLog) -> Contribution:
     """A log's contribution. Impossible numbers (negative, NaN, infinite, 1e308) count as unknown."""
-    power = log.power_w
-    if power is None or not 0.0 <= power < MAX_POWER_W:
-        power = None
+    power = possible("machine_w", log.power_w)
     coins: dict[str, list[int]] = {}
     columns: dict[str, list[int]] = {}
     for position, workload in enumerate(log.workloads):
-        rate = workload.hashrate
-        if rate is None or not 0.0 <= rate < MAX_HASHRATE:
+        rate = possible("hashrate", workload.hashrate)
+        if rate is None:
             continue
         coin = workload.coin or workload.algorithm or "?"
         if coin not in coins and len(coins) >= MAX_COINS:
@@ -72,6 +69,18 @@ def contribution_of(log: OperationalLog) -> Contribution:
     )
 
 
+def of_one_coin(
+    coin: str, hashrate: float | None, power_w: float | None, accepted: int | None, rejected: int | None
+) -> Contribution:
+    """The same of a log with one workload."""
+    rate, power = possible("hashrate", hashrate), possible("machine_w", power_w)
+    milliwatts = None if power is None else round(power * 1000)
+    if rate is None:
+        return Contribution((), milliwatts)
+    share = CoinShare(coin, round(rate * 1000), milliwatts, max(accepted or 0, 0), max(rejected or 0, 0))
+    return Contribution((share,), milliwatts)
+
+
 def _split_power(log: OperationalLog, columns: dict[str, list[int]], power: float) -> dict[str, float] | None:
     """A rig's power by coin, in proportion to what the devices draw that hash it; dual mining shares a device."""
     devices = log.devices
@@ -84,7 +93,7 @@ def _split_power(log: OperationalLog, columns: dict[str, list[int]], power: floa
             busy[row].append(coin)
     drawn = dict.fromkeys(columns, 0.0)
     for watts, mined in zip(devices.power_w, busy, strict=True):
-        if watts is None or not 0.0 < watts < MAX_POWER_W:
+        if not watts or not is_possible("machine_w", watts):
             continue
         for coin in mined:
             drawn[coin] += watts / len(mined)

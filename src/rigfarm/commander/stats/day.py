@@ -62,8 +62,8 @@ class Day(Struct):
         self.bucket = bucket
 
     def sparks(self) -> dict[str, list[float | None]]:
-        """Equidistant means by coin, oldest first, the running quarter hour last. A quarter hour in which nobody mined
-        the coin is a zero between others, and unknown before the first."""
+        """Evenly spaced means by coin, oldest first, the running quarter hour last. A quarter hour that mined none of
+        a coin is zero between others, and unknown before the first."""
         return {coin: self._spark(course) for coin, course in self.coins.items()}
 
     def _spark(self, course: _Course) -> list[float | None]:

@@ -7,6 +7,8 @@ from statistics import median
 
 from msgspec import Struct, field
 
+from rigfarm.common.intermittent import Rounds
+
 __all__ = ["Normal", "see"]
 
 HOUR_S = 3600.0
@@ -26,28 +28,38 @@ class Normal(Struct):
     samples: int = 0
     value: float | None = None
     """The normal, H/s; absent until a first full hour was seen."""
+    rounds: Rounds = field(default_factory=Rounds)
+    """Whether it is mined all the time."""
 
-    def see(self, hashrate: float, now_s: float) -> None:
-        """One more sample. A rig that stands still says nothing about what is normal for it."""
+    def see(self, hashrate: float, now_s: float) -> bool:
+        """One more sample; True when the normal may be another one now. A rig that stands still says nothing about
+        what is normal for it."""
         if hashrate <= 0.0:
-            return
+            return False
         if not self.samples:
             self.started = now_s
         self.total += hashrate
         self.samples += 1
-        if now_s - self.started >= HOUR_S:
-            if self.samples >= MIN_SAMPLES:
-                self.hours = list(deque([*self.hours, self.total / self.samples], maxlen=HOURS))
-                self.value = median(self.hours)
-            self.total, self.samples = 0.0, 0
+        if now_s - self.started < HOUR_S:
+            return False
+        enough = self.samples >= MIN_SAMPLES
+        if enough:
+            self.hours = list(deque([*self.hours, self.total / self.samples], maxlen=HOURS))
+            self.value = median(self.hours)
+        self.total, self.samples = 0.0, 0
+        return enough
 
 
-def see(normals: dict[str, Normal], coin: str, hashrate: float, now_s: float) -> None:
-    """One more sample of a rig's coin. The order of the dictionary is that in which coins were seen last."""
+def see(
+    normals: dict[str, Normal], coin: str, hashrate: float, now_s: float, *, since_s: float = 0.0, others: bool = False
+) -> bool:
+    """One more sample of a rig's coin, `since_s` after the one before; `others`: it hashes other coins, too. True when
+    its normal may be another one now. The order of the dictionary is that in which coins were seen last."""
     normal = normals.pop(coin, None)
     if normal is None:
         normal = Normal()
         if len(normals) >= MAX_NORMALS:
             del normals[next(iter(normals))]
     normals[coin] = normal
-    normal.see(hashrate, now_s)
+    normal.rounds.see(since_s, hashing=hashrate > 0.0, others_hash=others)
+    return normal.see(hashrate, now_s)

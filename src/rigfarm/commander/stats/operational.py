@@ -10,18 +10,31 @@ import asyncio
 import time
 from collections import OrderedDict
 
-from rigfarm.commander.channels import Kind
-from rigfarm.commander.events import ConditionChanged, Events, RigAdded, RigRemoved
+from rigfarm.commander.events import (
+    AttentionChanged,
+    ConditionChanged,
+    Events,
+    MaintenanceChanged,
+    NormalChanged,
+    RigAdded,
+    RigRemoved,
+    RigRests,
+    RigToldToStop,
+    TokenRotated,
+)
+from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.live import Hub
 from rigfarm.commander.stats import broadcasts
-from rigfarm.commander.stats.condition import Condition, condition
+from rigfarm.commander.stats.condition import SILENT_INTERVALS, UP, Condition, condition
 from rigfarm.commander.stats.contribution import contribution_of
 from rigfarm.commander.stats.day import Day
+from rigfarm.commander.stats.lately import Lately
 from rigfarm.commander.stats.normal import see
 from rigfarm.commander.stats.rig_stats import Happening, RigStats
 from rigfarm.commander.stats.totals import Totals
 from rigfarm.commander.supervised import Part
 from rigfarm.common.clock import utc_ms
+from rigfarm.common.text import printable
 from rigfarm.wire.log import OperationalLog
 
 __all__ = ["OperationalStats"]
@@ -32,10 +45,12 @@ START_GRACE_S = 30.0
 """After a start every Sentry is on its way back."""
 TICK_S = 0.25
 SAMPLE_EVERY_S = 10.0
+MAX_TROUBLE = 300
+PAUSES_WITHIN_S = 300.0
+SHUTS_DOWN_WITHIN_S = 120.0
+"""A rig that was told to shut down and reports after this goes on as if it had not been told."""
 FUTURE_MS = 60_000
 """A stamp further ahead than this came from a wrong clock, and does not keep later logs out."""
-SILENT_INTERVALS = 3
-UP = frozenset({"online", "degraded", "idle"})
 
 
 class OperationalStats:
@@ -43,29 +58,42 @@ class OperationalStats:
 
     def __init__(self, hub: Hub, events: Events, interval_s: float) -> None:
         self.rigs: dict[int, RigStats] = {}
-        self.totals: dict[Kind, Totals] = {"cpu-gpu": Totals(), "asic": Totals()}
-        self.days: dict[Kind, Day] = {"cpu-gpu": Day(), "asic": Day()}
+        self.totals: dict[KindName, Totals] = {kind: Totals() for kind in KINDS}
+        self.days: dict[KindName, Day] = {kind: Day() for kind in KINDS}
         """The last 24 hours, for the sparklines."""
+        self.lately: dict[KindName, Lately] = {kind: Lately() for kind in KINDS}
         self.interval_s = interval_s
         self._hub = hub
         self._events = events
         events.listen(RigAdded, self._rig_added)
         events.listen(RigRemoved, self._rig_removed)
+        events.listen(TokenRotated, self._token_rotated)
+        events.listen(MaintenanceChanged, self._maintenance_changed)
+        events.listen(RigToldToStop, self._told_to_stop)
         self._leaving: dict[int, float] = {}
         """Rigs whose link is gone, and when that becomes true for everybody."""
         self._heard: OrderedDict[int, float] = OrderedDict()
         """Rigs that are up by when they were last heard, longest silence first."""
-        self._stale: set[Kind] = set()
+        self.touched: set[int] = set()
+        """Rigs that changed since the alert rules took them from here; a set, so it is no larger than the farm."""
+        self._stale: set[KindName] = set()
         """Whose totals changed since viewers were told."""
+        self._sick_told = self.sick
+
+    @property
+    def sick(self) -> dict[KindName, int]:
+        """How many rigs of each kind need attention."""
+        return {kind: totals.sick.total() for kind, totals in self.totals.items()}
 
     # Rigs come and go
 
-    def add(self, rig_id: int, kind: Kind) -> RigStats:
+    def add(self, rig_id: int, kind: KindName, *, token_due: bool = False, maintenance: bool = False) -> RigStats:
         """A rig exists; it waits for its first log."""
         rig = self.rigs.get(rig_id)
         if rig is None:
-            rig = self.rigs[rig_id] = RigStats(rig_id, kind)
-            self.totals[kind].change_state(None, rig.condition.state)
+            rig = self.rigs[rig_id] = RigStats(rig_id, kind, token_due=token_due, maintenance=maintenance)
+            rig.condition = self._condition(rig)
+            self.totals[kind].change_state(None, rig.condition)
             broadcasts.totals_changed(self._hub, kind)
         return rig
 
@@ -76,8 +104,9 @@ class OperationalStats:
             return
         self._leaving.pop(rig_id, None)
         self._heard.pop(rig_id, None)
+        self.touched.discard(rig_id)
         self._count(rig, False)
-        self.totals[rig.kind].change_state(rig.condition.state, None)
+        self.totals[rig.kind].change_state(rig.condition, None)
         broadcasts.rig_removed(self._hub, rig)
         broadcasts.totals_changed(self._hub, rig.kind)
 
@@ -87,14 +116,61 @@ class OperationalStats:
     def _rig_removed(self, removed: RigRemoved) -> None:
         self.remove(removed.rig_id)
 
+    def _token_rotated(self, rotated: TokenRotated) -> None:
+        rig = self.rigs.get(rotated.rig_id)
+        if rig is not None:
+            rig.token_due = True
+            self._judge(rig)
+
+    def _maintenance_changed(self, changed: MaintenanceChanged) -> None:
+        rig = self.rigs.get(changed.rig_id)
+        if rig is not None:
+            rig.maintenance = changed.on
+            rig.happenings.append(Happening(utc_ms(), "maintenance", changed.said))
+            self._judge(rig, changed=True)
+
+    def rest(self, rig_id: int, why: str) -> None:
+        """The rig mines nothing on purpose, or (empty) should mine again."""
+        rig = self.rigs.get(rig_id)
+        if rig is not None and rig.resting != why:
+            rig.resting = why
+            self._judge(rig)
+            self._events.publish(RigRests(rig_id, rig.rests))
+
+    def _told_to_stop(self, told: RigToldToStop) -> None:
+        rig = self.rigs.get(told.rig_id)
+        if rig is not None and (rig.paused, rig.off) != (told.paused, told.off):
+            rig.off, rig.off_since = told.off, time.monotonic()
+            self._pause(rig, told.paused)
+            self._judge(rig)
+
+    def _pause(self, rig: RigStats, why: str) -> None:
+        if rig.paused != why:
+            rig.paused, rig.paused_seen, rig.paused_since = why, False, time.monotonic()
+            self._events.publish(RigRests(rig.rig_id, rig.rests))
+
+    def trouble(self, rig_id: int, kind: str, detail: str) -> None:
+        """The rig's Sentry says why it has nothing to report of it, or (an empty kind) that it has again."""
+        rig = self.rigs.get(rig_id)
+        said = (printable(kind, "?", most=MAX_TROUBLE), printable(detail, " ", most=MAX_TROUBLE))
+        if rig is not None and rig.trouble != said:
+            rig.trouble = said
+            self._judge(rig)
+
     # What the link says
 
-    def link_up(self, rig_id: int) -> None:
-        """The rig's Sentry is connected. What it last said is shown until it says more."""
+    def link_up(self, rig_id: int, sentry: str = "") -> None:
+        """The rig's Sentry is connected. What it last said is shown until it says more. `sentry`: its name, where it
+        speaks for several rigs."""
         rig = self.rigs.get(rig_id)
         if rig is None:
             return
+        if not rig.link_up:
+            rig.off = ""
         rig.link_up = True
+        rig.sentry = sentry
+        rig.token_due = False
+        rig.trouble = ("", "")
         self._leaving.pop(rig_id, None)
         self._judge(rig)
 
@@ -112,13 +188,23 @@ class OperationalStats:
             return False
         now = time.monotonic()
         rig.log = log
+        since = now - rig.heard if rig.heard is not None else 0.0
         rig.heard = now
         rig.heard_ms = now_ms
         self._heard[rig_id] = now
         self._heard.move_to_end(rig_id)
         contribution = contribution_of(log)
+        hashing = sum(share.millihashes > 0 for share in contribution.coins)
         for share in contribution.coins:
-            see(rig.normal, share.coin, share.millihashes / 1000, now)
+            others = hashing > (share.millihashes > 0)
+            if see(rig.normal, share.coin, share.millihashes / 1000, now, since_s=since, others=others):
+                self._normal_changed(rig, share.coin)
+        if rig.off and now - rig.off_since > SHUTS_DOWN_WITHIN_S:
+            rig.off = ""
+        if rig.paused:
+            if hashing and (rig.paused_seen or now - rig.paused_since > PAUSES_WITHIN_S):
+                self._pause(rig, "")
+            rig.paused_seen = not hashing
         if rig.counted:
             totals = self.totals[rig.kind]
             totals.add(rig.contribution, -1)
@@ -132,8 +218,8 @@ class OperationalStats:
         rig = self.rigs.get(rig_id)
         if rig is not None and count:
             rig.dropped += count
-            rig.version += 1
-            broadcasts.rig_changed(self._hub, rig)
+            rig.dropped_ms = utc_ms()
+            self._changed(rig)
 
     def logs_not_kept(self, rig_id: int, *, untimely: int = 0, over_quota: int = 0) -> None:
         """So many logs of the rig were acknowledged and not kept."""
@@ -141,8 +227,13 @@ class OperationalStats:
         if rig is not None and (untimely or over_quota):
             rig.untimely += untimely
             rig.over_quota += over_quota
-            rig.version += 1
-            broadcasts.rig_changed(self._hub, rig)
+            rig.untimely_ms = utc_ms() if untimely else rig.untimely_ms
+            self._changed(rig)
+
+    def judge_all(self) -> None:
+        """The marks are others than before: every rig's state and colours follow."""
+        for rig in self.rigs.values():
+            self._judge(rig, changed=True)
 
     # Time passes
 
@@ -158,9 +249,10 @@ class OperationalStats:
                 sample_at = now + SAMPLE_EVERY_S
                 for kind, totals in self.totals.items():
                     self.days[kind].sample(totals, time.time())
+                    self.lately[kind].sample(totals, utc_ms())
 
     def tick(self, now: float) -> None:
-        """Judge anew whoever left or fell silent; tell of the totals, once for all the logs since the last time."""
+        """Judge again the rigs that left or fell silent; tell of the totals, once for all the logs since last time."""
         for rig_id in [rig_id for rig_id, due in self._leaving.items() if due <= now]:
             del self._leaving[rig_id]
             rig = self.rigs[rig_id]
@@ -176,43 +268,74 @@ class OperationalStats:
         for kind in self._stale:
             broadcasts.totals_changed(self._hub, kind)
         self._stale.clear()
+        if (sick := self.sick) != self._sick_told:
+            self._sick_told = sick
+            self._events.publish(AttentionChanged())
 
     # What follows
 
     def _judge(self, rig: RigStats, *, changed: bool = False) -> None:
-        """Decide the rig's state, and tell whoever looks when anything changed."""
+        """Decide the rig's state, and tell viewers when anything changed."""
         old = rig.condition
         new = self._condition(rig)
         up = new.state in UP
         if new != old:
             changed = True
             rig.condition = new
-            if new.state != old.state or new.reason != old.reason:
-                self._note(rig, old, new)
+            self._note(rig, old, new)
         self._count(rig, up)
         if changed:
-            rig.version += 1
-            broadcasts.rig_changed(self._hub, rig)
+            self._changed(rig)
             self._stale.add(rig.kind)
-        if new is not old:
-            self._events.publish(ConditionChanged(rig.rig_id, rig.kind, old.state, new.state))
+        if (new.state, new.cause, new.maintenance) != (old.state, old.cause, old.maintenance):
+            self._events.publish(
+                ConditionChanged(
+                    rig.rig_id,
+                    rig.kind,
+                    old.state,
+                    new.state,
+                    new.reason,
+                    new.cause,
+                    new.word,
+                    new.severity,
+                    new.attention_rank,
+                    new.maintenance,
+                    utc_ms(),
+                )
+            )
+
+    def _changed(self, rig: RigStats) -> None:
+        rig.version += 1
+        self.touched.add(rig.rig_id)
+        broadcasts.rig_changed(self._hub, rig)
 
     def _condition(self, rig: RigStats) -> Condition:
         age = None if rig.heard is None else time.monotonic() - rig.heard
-        return condition(
+        found = condition(
             rig.log,
             link_up=rig.link_up,
             last_seen_age_s=age,
             interval_s=self.interval_s,
             normal_hashrate=rig.expected,
+            in_rounds=rig.mines_in_rounds,
             before=rig.condition,
+            token_due=rig.token_due,
+            resting=rig.rests,
+            off=rig.off,
+            trouble=rig.trouble,
         )
+        return found.maintained() if rig.maintenance else found
+
+    def _normal_changed(self, rig: RigStats, coin: str) -> None:
+        normal = rig.expected(coin)
+        if normal is not None:
+            self._events.publish(NormalChanged(rig.rig_id, coin, normal))
 
     def _note(self, rig: RigStats, old: Condition, new: Condition) -> None:
         now_ms = utc_ms()
+        self.totals[rig.kind].change_state(old, new)
         if new.state != old.state:
             rig.since_ms = now_ms
-            self.totals[rig.kind].change_state(old.state, new.state)
         if new.state != old.state or new.cause != old.cause:
             rig.happenings.append(Happening(now_ms, new.state, new.reason))
 
@@ -221,6 +344,15 @@ class OperationalStats:
             return
         rig.counted = up
         self.totals[rig.kind].add(rig.contribution, 1 if up else -1)
+
+    # Another time
+
+    def recall(self, rig: RigStats) -> None:
+        """A rig as it was: in stats that stand for another time, and to which nothing happens."""
+        self.rigs[rig.rig_id] = rig
+        self.totals[rig.kind].change_state(None, rig.condition)
+        if rig.counted:
+            self.totals[rig.kind].add(rig.contribution, 1)
 
     # A start after a stop
 
@@ -235,7 +367,7 @@ class OperationalStats:
         rig.heard_ms = heard_ms
         rig.heard = now - age_s
         rig.contribution = contribution_of(log)
-        rig.link_up = age_s < START_GRACE_S + SILENT_INTERVALS * self.interval_s
+        rig.link_up = age_s < START_GRACE_S + SILENT_INTERVALS * self.interval_s and not rig.token_due
         if rig.link_up:
             self._leaving[rig_id] = now + START_GRACE_S
             rig.heard = now

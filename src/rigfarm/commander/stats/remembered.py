@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec import Struct
 
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.logs.rows import Row
 from rigfarm.commander.stats.day import Day
 from rigfarm.commander.stats.normal import Normal
 from rigfarm.commander.stats.operational import OperationalStats
+from rigfarm.commander.stats.rig_stats import HAPPENINGS, Happening
 from rigfarm.wire.codec import FrameError, decode_log
 from rigfarm.wire.log import OperationalLog
 
@@ -27,6 +29,12 @@ class _RigMemory(Struct, array_like=True, gc=False):
     heard_ms: int
     since_ms: int | None
     normal: dict[str, Normal]
+    state: str = ""
+    """The state word that `since_ms` is about; empty in what an older version wrote."""
+    happenings: list[Happening] = []
+    paused: str = ""
+    paused_seen: bool = False
+    off: str = ""
 
 
 class _Memory(Struct, array_like=True):
@@ -43,7 +51,18 @@ _rig = msgspec.msgpack.Decoder(_RigMemory)
 def remember(stats: OperationalStats) -> Callable[[], bytes]:
     """Note the state now, on the loop (cheap); the returned function encodes it, in another thread."""
     memories = [
-        _RigMemory(rig.rig_id, rig.log, rig.heard_ms or 0, rig.since_ms, dict(rig.normal))
+        _RigMemory(
+            rig.rig_id,
+            rig.log,
+            rig.heard_ms or 0,
+            rig.since_ms,
+            dict(rig.normal),
+            rig.condition.state,
+            list(rig.happenings),
+            rig.paused,
+            rig.paused_seen,
+            rig.off,
+        )
         for rig in stats.rigs.values()
         if rig.log is not None
     ]
@@ -95,7 +114,7 @@ def _read_state(stats: OperationalStats, state: bytes, newest: dict[int, _RigMem
         memory = _memory.decode(state)
         for part in memory.parts:
             newest |= {one.rig_id: one for raw in _rigs.decode(part) if (one := _remembered(raw)) is not None}
-        stats.days.update(msgspec.msgpack.decode(memory.days, type=dict[Kind, Day]))
+        stats.days.update(msgspec.msgpack.decode(memory.days, type=dict[KindName, Day]))
 
 
 def _remembered(raw: msgspec.Raw) -> _RigMemory | None:
@@ -110,5 +129,11 @@ def _restore_rig(stats: OperationalStats, one: _RigMemory) -> None:
     rig = stats.rigs.get(one.rig_id)
     if rig is not None:
         rig.normal = one.normal
+        rig.paused, rig.paused_seen, rig.off = one.paused, one.paused_seen, one.off
         stats.restore(one.rig_id, one.log, one.heard_ms)
-        rig.since_ms = one.since_ms or rig.since_ms
+        if one.state in ("", rig.condition.state):
+            rig.since_ms = one.since_ms or rig.since_ms
+        elif rig.condition.state == "offline":
+            rig.since_ms = one.heard_ms
+        since = () if one.happenings and one.state == rig.condition.state else tuple(rig.happenings)
+        rig.happenings = deque([*one.happenings, *since], HAPPENINGS)

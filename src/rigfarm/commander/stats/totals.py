@@ -6,6 +6,7 @@ from collections import Counter
 
 from msgspec import Struct
 
+from rigfarm.commander.stats.condition import UP, Condition
 from rigfarm.commander.stats.contribution import Contribution
 
 __all__ = ["CoinTotals", "Totals"]
@@ -52,6 +53,10 @@ class Totals:
         self.coins: dict[str, CoinTotals] = {}
         self.states: Counter[str] = Counter()
         """Number of rigs by state word."""
+        self.sick: Counter[str] = Counter()
+        """Those of them that need attention."""
+        self.maintained = 0
+        """Rigs in maintenance, whatever their state."""
         self.milliwatts = 0
         self.powered_rigs = 0
         self.version = 0
@@ -70,15 +75,21 @@ class Totals:
     @property
     def alive(self) -> int:
         """Rigs that report now: online, degraded or idle."""
-        return self.states["online"] + self.states["degraded"] + self.states["idle"]
+        return sum(self.states[state] for state in UP)
 
-    def change_state(self, old: str | None, new: str | None) -> None:
-        """Count a rig under another state; None: it was not, or is no more, here."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rigs by state word, those in `maintenance`, and those that need `attention`."""
+        return {**self.states, "attention": self.sick.total(), "maintenance": self.maintained}
+
+    def change_state(self, old: Condition | None, new: Condition | None) -> None:
+        """Count a rig under another condition; None: it was not here, or is gone."""
         self.version += 1
-        if old is not None:
-            self.states[old] -= 1
-        if new is not None:
-            self.states[new] += 1
+        for condition, sign in ((old, -1), (new, 1)):
+            if condition is not None:
+                self.states[condition.state] += sign
+                self.sick[condition.state] += sign * (condition.severity > 0)
+                self.maintained += sign * condition.maintenance
 
     def add(self, contribution: Contribution, sign: int) -> None:
         """Put a contribution in (1) or take it out (-1)."""

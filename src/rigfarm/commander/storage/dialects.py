@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL, so that nobody else has to know."""
+"""What differs between SQLite and PostgreSQL, so that no other part has to know."""
 
 from __future__ import annotations
 

@@ -3,34 +3,19 @@ checkpoint, so a Commander, and a command that changes its database, hold this l
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 
 from rigfarm.commander.storage.errors import StorageInUseError
+from rigfarm.common.file_lock import FileLock, LockedError
 
-__all__ = ["FileLock"]
+__all__ = ["held"]
 
 
-class FileLock:
-    """An exclusive lock that ends with its holder, kill -9 included."""
-
-    def __init__(self, path: Path, what: str) -> None:
-        """Take it now, or StorageInUseError with the holder's process id; `what` it keeps others from, for people."""
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(self._fd, 32).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._fd)
-            raise StorageInUseError(
-                f"{what} is in use by another process of Rigfarm (process {holder}). Stop it first."
-            ) from None
-        os.ftruncate(self._fd, 0)
-        os.write(self._fd, str(os.getpid()).encode())
-
-    def release(self) -> None:
-        """Let others have it; the file stays, for removing it would let two holders in."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+def held(path: Path, what: str) -> FileLock:
+    """The lock, taken, or StorageInUseError with the holder's process id; `what` it keeps others from, for people."""
+    try:
+        return FileLock(path)
+    except LockedError as error:
+        raise StorageInUseError(
+            f"{what} is in use by another process of Rigfarm (process {error.holder}). Stop it first."
+        ) from None

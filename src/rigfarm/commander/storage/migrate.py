@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rigfarm.commander.storage.errors import StorageError
 
-__all__ = ["migrate", "migrations", "upgrade"]
+__all__ = ["check_revision", "migrate", "migrations", "upgrade"]
 
 _LOCK = 7_426_014_033
 """Key of PostgreSQL's advisory lock: two Commanders that start at once migrate one after the other."""
@@ -29,6 +29,17 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
     """Upgrade up to `revision`; StorageError when the database is from a newer version of Rigfarm."""
     async with engine.begin() as connection:
         await connection.run_sync(upgrade, revision)
+
+
+async def check_revision(engine: AsyncEngine) -> None:
+    """StorageError when the database is not at this version's schema."""
+    async with engine.connect() as connection:
+        at = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    wanted = migrations().get_current_head()
+    if at != wanted:
+        raise StorageError(
+            f"The database has schema {at}, and this version of Rigfarm has {wanted}: start the Commander once with it."
+        )
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:

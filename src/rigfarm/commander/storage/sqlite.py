@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-__all__ = ["create_file", "migrating_engine", "reading_engine", "writing_engine"]
+__all__ = ["create_file", "migrating_engine", "reading_engine", "visiting_engine", "writing_engine"]
 
 _BUSY = "busy_timeout=10000"
 READERS = 4
@@ -42,6 +42,15 @@ def reading_engine(path: Path) -> AsyncEngine:
     """Connections that see one state of the database per transaction, and cannot change it."""
     url = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
     engine = create_async_engine(url, pool_size=READERS, max_overflow=0)
+    _prepare(engine, ["wal_autocheckpoint=0", "query_only=ON", _BUSY], "BEGIN")
+    return engine
+
+
+def visiting_engine(path: Path) -> AsyncEngine:
+    """For another process than the Commander: reads only, and never checkpoints. It can open the file for writing,
+    because SQLite needs that to make its shared memory where no Commander runs."""
+    url = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
+    engine = create_async_engine(url, poolclass=NullPool)
     _prepare(engine, ["wal_autocheckpoint=0", "query_only=ON", _BUSY], "BEGIN")
     return engine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import URL, text
@@ -14,11 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from rigfarm.commander.permission import check_permission
 from rigfarm.commander.storage import sqlite
 from rigfarm.commander.storage.errors import StorageError
-from rigfarm.commander.storage.lock import FileLock
-from rigfarm.commander.storage.migrate import migrate
+from rigfarm.commander.storage.lock import held
+from rigfarm.commander.storage.migrate import check_revision, migrate
 from rigfarm.commander.storage.url import database_url, sqlite_file
+from rigfarm.common.file_lock import FileLock
 
 __all__ = ["Storage"]
+
+END_S = 5.0
+"""So long closing waits for transactions that end late, such as those of a part that was stopped."""
 
 
 class Storage:
@@ -30,6 +34,8 @@ class Storage:
         self._reader = reader
         self._lock = lock
         self._turn = asyncio.Lock() if lock is not None else None
+        self._under_way = 0
+        self._all_ended = asyncio.Event()
 
     @classmethod
     async def open(cls, url: str) -> Storage:
@@ -42,10 +48,28 @@ class Storage:
             raise StorageError(f"The database {target.render_as_string()} cannot be used: {reason}") from error
 
     @classmethod
+    async def open_to_read(cls, url: str) -> Storage:
+        """Only to read, also while a Commander runs. StorageError for a schema that is not that of this version."""
+        target = database_url(url)
+        path = sqlite_file(target)
+        try:
+            if path is None:
+                engine = create_async_engine(target).execution_options(postgresql_readonly=True)
+            elif path.exists():
+                engine = sqlite.visiting_engine(path)
+            else:
+                raise StorageError(f"The database {path} does not exist.")
+            await check_revision(engine)
+        except (SQLAlchemyError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StorageError(f"The database {target.render_as_string()} cannot be read: {reason}") from error
+        return cls(engine, engine, None)
+
+    @classmethod
     async def _open_sqlite(cls, url: URL) -> Storage:
         path = sqlite_file(url)
         assert path is not None
-        lock = FileLock(path.with_name(path.name + ".lock"), f"The database {path}")
+        lock = held(path.with_name(path.name + ".lock"), f"The database {path}")
         try:
             sqlite.create_file(path)
             migrating = sqlite.migrating_engine(url)
@@ -77,6 +101,7 @@ class Storage:
         """A transaction that writes: durable when the block ends, undone when it raises. Who asked for it must still be
         allowed to (`check_permission`), unless the transaction itself ends a login or makes one."""
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(self._counted())
             if self._turn is not None:
                 await stack.enter_async_context(self._turn)
             tx = await stack.enter_async_context(self._writer.begin())
@@ -88,9 +113,20 @@ class Storage:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, beside whoever writes."""
-        async with self._reader.begin() as tx:
-            yield tx
+        """A transaction that only reads, beside a writer."""
+        with self._counted():
+            async with self._reader.begin() as tx:
+                yield tx
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._all_ended.set()
 
     async def version(self) -> str:
         """Name and version of the database, for the health page."""
@@ -100,7 +136,12 @@ class Storage:
         return f"{'PostgreSQL' if postgresql else 'SQLite'} {found}"
 
     async def close(self) -> None:
-        """Let go of everything; transactions must have ended."""
+        """Let go of everything, once transactions have ended: a connection that is closed under one never answers."""
+        self._all_ended.clear()
+        if self._under_way:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_S):
+                    await self._all_ended.wait()
         await self._reader.dispose()
         await self._writer.dispose()
         if self._lock is not None:

@@ -17,7 +17,7 @@ def database_url(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise StorageError("database_url is no URL. Expected postgresql://user:password@host/name.") from None
+        raise StorageError("database_url is not a valid URL. Expected postgresql://user:password@host/name.") from None
     kind = url.drivername.partition("+")[0]
     if kind in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+asyncpg")

@@ -36,6 +36,6 @@ def remove(element_id: str) -> str:
     return f'<hx-partial hx-target="#{element_id}" hx-swap="delete"></hx-partial>'
 
 
-def event(name: str, **data: object) -> str:
+def event(name: str, /, **data: object) -> str:
     """A JSON event: snapshot, moved, gone, notice, points, title."""
     return msgspec.json.encode({"event": name, **data}).decode()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
+import msgspec
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -24,6 +26,9 @@ log = structlog.get_logger()
 
 _GONE = "client disconnected prematurely"
 """Litestar's word for a request whose body will never be whole: no mistake of ours, though it makes it a 500."""
+
+_IN_BODY = re.compile(r"(.*) - at `\$\.data\.?(.*)`", re.DOTALL)
+"""msgspec's word for a value of a body that is not of its type."""
 
 WebRequest: TypeAlias = Request[Any, Any, Any]
 
@@ -88,9 +93,14 @@ def _http(request: WebRequest, error: HTTPException) -> Response[Any]:
         log.debug("a request was broken off", method=request.method, path=request.scope["path"])
         return Response(b"", status_code=HTTPStatus.BAD_REQUEST, media_type=MediaType.TEXT)  # no client reads it
     if error.status_code >= 500 and error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-        return _unexpected(request, error)
+        # Litestar takes a field of a body for a part of ours, where they have one name.
+        wrong = isinstance(error.__cause__, msgspec.ValidationError) and _IN_BODY.fullmatch(str(error.__cause__))
+        if not wrong:
+            return _unexpected(request, error)
+        detail, problem = "A field of the body is wrong.", FieldProblem(wrong[2], wrong[1])
+        return problem_response(request, 400, detail, errors=[problem])
     if error.status_code == HTTPStatus.NOT_FOUND and detail in ("", "Not Found"):
-        detail = "There is no such page."
+        detail = "This page does not exist."
     return problem_response(request, error.status_code, detail, errors=_field_problems(error), headers=error.headers)
 
 
@@ -103,7 +113,7 @@ def _storage(request: WebRequest, error: OperationalError) -> Response[Any]:
     """The disk is full, or the database is away: no mistake of ours, and the transaction is undone."""
     log.error("the database does not work", method=request.method, path=request.scope["path"], error=str(error.orig))
     detail = (
-        f"The Commander's database does not work ({error.orig}). Nothing was changed. See to its disk, then try again."
+        f"The Commander's database does not work ({error.orig}). Nothing was changed. Check its disk, then try again."
     )
     return problem_response(request, 503, detail)
 
@@ -111,7 +121,7 @@ def _storage(request: WebRequest, error: OperationalError) -> Response[Any]:
 def _too_large(request: WebRequest, error: OverflowError) -> Response[Any]:
     """A number that fits no column of the database: there is nothing of that number."""
     log.warning("a number was too large", method=request.method, path=request.scope["path"][:200], error=str(error))
-    return problem_response(request, 404, "There is nothing with so large a number.")
+    return problem_response(request, 404, "Nothing with such a large number exists.")
 
 
 def _database(request: WebRequest, error: DBAPIError) -> Response[Any]:
@@ -125,9 +135,7 @@ def _database(request: WebRequest, error: DBAPIError) -> Response[Any]:
 def _unexpected(request: WebRequest, error: Exception) -> Response[Any]:
     """A mistake of ours. The log has all of it but what the request carried; who asked learns nothing of it."""
     log.error("a request failed", method=request.method, path=request.scope["path"], exc_info=error)
-    return problem_response(
-        request, 500, "This is a mistake in Rigfarm, not yours. The Commander's own log says what happened."
-    )
+    return problem_response(request, 500, "Internal error in Rigfarm; see the Commander's log.")
 
 
 def _field_problems(error: HTTPException) -> list[FieldProblem]:

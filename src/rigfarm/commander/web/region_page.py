@@ -1,4 +1,4 @@
-"""A live page made of a few regions: when one of its channels says something, they are rendered anew, and those that
+"""A live page made of a few regions: when one of its channels says something, they are rendered again, and those that
 came out different are sent. For pages of configuration, which change seldom and are small."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from rigfarm.commander.live import ALL, PageSession
-from rigfarm.commander.live.session import Changes
+from rigfarm.commander.live.session import FLUSH_INTERVAL_S, Changes
 from rigfarm.commander.web.fragments import event, morph
 
 __all__ = ["GoneError", "RegionPage"]
@@ -28,11 +28,21 @@ class RegionPage:
     """`follow`: the channels it listens to, all keys of each. `opened` is called once it listens."""
 
     def __init__(
-        self, follow: Iterable[str], regions: Rendered, *, opened: Callable[[], object] = lambda: None
+        self,
+        follow: Iterable[str],
+        regions: Rendered,
+        *,
+        opened: Callable[[], object] = lambda: None,
+        pause_s: float = FLUSH_INTERVAL_S,
+        name: Callable[[], str] = lambda: "",
     ) -> None:
+        """`name`: what the page is about, in its tab; empty where that never changes."""
+        self.pause_s = pause_s
         self._follow = tuple(follow)
         self._regions = regions
         self._opened = opened
+        self._name = name
+        self._named = ""
         self._shown: dict[str, str] = {}
 
     def open(self, session: PageSession) -> None:
@@ -64,4 +74,6 @@ class RegionPage:
             return [event("gone", url=gone.url, notice=gone.notice)]
         changed = {key: html for key, html in regions.items() if self._shown.get(key) != html}
         self._shown = dict(regions)
-        return ["".join(morph(key, html) for key, html in changed.items())] if changed else []
+        frames = ["".join(morph(key, html) for key, html in changed.items())] if changed else []
+        before, self._named = self._named, self._name()
+        return [*frames, event("title", name=self._named)] if self._named != before else frames

@@ -1,16 +1,15 @@
-"""What stands around every page: which pages there are, and how many rigs need somebody."""
+"""What stands around every page: which pages there are, and how many rigs need attention."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from rigfarm.common.clock import utc_ms
+from rigfarm.common.clock import iso, utc_ms
 from rigfarm.units import duration
 
-__all__ = ["NavItem", "Shell", "Trouble"]
+__all__ = ["AlertCount", "NavItem", "Shell", "Trouble"]
 
 
 class NavItem(Struct, frozen=True):
@@ -21,6 +20,16 @@ class NavItem(Struct, frozen=True):
     href: str
     sick: int = 0
     go: str = ""
+
+
+class AlertCount(Struct, frozen=True):
+    """How many firing alerts haven't been acknowledged; `tone` is `bad`, `warn` or empty, as the worst of them."""
+
+    number: int = 0
+    tone: str = ""
+    since_ms: int = 0
+    """Since when the newest of them fires, and what it is, for those whom the browser tells."""
+    text: str = ""
 
 
 class Trouble(Struct, frozen=True):
@@ -36,7 +45,7 @@ class Trouble(Struct, frozen=True):
     @property
     def since_iso(self) -> str:
         """For `<time datetime>`."""
-        return datetime.fromtimestamp(self.since_ms / 1000, UTC).isoformat(timespec="seconds")
+        return iso(self.since_ms)
 
     @property
     def age(self) -> str:
@@ -60,6 +69,8 @@ class Shell(Struct, frozen=True):
     url: str = "https://commander.lan:7070"
     """How a rig reaches this Commander: in the commands that empty pages show."""
 
+    alerts: AlertCount = AlertCount()
+    """The bell."""
     troubles: tuple[Trouble, ...] = ()
     """What of the Commander itself does not work: shown above every page."""
 

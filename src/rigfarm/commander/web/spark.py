@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-__all__ = ["Spark", "spark"]
+__all__ = ["Spark", "small_spark", "spark"]
 
 WIDTH = 240
 HEIGHT = 32
@@ -27,7 +27,7 @@ def spark(values: Sequence[float | None]) -> Spark:
         return Spark()
     top = max(known) or 1.0
     low = min(known)
-    bottom = low - (top - low) if low > top / 2 else 0.0
+    bottom = low - (top - low) if top > low > top / 2 else 0.0  # what never changes is no fall to zero
     scale = (HEIGHT - 2 * _PAD) / ((top - bottom) or 1.0)
     step = WIDTH / (len(values) - 1)
     line, area = [], []
@@ -37,6 +37,11 @@ def spark(values: Sequence[float | None]) -> Spark:
         line.append(f"M{text}")
         area.append(f"M{points[0][0]:.1f} {HEIGHT}L{text}L{points[-1][0]:.1f} {HEIGHT}Z")
     return Spark("".join(line), "".join(area))
+
+
+def small_spark(values: Sequence[float | None]) -> Spark:
+    """Of many values those that can be told apart in that width."""
+    return spark(values[:: len(values) // WIDTH + 1])
 
 
 def _runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:

@@ -29,7 +29,7 @@ def lan_address(text: str) -> str:
     try:
         address = IPv4Address(text.strip())
     except AddressValueError:
-        raise InputError("ip", f"“{text.strip()[:60]}” is no IPv4 address, such as 192.168.1.17.") from None
+        raise InputError("ip", f"“{text.strip()[:60]}” is not an IPv4 address such as 192.168.1.17.") from None
     if not _on_lan(address, address):
         raise InputError("ip", f"{address} is not an address of a LAN: ASICs are read on the local network only.")
     return str(address)
@@ -67,5 +67,5 @@ def _span(part: str) -> tuple[IPv4Address, IPv4Address]:
         if end < start:
             raise ValueError(part)
     except ValueError:
-        raise InputError("range", f"“{part[:60]}” is no range of addresses: write {_EXAMPLES}.") from None
+        raise InputError("range", f"“{part[:60]}” is not a range of addresses: write {_EXAMPLES}.") from None
     return start, end

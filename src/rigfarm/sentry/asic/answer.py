@@ -20,7 +20,7 @@ class Nature(Struct, frozen=True):
     """Name of its firmware: "AntMiner Stock", "LuxOS", …"""
     algorithm: str | None = None
     supports: frozenset[str] = frozenset()
-    """Names of orders (wire.orders)."""
+    """Names of commands (wire.commands)."""
     boards_expected: int | None = None
     chips_expected: int | None = None
     """Of the whole device."""
@@ -48,6 +48,8 @@ class BoardAnswer(Struct):
     board_c: float | None = None
     inlet_c: float | None = None
     outlet_c: float | None = None
+    chip_c: float | None = None
+    """The hottest chip, where it says no more of it than that."""
     chips: int | None = None
     chips_expected: int | None = None
     voltage_v: float | None = None
@@ -73,6 +75,9 @@ class DeviceAnswer(Struct):
     serial: str | None = None
     hostname: str | None = None
     firmware_version: str | None = None
+    model: str | None = None
+    """Where the reading itself says it, and not who identified the device."""
+    algorithm: str | None = None
     control_board: str | None = None
     hashrate: float | None = None
     expected_hashrate: float | None = None
@@ -80,11 +85,16 @@ class DeviceAnswer(Struct):
     power_limit_min_w: float | None = None
     power_limit_max_w: float | None = None
     uptime_s: float | None = None
+    accepted: float | None = None
+    """Shares of the whole device, where its counts are not of a pool."""
+    rejected: float | None = None
     mining: bool | None = None
     state: str | None = None
     """In the library's words: "Mining", "Paused", …"""
     light: bool | None = None
     fans: list[float | None] = field(default_factory=list)
+    supply_fans: list[float | None] = field(default_factory=list)
+    """Those of its power supply."""
     boards: list[BoardAnswer] = field(default_factory=list)
     pools: list[PoolAnswer] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)

@@ -10,8 +10,9 @@ import math
 import re
 import unicodedata
 
+from rigfarm.common.plausible import COLDEST_C, HOTTEST_C, MOST, is_celsius
+
 __all__ = [
-    "MAX_HASHRATE",
     "chips",
     "count",
     "frequency",
@@ -25,9 +26,7 @@ __all__ = [
     "voltage",
 ]
 
-MAX_HASHRATE = 1e17
-"""H/s: a hundred times the strongest device there is."""
-_MAX_COUNT = 1 << 53
+_MAX_COUNT = (1 << 53) - 1
 _MAX_CHIPS = 10_000
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _NOBODY = {"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"}
@@ -62,26 +61,26 @@ def _between(value: object, low: float, high: float) -> float | None:
 
 
 def hashrate(value: object) -> float | None:
-    """H/s. Below one hash in a second and above MAX_HASHRATE is nonsense; a true zero is not."""
-    number = _between(value, 0, MAX_HASHRATE)
+    """H/s. Below one hash in a second is nonsense; a true zero is not."""
+    number = _between(value, 0, MOST["hashrate"])
     return number if number == 0 or (number is not None and number >= 1) else None
 
 
 def temperature(value: object) -> float | None:
-    """°C. Exactly zero is how a device without a sensor says so."""
-    number = _between(value, -40, 200)
-    return None if not number else round(number, 2)
+    """°C. Zero and below is how a device without a sensor says so."""
+    number = _between(value, COLDEST_C, HOTTEST_C)
+    return round(number, 2) if number is not None and is_celsius(number) else None
 
 
 def power(value: object) -> float | None:
     """W of one device."""
-    number = _between(value, 0, 100_000)
+    number = _between(value, 0, MOST["machine_w"])
     return None if number is None or 0 < number < 1e-3 else round(number, 2)
 
 
 def rpm(value: object) -> float | None:
     """Revolutions a minute; zero is a fan that stands."""
-    number = _between(value, 0, 60_000)
+    number = _between(value, 0, MOST["rpm"])
     return None if number is None else float(round(number))
 
 
@@ -109,11 +108,11 @@ def voltage(value: object) -> float | None:
 
 def frequency(value: object) -> float | None:
     """MHz"""
-    return _between(value, 1e-3, 10_000)
+    return _between(value, 1e-3, MOST["mhz"])
 
 
 def mac(value: object) -> str | None:
-    """A hardware address as `aa:bb:cc:dd:ee:ff`, or None for what is none or is nobody's."""
+    """A hardware address as `aa:bb:cc:dd:ee:ff`, or None for what is none or belongs to no device."""
     if not isinstance(value, str):
         return None
     address = value.strip().lower().replace("-", ":")[:18]

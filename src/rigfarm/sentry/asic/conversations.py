@@ -1,4 +1,4 @@
-"""At most one conversation at a time with whoever is at an address: readings, orders, checks and scans take turns."""
+"""At most one conversation at a time with the device at an address: readings, commands, checks and scans take turns."""
 
 from __future__ import annotations
 

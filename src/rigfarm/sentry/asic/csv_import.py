@@ -64,7 +64,7 @@ def model_of(text: str | None) -> ReaderName:
 def parse_csv(text: str) -> tuple[list[Entry], list[CsvError]]:
     """Entries and errors by line number. What is wrong with one line says nothing about another."""
     if len(text) > _MAX_CHARACTERS:
-        return [], [CsvError(1, "That is more than a list of devices can be.")]
+        return [], [CsvError(1, "This is too long for a list of devices.")]
     entries: list[Entry] = []
     errors: list[CsvError] = []
     columns: tuple[str, ...] = COLUMNS
@@ -81,7 +81,7 @@ def parse_csv(text: str) -> tuple[list[Entry], list[CsvError]]:
             except InputError as error:
                 errors.append(CsvError(line, error.message))
     except csv.Error as error:
-        errors.append(CsvError(1, f"This is no CSV: {error}."))
+        errors.append(CsvError(1, f"This is not a CSV file: {error}."))
     return entries, errors + _doubles(entries)
 
 
@@ -117,7 +117,7 @@ def _doubles(entries: list[Entry]) -> list[CsvError]:
     for what, values in (("address", [e.ip for e in entries]), ("token", [e.token for e in entries if e.token])):
         twice = {value for value in values if values.count(value) > 1} if len(set(values)) < len(values) else set()
         shown = sorted(twice)[:3] if what == "address" else []
-        errors += [CsvError(0, f"The {what} {value} is there twice.") for value in shown]
+        errors += [CsvError(0, f"The {what} {value} is listed twice.") for value in shown]
         if twice and what == "token":
-            errors.append(CsvError(0, "One token is there twice: every device has its own."))
+            errors.append(CsvError(0, "A token is listed twice: every device needs its own."))
     return errors

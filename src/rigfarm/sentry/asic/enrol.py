@@ -62,7 +62,7 @@ async def enrol(commander: str, key: str, wanted: list[WantedRig], tls: Tls) -> 
     """
     base = _checked_url(commander)
     if not key.strip():
-        raise InputError("key", "Enter an enrolment key: the Commander's settings page makes one.")
+        raise InputError("key", "Enter an enrolment key: create one on the Commander's settings page.")
     made: list[EnrolledRig] = []
     async with _client(base, tls) as http:
         for start in range(0, len(wanted), _PER_REQUEST):

@@ -84,24 +84,28 @@ class Follower:
         if device != unit.device:
             self._change(unit, device)
 
-    def met(self, seen: Identity, ip: str) -> bool:
-        """This device was met at `ip`: if it is one of the list that got lost, it lives there now."""
+    def met(self, seen: Identity, ip: str, instead_of: Unit | None = None) -> bool:
+        """This device was met at `ip`, where perhaps another was expected: if it is one of the list that got lost, it
+        lives there now."""
         if len(self._sighted) > _MAX_SIGHTINGS:
             self._sighted.clear()
-        self._sighted |= {name: ip for name in (seen.mac, seen.serial) if name}
+        self._sighted |= dict.fromkeys(seen.names, ip)
         for unit in self._units():
             if unit.device.identity.is_same_as(seen) and unit.ip != ip and unit.state != "reading":
+                left = unit.ip
                 self._move(unit, ip)
+                if instead_of is not None:  # nobody polls the address that was left: the two may have swapped
+                    for name in instead_of.device.identity.names:
+                        self._sighted.setdefault(name, left)
                 return True
         return False
 
     def lost(self, unit: Unit) -> None:
-        """It is not where it was: perhaps it was met elsewhere (two that swapped their addresses meet each other)."""
-        identity = unit.device.identity
-        there = [self._sighted.pop(name, None) for name in (identity.mac, identity.serial) if name]
+        """It is not where it was: perhaps it was met elsewhere, or has the address of the one that has its own."""
+        there = [self._sighted.pop(name, None) for name in unit.device.identity.names]
         ip = next((ip for ip in there if ip is not None), None)
         if ip is not None and ip != unit.ip:
-            self._move(unit, ip)
+            self._move(unit, ip, seen=False)
 
     def _find_by_neighbours(self) -> None:
         by_mac = {mac: ip for ip, mac in self._neighbours.items()}
@@ -112,8 +116,10 @@ class Follower:
             if lost and there is not None and not still_here:
                 self._move(unit, there)
 
-    def _move(self, unit: Unit, ip: str) -> None:
-        self._happenings.tell("good", ip, f"{unit.name} ({unit.device.identity}) moved from {unit.ip} to {ip}")
+    def _move(self, unit: Unit, ip: str, *, seen: bool = True) -> None:
+        """`seen`: it was met there; otherwise it is only tried."""
+        said = f"moved from {unit.ip} to {ip}" if seen else f"is not at {unit.ip}; trying {ip}"
+        self._happenings.tell("good" if seen else "info", ip, f"{unit.name} ({unit.device.identity}) {said}")
         self._change(unit, replace(unit.device, ip=ip))
         unit.let_go()
         unit.failures = 0

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from rigfarm import __version__
+from rigfarm.common.plausible import OVER_LIMIT, Measure, is_possible, says_nothing
 from rigfarm.sentry.asic import clean
-from rigfarm.sentry.asic.answer import BoardAnswer, DeviceAnswer, Nature, PoolAnswer
+from rigfarm.sentry.asic.answer import BoardAnswer, ChipAnswer, DeviceAnswer, Nature, PoolAnswer
 from rigfarm.sentry.asic.model import Device, Identity
 from rigfarm.wire.log import Device as Board
 from rigfarm.wire.log import Devices, OperationalLog, Pool, Workload, WorkloadState
@@ -29,6 +30,9 @@ COINS = {
     "eaglesong": "CKB",
     "handshake": "HNS",
     "kadena": "KDA",
+    "blake3": "ALPH",
+    "sha512256d": "RXD",
+    "zksnark": "ALEO",
 }
 """The coin people mine with an algorithm's ASICs, where the operator has not said otherwise."""
 _MAX_BOARDS = 32
@@ -90,11 +94,11 @@ def interpret(answer: DeviceAnswer, nature: Nature, device: Device) -> AsicReadi
         specs=_specs(answer, nature) if answer.identified else None,
         workload=workload,
         boards=_boards(answer.boards, nature, hashing=bool(workload.hashrate)),
-        fans=_fans(answer.fans),
+        fans=_fans([*answer.fans, *answer.supply_fans]),
         pools=pools,
-        messages=_messages(answer.messages),
-        details=[_detail(board) for board in answer.boards[:_MAX_BOARDS] if board.chip_details],
-        power_w=clean.power(answer.power_w),
+        messages=_messages([*_impossible(answer), *answer.messages]),
+        details=[_detail(board) for board in answer.boards[:_MAX_BOARDS] if _chips_told(board)],
+        power_w=_power(answer),
         uptime_s=clean.uptime(answer.uptime_s),
     )
 
@@ -111,8 +115,8 @@ def _workload(answer: DeviceAnswer, nature: Nature, device: Device, pools: list[
         coin=clean.text(device.coin, 12) or COINS.get(algorithm),
         algorithm=algorithm or None,
         hashrate=hashrate,
-        accepted=_total([pool.accepted for pool in pools]),
-        rejected=_total([pool.rejected for pool in pools]),
+        accepted=_shares(answer.accepted, [pool.accepted for pool in pools]),
+        rejected=_shares(answer.rejected, [pool.rejected for pool in pools]),
         pool=current.url if current else None,
         wallet=wallet,
         worker=worker,
@@ -128,6 +132,10 @@ def _who(user: str | None) -> tuple[str | None, str | None]:
         return None, None
     wallet, dot, worker = user.partition(".")
     return (wallet, worker) if dot and worker else (user, None)
+
+
+def _shares(of_the_device: float | None, of_its_pools: list[int | None]) -> int | None:
+    return clean.count(of_the_device) if of_the_device is not None else _total(of_its_pools)
 
 
 def _total(counts: list[int | None]) -> int | None:
@@ -161,7 +169,8 @@ def _boards(answers: list[BoardAnswer], nature: Nature, hashing: bool) -> list[B
 def _board(answer: BoardAnswer, hashing: bool) -> Board:
     chips = clean.chips(answer.chips)
     rate = clean.hashrate(answer.hashrate)
-    inner = [answer.inlet_c, answer.outlet_c, *(chip.temperature_c for chip in answer.chip_details[:_MAX_CHIPS])]
+    told = [chip.temperature_c for chip in answer.chip_details[:_MAX_CHIPS]]
+    inner = [answer.inlet_c, answer.outlet_c, answer.chip_c, *told]
     board_c = clean.temperature(answer.board_c)
     lifeless = not chips and not rate
     return Board(
@@ -179,7 +188,7 @@ def _board(answer: BoardAnswer, hashing: bool) -> Board:
 
 
 def _detail(board: BoardAnswer) -> BoardDetail:
-    told = sorted(board.chip_details[:_MAX_CHIPS], key=lambda chip: chip.index)
+    told = sorted(_chips_told(board), key=lambda chip: chip.index)
     return BoardDetail(
         index=board.index,
         chip_temperatures_c=_column([clean.temperature(chip.temperature_c) for chip in told]),
@@ -192,6 +201,12 @@ def _detail(board: BoardAnswer) -> BoardDetail:
     )
 
 
+def _chips_told(board: BoardAnswer) -> list[ChipAnswer]:
+    """The chips one by one. A single one for a board of several is the whole board once more."""
+    told = board.chip_details[:_MAX_CHIPS]
+    return [] if len(told) == 1 and (clean.chips(board.chips) or 1) > 1 else told
+
+
 def _column(cells: list[float | None]) -> list[float | None]:
     return cells if any(cell is not None for cell in cells) else []
 
@@ -201,9 +216,13 @@ def _fans(fans: list[float | None]) -> list[float | None]:
     return speeds if any(speed is not None for speed in speeds) else []
 
 
+_NOWHERE = re.compile(r"(?:[a-z0-9+.-]+://)?/*(?::\d*)?/*|(?:[a-z0-9+.-]+://)?[^/:]*:0/*", re.IGNORECASE)
+"""The URL of a pool that was not entered: without a host, or at port 0."""
+
+
 def _pool(answer: PoolAnswer) -> Pool | None:
     url = clean.text(answer.url, 200)
-    if url is None:
+    if url is None or _NOWHERE.fullmatch(url):
         return None
     return Pool(
         url=url,
@@ -213,6 +232,41 @@ def _pool(answer: PoolAnswer) -> Pool | None:
         accepted=clean.count(answer.accepted),
         rejected=clean.count(answer.rejected),
     )
+
+
+def _power(answer: DeviceAnswer) -> float | None:
+    """W; no device draws half as much again as the highest limit it takes."""
+    watts, most = clean.power(answer.power_w), clean.power(answer.power_limit_max_w)
+    return watts if watts is None or not most or watts <= most * OVER_LIMIT else None
+
+
+def _impossible(answer: DeviceAnswer) -> list[str]:
+    """What it tells and cannot be, in words; what a device without the sensor tells (0, 255, 511, …) is none of it."""
+    found = []
+    over_limit = _power(answer) is None and clean.power(answer.power_w) is not None
+    if over_limit or _beyond("machine_w", answer.power_w):
+        found.append("It reports an impossible power; it counts as unknown.")
+    if _beyond("hashrate", answer.hashrate):
+        found.append("It reports an impossible hashrate; it counts as unknown.")
+    if _beyond("rpm", *[*answer.fans, *answer.supply_fans][:_MAX_FANS]):
+        found.append("It reports an impossible fan speed; it counts as unknown.")
+    for board in answer.boards[:_MAX_BOARDS]:
+        checks: list[tuple[str, Measure, list[float | None]]] = [
+            ("temperature", "celsius", [board.board_c, board.inlet_c, board.outlet_c, board.chip_c]),
+            ("hashrate", "hashrate", [board.hashrate]),
+            ("frequency", "mhz", [board.frequency_mhz]),
+        ]
+        found += [
+            f"Board {board.index} reports an impossible {what}; it counts as unknown."
+            for what, measure, said in checks
+            if _beyond(measure, *said)
+        ]
+    return found
+
+
+def _beyond(measure: Measure, *told: float | None) -> bool:
+    """Whether one of these says something that cannot be."""
+    return any(one is not None and not says_nothing(measure, one) and not is_possible(measure, one) for one in told)
 
 
 def _messages(said: list[str]) -> list[str]:

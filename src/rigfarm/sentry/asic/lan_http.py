@@ -1,4 +1,6 @@
 """HTTP to devices of the LAN: one request on a connection of its own, an end to every answer, no proxies or redirects.
+Of a device that answers by HTTPS only, the certificate is its own, so it hides what is sent from the LAN and proves
+nothing.
 
 Much less than an HTTP client, and so a fifth of its cost: what is read with it is asked of every device in every cycle.
 """
@@ -9,13 +11,17 @@ import asyncio
 import hashlib
 import re
 import secrets
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlencode, urlsplit
 
 import h11
 import msgspec
+
+from rigfarm.common.text import printable
 
 __all__ = ["MAX_BODY_BYTES", "LanAnswer", "LanHttpError", "ask"]
 
@@ -36,6 +42,13 @@ class LanAnswer:
     """What kind of login it wants (the WWW-Authenticate header)."""
     cookie: str
     """Its cookies, ready to be sent back."""
+    location: str = ""
+    """Where it sends who asks (the Location header)."""
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether it is sent to HTTPS: then nothing secret may be sent without it."""
+        return 300 <= self.status < 400 and self.location.lower().startswith("https:")
 
     @property
     def text(self) -> str:
@@ -75,7 +88,10 @@ async def ask(
 async def _exchange(method: str, url: str, headers: Mapping[str, str], body: bytes) -> LanAnswer:
     target = urlsplit(url)
     async with asyncio.timeout(_CONNECT_S):
-        reader, writer = await asyncio.open_connection(target.hostname, target.port or 80)
+        secure = target.scheme == "https"
+        tls = _tls() if secure else None
+        port = target.port or (443 if secure else 80)
+        reader, writer = await asyncio.open_connection(target.hostname, port, ssl=tls)
     try:
         wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
         length = [("Content-Length", str(len(body)))] if body or method == "POST" else []
@@ -88,6 +104,14 @@ async def _exchange(method: str, url: str, headers: Mapping[str, str], body: byt
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def _receive(wire: h11.Connection, reader: asyncio.StreamReader) -> LanAnswer:
@@ -103,7 +127,8 @@ async def _receive(wire: h11.Connection, reader: asyncio.StreamReader) -> LanAns
             if len(body) > MAX_BODY_BYTES:
                 raise LanHttpError("an answer without end")
         elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
-            return LanAnswer(status, bytes(body), _values(headers, b"www-authenticate", "")[:300], _cookies(headers))
+            challenge, location = (_values(headers, name, "")[:300] for name in (b"www-authenticate", b"location"))
+            return LanAnswer(status, bytes(body), challenge, _cookies(headers), location)
 
 
 def _values(headers: list[tuple[bytes, bytes]], name: bytes, separator: str) -> str:
@@ -140,5 +165,8 @@ def _digest(method: str, path: str, challenge: str, username: str, password: str
     return f"Digest {quoted}, algorithm={algorithm}{more}"
 
 
+_QUOTES = str.maketrans("", "", '"\\')
+
+
 def _inert(value: str) -> str:
-    return "".join(character for character in value if character.isprintable() and character not in '"\\')
+    return printable(value).translate(_QUOTES)

@@ -45,7 +45,7 @@ class MemoryGuard:
             self.look()
 
     def look(self) -> None:
-        """One look: cut off whoever has been answering for a while, if there is too much of it."""
+        """One look: cut off the device that has been answering for a while, if there is too much of it."""
         rss = self._rss()
         if rss < self._normal + self._growth:
             self._normal = min(rss, self._normal + _DRIFT * (rss - self._normal))

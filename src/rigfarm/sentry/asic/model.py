@@ -69,8 +69,13 @@ class Identity(Struct, frozen=True):
             return self.mac == other.mac
         return bool(self.serial and other.serial and self.serial == other.serial)
 
+    @property
+    def names(self) -> list[str]:
+        """Those that it has told."""
+        return [name for name in (self.mac, self.serial) if name]
+
     def __bool__(self) -> bool:
-        return bool(self.mac or self.serial)
+        return bool(self.names)
 
     def __str__(self) -> str:
         return self.mac or self.serial or "unknown"
@@ -93,7 +98,7 @@ class Device(Struct, frozen=True):
     variant: str | None = None
     firmware: str | None = None
     verdict: VerdictKind | None = None
-    """What the Commander last said of the token; `removed` is for ever, `unknown` until the token is entered anew."""
+    """What the Commander last said of the token; `removed` is for ever, `unknown` until the token is entered again."""
 
     def __repr__(self) -> str:
         return f"Device(id={self.id}, ip={self.ip!r}, name={self.name!r}, identity={self.identity!s})"

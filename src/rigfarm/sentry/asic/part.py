@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from rigfarm.sentry.agent.parts import CommandOutcome, Reporter
 from rigfarm.sentry.asic.interpret import AsicReading
+from rigfarm.sentry.asic.listener import Listener
 from rigfarm.sentry.asic.service import AsicService
 from rigfarm.sentry.asic.unit import Unit
-from rigfarm.sentry.parts import OrderOutcome, Reporter
+from rigfarm.wire.commands import Command
 from rigfarm.wire.frames import Verdict
-from rigfarm.wire.orders import Order
-from rigfarm.wire.playbooks import PlaybookOrder
+from rigfarm.wire.playbooks import AssignedPlaybook
 from rigfarm.wire.specs import Specs
 
 __all__ = ["AsicPart"]
 
 
 class AsicPart:
-    """Implements `rigfarm.sentry.parts.Part`. Its tokens are known once it was loaded, at the latest by `run`."""
+    """Implements `rigfarm.sentry.agent.parts.Part`, and listens to its devices' service. Its tokens are known once
+    it was loaded, at the latest by `run`."""
 
-    def __init__(self, service: AsicService) -> None:
-        self.service = service
+    def __init__(self, service: Callable[[Listener], AsicService]) -> None:
+        """`service` makes the one that speaks to this part."""
+        self.service = service(self)
         self._reporter: Reporter | None = None
         self._loaded = False
         self._specs: dict[str, Specs] = {}
@@ -34,9 +39,6 @@ class AsicPart:
 
     async def run(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self.service.on_reading = self._report
-        self.service.on_tokens_changed = reporter.tokens_changed
-        self.service.poller.interval = lambda: reporter.interval_s
         if not self._loaded:
             await self.load()
             reporter.tokens_changed()
@@ -49,16 +51,26 @@ class AsicPart:
             self._specs.pop(token, None)
             self._reporter.tokens_changed()
 
-    async def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+    async def on_playbooks(self, token: str, revision: int, playbooks: list[AssignedPlaybook]) -> None:
         """An ASIC runs no playbooks."""
 
-    async def on_order(self, token: str, order: Order) -> OrderOutcome:
-        return await self.service.order(token, order)
+    async def on_command(self, token: str, command: Command) -> CommandOutcome:
+        return await self.service.command(token, command)
 
     async def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
         """An ASIC shows no console."""
 
-    def _report(self, unit: Unit, reading: AsicReading) -> None:
+    # What the service says
+
+    @property
+    def interval_s(self) -> float:
+        return 0.0 if self._reporter is None else self._reporter.interval_s
+
+    def on_tokens_changed(self) -> None:
+        if self._reporter is not None:
+            self._reporter.tokens_changed()
+
+    def on_reading(self, unit: Unit, reading: AsicReading) -> None:
         """One reading on its way to the Commander."""
         token, reporter = unit.device.token, self._reporter
         if token is None or reporter is None or unit.device.token_invalid:
@@ -69,3 +81,9 @@ class AsicPart:
         reporter.log(token, reading.log(reporter.now_ms(token), unit.ip, unit.exposures))
         if reading.details:
             reporter.boards(token, reading.details)
+
+    def on_trouble(self, unit: Unit, kind: str, detail: str) -> None:
+        """Why a device is not read, or (empty) that it is read again."""
+        token = unit.device.token
+        if token is not None and self._reporter is not None and not unit.device.token_invalid:
+            self._reporter.trouble(token, kind, detail)

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -22,6 +22,7 @@ from rigfarm.sentry.asic.diagnose import login_refused, look, why
 from rigfarm.sentry.asic.follow import Follower
 from rigfarm.sentry.asic.happenings import Happenings
 from rigfarm.sentry.asic.interpret import AsicReading, identity_of, interpret
+from rigfarm.sentry.asic.listener import Listener
 from rigfarm.sentry.asic.memory_guard import MemoryGuard
 from rigfarm.sentry.asic.model import Identity
 from rigfarm.sentry.asic.readers.base import Reader, ReadingError, Scope
@@ -32,8 +33,8 @@ from rigfarm.sentry.asic.unit import Unit
 __all__ = ["Pace", "Poller"]
 
 _log = structlog.get_logger(__name__)
-_ENDLESS = "It answers without end, and is left alone for a while."
-_UNVERIFIED = "It refuses the login now, so nobody can tell whether it is the same device: enter the new one."
+_ENDLESS = "Its answer never ends; it is not asked again for a while."
+_UNVERIFIED = "It now refuses the login, so it cannot be identified: enter the new login."
 _DEAD_AFTER = 2
 """Failures in a row: one may be a lost packet, and is simply asked again."""
 
@@ -44,7 +45,7 @@ class Pace:
 
     cycle: float = 10.0
     retry: float = 2.0
-    """After a first failure: soon enough that nobody takes it for gone."""
+    """After a first failure: soon enough that it is not taken for gone."""
     reading: float = 8.0
     recognising: float = 12.0
     round_every: float = 30.0
@@ -60,32 +61,30 @@ class Pace:
 
 
 class Poller:
-    """`report` is called for every reading whose device is surely the right one."""
+    """It reads each device as often as its pace says, or less often if the listener wants so."""
 
     def __init__(
         self,
         recogniser: Recogniser,
         follower: Follower,
         happenings: Happenings,
-        report: Callable[[Unit, AsicReading], None],
+        listener: Listener,
         conversations: Conversations | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.pace = pace or Pace()
-        self.interval: Callable[[], float] = lambda: 0.0
-        """How often the Commander wants to hear of each rig, s; never oftener than the pace's own cycle."""
         self.conversations = conversations or Conversations()
         self._recogniser = recogniser
         self._follower = follower
         self._happenings = happenings
-        self._report = report
+        self._listener = listener
         self._guard = MemoryGuard()
         self._living = asyncio.Semaphore(self.pace.living_at_once)
         self._dead = asyncio.Semaphore(self.pace.dead_at_once)
         self._rhythm = Rhythm(self._turn, self.pace.cycle)
 
     async def run(self, units: Iterable[Unit]) -> None:
-        """Poll these, and whoever is added, until cancelled."""
+        """Poll these, and those that are added, until cancelled."""
         for unit in units:
             self.add(unit)
         async with asyncio.TaskGroup() as tasks:
@@ -112,7 +111,7 @@ class Poller:
         """s until it is asked again."""
         if unit.device.token_invalid:
             return NEVER
-        cycle = max(self.pace.cycle, self.interval())
+        cycle = max(self.pace.cycle, self._listener.interval_s)
         if not unit.failures:
             return cycle
         if unit.failures < _DEAD_AFTER:
@@ -146,10 +145,10 @@ class Poller:
         scope = self._scope(unit, recognised)
         async with self._guard.deadline(unit, self.pace.reading):
             answer = await reader.read(scope)
-            if not answer.identified and not answer.silent and unit.skipped(answer, time.monotonic()):
+            if not answer.identified and not answer.silent and unit.is_doubtful(answer, time.monotonic()):
                 scope, answer = Scope.WHOLE, await reader.read(Scope.WHOLE)
         if unit.ip != ip:
-            return  # it was found elsewhere meanwhile: this was somebody else's answer
+            return  # it was found elsewhere meanwhile: this was another's answer
         if answer.silent:
             raise await self._silent(unit, recognised)
         if answer.identified:
@@ -186,13 +185,13 @@ class Poller:
             reason = await why(await look(unit.ip), unit.device.login)
             if reason.state != "unrecognised":
                 return reason
-        return ReadingError("unreachable", "It did not answer.")
+        return ReadingError("unreachable", "No answer.")
 
     async def _verify(self, unit: Unit, seen: Identity) -> None:
         """Make sure that this is the device whose token it has."""
         known = unit.device.identity
         if seen.differs_from(known):
-            self._follower.met(seen, unit.ip)
+            self._follower.met(seen, unit.ip, unit)
             raise ReadingError("id-mismatch", f"Another device answers here: {seen} instead of {known}.")
         if known and not seen and await login_refused(await look(unit.ip), unit.device.login):
             raise ReadingError("wrong-credentials", _UNVERIFIED)
@@ -202,7 +201,7 @@ class Poller:
         before, after = unit.device.firmware, reading.specs.firmware_version if reading.specs else None
         if not before or not after or before == after:
             return False
-        self._happenings.tell("info", unit.ip, f"{unit.name}: firmware {before} became {after}; recognising it anew")
+        self._happenings.tell("info", unit.ip, f"{unit.name}: firmware {before} became {after}; recognising it again")
         return True
 
     def _succeeded(self, unit: Unit, reader: Reader, reading: AsicReading, scope: Scope) -> None:
@@ -222,7 +221,8 @@ class Poller:
         unit.reading, unit.read_at, unit.read_at_ms = reading, now, utc_ms()
         unit.cycles += 1
         self._follower.remember(unit, reading)
-        self._report(unit, reading)
+        self._listener.on_trouble(unit, "", "")
+        self._listener.on_reading(unit, reading)
 
     def _failed(self, unit: Unit, error: ReadingError) -> None:
         if (unit.state, unit.detail) != (error.state, error.message):
@@ -231,5 +231,6 @@ class Poller:
         unit.failures += 4 if unit.greedy else 1
         if unit.failures >= _DEAD_AFTER or error.state != "unreachable":
             unit.let_go()
+            self._listener.on_trouble(unit, error.state, error.message)
         if error.state == "id-mismatch":
             self._follower.lost(unit)

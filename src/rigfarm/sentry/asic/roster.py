@@ -118,7 +118,7 @@ class Roster:
         return units
 
     async def edit(self, id: int, entry: Entry, *, keep_token: bool, keep_login: bool) -> Unit:
-        """Change what an operator may change. A new token is judged anew."""
+        """Change what an operator may change. A new token is judged again."""
         unit = self[id]
         before = unit.device
         token = before.token if keep_token else entry.token
@@ -157,9 +157,9 @@ class Roster:
             if unit.device.id == own:
                 continue
             if unit.ip == ip:
-                raise InputError("ip", f"{ip} is in the list already, as {unit.name}.")
+                raise InputError("ip", f"{ip} is already in the list, as {unit.name}.")
             if token is not None and unit.device.token == token:
-                raise InputError("token", f"This token is that of {unit.name} ({unit.ip}).")
+                raise InputError("token", f"This token belongs to {unit.name} ({unit.ip}).")
 
     async def _change(self, unit: Unit, device: Device) -> None:
         unit.device = device
@@ -177,6 +177,6 @@ class Roster:
         try:
             if devices and self._store is not None:
                 await asyncio.to_thread(self._store.put, *devices)
-        except Exception:
+        except BaseException:  # cancelled, too: `close` saves what is left
             self._unsaved = {device.id: device for device in devices} | self._unsaved
             raise

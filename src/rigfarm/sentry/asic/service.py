@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
+from rigfarm.sentry.agent.parts import CommandOutcome
 from rigfarm.sentry.asic.addresses import parse_range
+from rigfarm.sentry.asic.commands import Commands
 from rigfarm.sentry.asic.conversations import Conversations
 from rigfarm.sentry.asic.csv_import import CsvError, Entry, checked_name, parse_csv
 from rigfarm.sentry.asic.enrol import EnrolledRig, Tls, WantedRig, enrol
 from rigfarm.sentry.asic.follow import Follower
 from rigfarm.sentry.asic.happenings import Happenings
-from rigfarm.sentry.asic.interpret import AsicReading
 from rigfarm.sentry.asic.limits import raise_file_limit
+from rigfarm.sentry.asic.listener import Listener
 from rigfarm.sentry.asic.model import InputError
-from rigfarm.sentry.asic.orders import OrderDesk
 from rigfarm.sentry.asic.poller import Pace, Poller
 from rigfarm.sentry.asic.recognise import Recogniser
 from rigfarm.sentry.asic.roster import Roster
 from rigfarm.sentry.asic.scan import Find, Scan, ScanProgress
 from rigfarm.sentry.asic.unit import Unit
 from rigfarm.sentry.asic.views import DeviceView, view
-from rigfarm.sentry.parts import OrderOutcome
+from rigfarm.wire.commands import Command
 from rigfarm.wire.frames import Verdict
-from rigfarm.wire.orders import Order
 
 __all__ = ["AsicService", "CsvRejected"]
 
@@ -39,7 +39,7 @@ class CsvRejected(ValueError):  # noqa: N818 - the operator's list was
     """A CSV with mistakes: nothing of it was taken."""
 
     def __init__(self, errors: list[CsvError]) -> None:
-        super().__init__(f"{len(errors)} lines need another look")
+        super().__init__(f"{len(errors)} lines need correcting")
         self.errors = errors
 
 
@@ -49,29 +49,21 @@ class AsicService:
     def __init__(
         self,
         data_dir: Path,
+        listener: Listener,
         *,
         pace: Pace | None = None,
         recogniser: Recogniser | None = None,
-        order_effect_s: float = 60.0,
-        order_look_every_s: float = 2.0,
+        command_effect_s: float = 60.0,
+        command_look_every_s: float = 2.0,
     ) -> None:
         self.happenings = Happenings()
         self.roster = Roster(data_dir / "asics.sqlite")
-        self.on_reading: Callable[[Unit, AsicReading], None] = lambda unit, reading: None
-        """Set by whoever reports."""
-        self.on_tokens_changed: Callable[[], None] = lambda: None
+        self._listener = listener
         self._recogniser = recogniser or Recogniser()
         self._conversations = Conversations()
         self._follower = Follower(lambda: self.roster, self.roster.save_soon, self.happenings)
-        self.poller = Poller(
-            self._recogniser,
-            self._follower,
-            self.happenings,
-            lambda unit, reading: self.on_reading(unit, reading),
-            self._conversations,
-            pace,
-        )
-        self._orders = OrderDesk(self._conversations, order_effect_s, order_look_every_s)
+        self.poller = Poller(self._recogniser, self._follower, self.happenings, listener, self._conversations, pace)
+        self._commands = Commands(self._conversations, command_effect_s, command_look_every_s)
         self._scan: Scan | None = None
         self._scan_task: asyncio.Task[None] | None = None
         self._running = False
@@ -121,7 +113,7 @@ class AsicService:
         """All devices of a CSV; CsvRejected lists the mistakes by line, and then nothing was added."""
         entries, errors = parse_csv(text)
         if not entries and not errors:
-            errors = [CsvError(1, "There is no device in it: a line is ip,name,token,username,password,model.")]
+            errors = [CsvError(1, "It lists no devices: a line is ip,name,token,username,password,model.")]
         if errors:
             raise CsvRejected(errors)
         return await self.add(*entries)
@@ -151,7 +143,7 @@ class AsicService:
     def start_scan(self, text: str) -> ScanProgress:
         """Begin to look for devices in the given addresses; a scan under way goes on instead."""
         if self._scan is not None and self._scan_task is not None and not self._scan_task.done():
-            raise InputError("range", "A scan is under way already: cancel it, or wait for its end.")
+            raise InputError("range", "A scan is already running: cancel it, or wait until it ends.")
         addresses = parse_range(text)
         self._scan = Scan(
             text.strip(), addresses, self._recogniser, self._conversations, self._follower, lambda: self.roster
@@ -242,15 +234,15 @@ class AsicService:
         """They are of another Commander: the devices stay listed, and want new ones."""
         self.roster.forget_tokens()
         self.happenings.tell("warning", "", "Another Commander: the devices' tokens are forgotten; enrol them again")
-        self.on_tokens_changed()
+        self._listener.on_tokens_changed()
 
-    async def order(self, token: str, order: Order) -> OrderOutcome:
-        """Carry an operator's order out."""
+    async def command(self, token: str, command: Command) -> CommandOutcome:
+        """Carry an operator's command out."""
         unit = self.roster.by_token(token)
         if unit is None:
             return "failed", "This Sentry has no device with that token."
-        state, words = await self._orders.carry_out(unit, order)
-        name = type(order).__struct_config__.tag
+        state, words = await self._commands.carry_out(unit, command)
+        name = type(command).__struct_config__.tag
         self.happenings.tell("good" if state == "done" else "warning", unit.ip, f"{unit.name}: {name}: {words}")
         return state, words
 
@@ -266,7 +258,7 @@ class AsicService:
 
     def _tell_tokens(self, units: list[Unit]) -> None:
         if any(unit.device.token for unit in units):
-            self.on_tokens_changed()
+            self._listener.on_tokens_changed()
 
     def _enough_files(self) -> None:
         problem, before = raise_file_limit(len(self.roster)), self.files_problem

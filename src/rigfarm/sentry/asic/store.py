@@ -37,11 +37,6 @@ class DeviceStore:
         with self._lock, closing(self._database.execute("SELECT record FROM devices ORDER BY id")) as rows:
             return [msgspec.msgpack.decode(record, type=Device) for (record,) in rows]
 
-    def new_id(self) -> int:
-        """An id no device of the list has."""
-        with self._lock, closing(self._database.execute("SELECT COALESCE(MAX(id), 0) + 1 FROM devices")) as rows:
-            return int(rows.fetchone()[0])
-
     def put(self, *devices: Device) -> None:
         """Add or replace, all or none."""
         rows = [(device.id, msgspec.msgpack.encode(device)) for device in devices]

@@ -17,6 +17,8 @@ from rigfarm.wire.specs import Specs
 __all__ = ["Unit"]
 
 _UPTIME_SLACK_S = 20.0
+_STEADY = 0.25
+"""A hashrate that differs by more, as a share of the larger one, is looked into."""
 
 
 @dataclass(eq=False)
@@ -47,7 +49,7 @@ class Unit:
     greedy: bool = False
     """It was cut off for answering without end."""
     nudge: Callable[[], None] = lambda: None
-    """Look at it now: set by whoever gives it its turns."""
+    """Look at it now: set by what gives it its turns."""
 
     @property
     def ip(self) -> str:
@@ -68,12 +70,21 @@ class Unit:
         self.chips_due = min(self.chips_due, time.monotonic() + random.uniform(0, seconds))  # noqa: S311 - spreads load
 
     def let_go(self) -> None:
-        """Forget the handle: the device will be recognised anew."""
+        """Forget the handle: the device will be recognised again."""
         if self.reader is not None:
             self.reader.close()
         self.reader = None
 
-    def skipped(self, answer: DeviceAnswer, now: float) -> bool:
+    def is_doubtful(self, answer: DeviceAnswer, now: float) -> bool:
+        """Whether a part of it may come from another device, which took the address during the reading."""
+        return self._skipped(answer, now) or self._jumped(answer)
+
+    def _jumped(self, answer: DeviceAnswer) -> bool:
+        before = (self.reading.workload.hashrate if self.reading else None) or 0.0
+        after = clean.hashrate(answer.hashrate) or 0.0
+        return abs(after - before) > _STEADY * max(after, before)
+
+    def _skipped(self, answer: DeviceAnswer, now: float) -> bool:
         """Whether its uptime is not what it would be had the same device run on: it restarted, or it is another."""
         before, after = self.reading.uptime_s if self.reading else None, clean.uptime(answer.uptime_s)
         if before is None or after is None or self.read_at is None:

@@ -41,7 +41,7 @@ class DeviceView(Struct, frozen=True):
 
 
 _TOKEN_WORDS = {
-    "removed": "This rig was removed in the Commander; nothing is reported for it any more.",
+    "removed": "This rig was removed in the Commander; nothing is reported for it.",
     "unknown": "The Commander does not know this token: enter a new one.",
 }
 

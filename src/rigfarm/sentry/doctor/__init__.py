@@ -16,15 +16,16 @@ from rigfarm.sentry.doctor.commander import check_commander
 from rigfarm.sentry.doctor.finding import Finding, exit_code, render
 from rigfarm.sentry.doctor.folder import check_folder
 from rigfarm.sentry.doctor.machine import check_machine
-from rigfarm.sentry.doctor.privileges import check_privileges
+from rigfarm.sentry.doctor.privileges import check_privileges, check_units
 from rigfarm.sentry.doctor.programs import check_programs
 from rigfarm.sentry.doctor.running import check_running
 from rigfarm.sentry.doctor.sources import check_sources
 from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.miners import MinerAdapter
-from rigfarm.sentry.playbooks.access import Policy
+from rigfarm.sentry.processes.access import Policy
 from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.sentry.sensors import Sensors
+from rigfarm.sentry.sensors.files import machine_root
 
 __all__ = ["Finding", "diagnose", "exit_code", "render"]
 
@@ -60,6 +61,7 @@ async def diagnose(
         *sensed,
         *await asyncio.to_thread(check_access, sysfs_root),
         *await asyncio.to_thread(check_privileges, policy or Policy(), allow_power),
+        *await asyncio.to_thread(check_units, policy or Policy(), allow_power, machine_root(sysfs_root)),
         *programs,
         *folder,
         *check_commander(commander, trust or Trust()),

@@ -34,6 +34,6 @@ def _check(title: str, dev: Path, patterns: tuple[str, ...]) -> Finding:
         fix = "Add it to their groups (`usermod -aG video,render USER`), or run the Sentry as a service."
         return Finding("problem", title, f"this user may not open {names}", fix)
     if absent:
-        fix = "NVIDIA: run `nvidia-modprobe -u -c 0`. AMD: `modprobe amdgpu`. A container has to be given them."
-        return Finding("problem", title, f"there is no {', '.join(absent)}", fix)
+        fix = "NVIDIA: run `nvidia-modprobe -u -c 0`. AMD: `modprobe amdgpu`. A container needs them passed in."
+        return Finding("problem", title, f"missing: {', '.join(absent)}", fix)
     return Finding("ok", title, f"{sum(map(len, files.values()))} device files can be opened")

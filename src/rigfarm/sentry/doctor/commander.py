@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from rigfarm.common.fingerprints import fingerprint_text
 from rigfarm.sentry.doctor.finding import Finding
 from rigfarm.sentry.link.errors import LinkError
-from rigfarm.sentry.link.trust import Trust, fingerprint_text, insecure_words
+from rigfarm.sentry.link.trust import Trust, insecure_words
 
 __all__ = ["check_commander"]
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from rigfarm.common.text import printable
+
 __all__ = ["Finding", "exit_code", "render"]
 
 _WIDTH = 100
@@ -32,7 +34,7 @@ def render(findings: Iterable[Finding]) -> str:
     """For a terminal: a line for each, its fix below it, and a line that sums up."""
     findings = list(findings)
     problems = sum(finding.state == "problem" for finding in findings)
-    last = f"{problems} problem{'s' if problems > 1 else ''} to mend." if problems else "All is well."
+    last = f"{problems} problem{'s' if problems > 1 else ''} to fix." if problems else "No problems found."
     return "\n".join([*(_lines(finding) for finding in findings), "", last])
 
 
@@ -42,5 +44,5 @@ def _lines(finding: Finding) -> str:
 
 
 def _wrapped(mark: str, text: str) -> list[str]:
-    clean = "".join(character if character.isprintable() else "?" for character in text)
+    clean = printable(text, "?")
     return textwrap.wrap(clean, _WIDTH, initial_indent=f"{mark:<9}", subsequent_indent=" " * 9, break_on_hyphens=False)

@@ -19,7 +19,9 @@ def check_folder(folder: Path) -> list[Finding]:
     """Its permissions and the space on its disk."""
     if not folder.is_dir():
         fix = "Run `rigfarm sentry join URL TOKEN`, with the address and token that the Commander shows for this rig."
-        return [Finding("problem", "Data folder", f"there is no {folder}: this Sentry has not joined a Commander", fix)]
+        return [
+            Finding("problem", "Data folder", f"{folder} does not exist: this Sentry has not joined a Commander", fix)
+        ]
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         fix = "Run this command as the user the Sentry runs as (with sudo, for the service)."
         return [Finding("problem", "Data folder", f"this user may not use {folder}", fix)]
@@ -39,6 +41,6 @@ def _privacy(folder: Path) -> Finding:
 def _room(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     if free < _ROOM:
-        fix = "Free some space; until then logs wait in less room, and mining software may not unpack."
+        fix = "Free some space; until then there is less room for waiting logs, and mining software may not unpack."
         return Finding("problem", "Disk", f"only {free >> 20} MiB are free", fix)
     return Finding("ok", "Disk", f"{free / (1 << 30):.1f} GiB free")

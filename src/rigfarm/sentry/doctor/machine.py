@@ -38,7 +38,7 @@ def _python() -> str:
 
 def _service(machine: Path) -> Finding:
     if (machine / "etc/systemd/system" / UNIT).is_file():
-        return Finding("ok", "Service", f"{UNIT} is installed; `systemctl status {UNIT}` tells how it does")
+        return Finding("ok", "Service", f"{UNIT} is installed; `systemctl status {UNIT}` shows its state")
     return Finding(
         "absent", "Service", "not installed; `sudo rigfarm sentry install` starts the Sentry with the machine"
     )

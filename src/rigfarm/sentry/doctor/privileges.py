@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from rigfarm.sentry.doctor.finding import Finding
-from rigfarm.sentry.playbooks.access import AccessError, Account, Policy, account_for
+from rigfarm.sentry.install import UNIT, Grants
+from rigfarm.sentry.processes.access import AccessError, Account, Policy, account_for
+from rigfarm.service import FOLDER
 
-__all__ = ["check_privileges"]
+__all__ = ["check_privileges", "check_units"]
 
 
 def check_privileges(policy: Policy, allow_power: bool) -> list[Finding]:
@@ -31,6 +34,20 @@ def _programs(policy: Policy) -> Finding:
         detail = "programs run as root: they can do anything on this machine, and so can anyone who changes playbooks"
         return Finding("problem", what, detail, "Remove programs_user from sentry.toml, and restart the Sentry.")
     return Finding("ok", what, _words(account))
+
+
+def check_units(policy: Policy, allow_power: bool, machine: Path) -> list[Finding]:
+    """Whether systemd does what sentry.toml allows, where the Sentry is a service."""
+    root = machine.resolve()
+    if not (root / FOLDER / UNIT).is_file():
+        return []
+    there = Grants.installed(root)
+    wanted = Grants((policy.user, *policy.also), policy.tuning, allow_power)
+    missing = [words for words in wanted.words() if words not in there.words()]
+    if not missing:
+        return []
+    detail = f"its sentry.toml lets the Commander {', '.join(missing)}; the service was installed without that"
+    return [Finding("problem", "Allowed to the Commander", detail, "Run `sudo rigfarm sentry install` again.")]
 
 
 def _words(account: Account) -> str:

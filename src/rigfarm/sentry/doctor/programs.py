@@ -29,7 +29,7 @@ async def _check(source: WorkloadSource, known: Adapters) -> list[Finding]:
     adapter = known.get(source.adapter)
     name = f"{source.software or source.adapter} on {source.host}:{source.port}"
     if adapter is None:
-        return [Finding("problem", name, f"there is no adapter {source.adapter!r}", f"Use one of: {', '.join(known)}.")]
+        return [Finding("problem", name, f"unknown adapter {source.adapter!r}", f"Use one of: {', '.join(known)}.")]
     reading = await miners.read(source, adapter)
     if any(workload.state == "unreachable" for workload in reading.workloads):
         return [
@@ -40,6 +40,8 @@ async def _check(source: WorkloadSource, known: Adapters) -> list[Finding]:
                 f"Start {adapter.software} with its statistics API on: {_arguments(adapter, source)}",
             )
         ]
+    if reading.problems:
+        return [Finding("problem", name, " ".join(reading.problems), f"Check that {adapter.software} is what listens.")]
     return [Finding("ok", name, _workload(workload)) for workload in reading.workloads]
 
 

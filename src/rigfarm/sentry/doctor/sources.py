@@ -18,7 +18,7 @@ _BETWEEN_LOOKS_S = 0.5
 
 
 async def check_sources(sensors: Sensors, data_dir: Path | None) -> list[Finding]:
-    """Every source, and the GPUs that the Sentry knew and nobody sees any more."""
+    """Every source, and the GPUs that the Sentry knew and no source sees any more."""
     await sensors.examine()
     await asyncio.sleep(_BETWEEN_LOOKS_S)
     outcomes = await sensors.examine()

@@ -1,5 +1,5 @@
 """The installed program and how people call it. A self-contained Sentry's program is ours to replace and to remove;
-that of an ordinary installation (pip) belongs to whoever made it.
+that of an ordinary installation (pip) belongs to the one who made it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def remove_older(program: Path) -> list[str]:
 
 
 def remove_program(program: Path) -> list[str]:
-    """A self-contained Sentry, from within: whoever asks can import nothing any more."""
+    """A self-contained Sentry, from within: the caller can import nothing any more."""
     remove_older(program)
     shutil.rmtree(program)
     if not any(program.parent.iterdir()):

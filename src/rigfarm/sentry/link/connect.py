@@ -19,10 +19,10 @@ from websockets.exceptions import (
 )
 
 from rigfarm import __version__
-from rigfarm.sentry.commander_url import host_of, link_url
+from rigfarm.common.commander_url import host_of, link_url
+from rigfarm.common.text import printable
 from rigfarm.sentry.link.errors import (
     FloodError,
-    HandshakeTimeoutError,
     LinkError,
     LostError,
     NotACommanderError,
@@ -53,7 +53,7 @@ class Timings(Struct, frozen=True):
     first_retry_s: float = 1.0
     retry_cap_s: float = 20.0
     stable_s: float = 10.0
-    """A link that stood so long begins anew with `first_retry_s`."""
+    """A link that stood so long begins again with `first_retry_s`."""
     resend_s: float = 30.0
     """Logs that are not acknowledged after so long are sent again."""
     careful_s: float = 1.0
@@ -103,8 +103,8 @@ def _in_words(error: Exception, url: str) -> LinkError:
         return NotACommanderError(_status_in_words(error, url))
     if isinstance(error, InvalidUpgrade):
         return NotACommanderError(
-            f"{url} answers, but does not speak WebSocket. If a reverse proxy stands before the Commander, "
-            "make it pass WebSockets (the Upgrade header) on."
+            f"{url} answers, but does not speak WebSocket. If there is a reverse proxy in front of the "
+            f"Commander, configure it to pass WebSockets (the Upgrade header)."
         )
     if isinstance(error, ProxyError):
         return UnreachableError(f"The HTTP proxy of this machine's environment does not let {url} through ({error}).")
@@ -112,7 +112,7 @@ def _in_words(error: Exception, url: str) -> LinkError:
         other = "https" if url.startswith("http:") else "http"
         told = "speaks another protocol" if isinstance(error, InvalidMessage) else "gives a strange answer"
         return NotACommanderError(
-            f"{host_of(url)} {told}: it is no Commander, or its address begins with {other}:// instead."
+            f"{host_of(url)} {told}: it is not a Commander, or its address begins with {other}:// instead."
         )
     if isinstance(error, OSError):
         return _network_in_words(error, url)
@@ -138,11 +138,11 @@ def _network_in_words(error: OSError, url: str) -> LinkError:
     if isinstance(error, socket.gaierror):
         return UnreachableError(f"The name of {where} cannot be resolved. Check it, or use the IP address.")
     if isinstance(error, ConnectionRefusedError):
-        return UnreachableError(f"Nobody listens at {where}. Is the Commander running, and is the port right?")
+        return UnreachableError(f"Nothing listens at {where}. Is the Commander running, and is the port right?")
     if isinstance(error, TimeoutError):
-        return UnreachableError(f"{where} does not answer. Is it switched on, and does no firewall stand between?")
+        return UnreachableError(f"{where} does not answer. Is it switched on, and is there no firewall in between?")
     if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN):
-        return UnreachableError(f"There is no way to {where} ({error.strerror}). Is this machine's network up?")
+        return UnreachableError(f"{where} cannot be reached ({error.strerror}). Is this machine's network up?")
     if isinstance(error, ConnectionError) and url.startswith("https:"):
         return TlsError(f"{where} does not speak TLS (it closed the connection). Does its address begin with http://?")
     if isinstance(error, ConnectionError):
@@ -154,16 +154,16 @@ def _status_in_words(error: InvalidStatus, url: str) -> str:
     response = error.response
     status = response.status_code
     if 300 <= status < 400:
-        target = "".join(c for c in response.headers.get("Location", "")[:200] if c.isprintable())
+        target = printable(response.headers.get("Location", ""), most=200)
         return f"{url} sends visitors on to {target or 'another address'}. Join with the Commander's own address."
     if status in (502, 503, 504):
         return f"A proxy at {url} answers ({status}), but the Commander behind it does not. Is the Commander running?"
     if status in (401, 403, 407):
-        return f"Something at {url} forbids the connection ({status}): a proxy or firewall, for a Commander never does."
+        return f"Something at {url} forbids the connection ({status}): a proxy or firewall, not a Commander."
     if status == 404:
         return f"There is a web server at {url}, but no Commander ({status}). Check the address, its path too."
     if status == 429:
-        return f"{url} asks to be left alone for a while ({status}); trying again later."
+        return f"{url} is rate-limiting us ({status}); trying again later."
     kind = "an ordinary web page" if "html" in response.headers.get("Content-Type", "") else "something else"
     return f"{url} answers with {kind} ({status}) where a Commander has its link. Check the address."
 
@@ -177,12 +177,7 @@ def connection_lost(error: ConnectionClosed) -> LinkError:
     if error.sent is not None and error.sent.code == 1011:
         return LostError("The Commander has not answered pings: it hangs, or the network between is cut.")
     if error.sent is not None and error.sent.code == FLOOD:
-        return FloodError(f"The Commander floods this Sentry ({error.sent.reason}); leaving it alone for a while.")
+        return FloodError(f"The Commander floods this Sentry ({error.sent.reason}); disconnected for a while.")
     if error.sent is not None and error.sent.code in (1002, 1007, 1009):
         return ProtocolError(f"The Commander sent something that is not a frame of the link ({error.sent.reason}).")
     return LostError("The connection to the Commander broke.")
-
-
-def no_welcome(url: str) -> LinkError:
-    """It let us in and then said nothing."""
-    return HandshakeTimeoutError(f"{url} accepts connections but does not answer the greeting. Is it a Commander?")

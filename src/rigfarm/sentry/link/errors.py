@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rigfarm.common.text import printable
+
 __all__ = [
     "AnotherSentryError",
     "ClosedError",
@@ -23,7 +25,6 @@ __all__ = [
     "UnexpectedError",
     "UnreachableError",
     "closed",
-    "printable",
 ]
 
 
@@ -35,7 +36,7 @@ class LinkError(Exception):
 
 
 class UnreachableError(LinkError):
-    """No connection: the name does not resolve, nobody listens, a firewall drops."""
+    """No connection: the name does not resolve, nothing listens, a firewall drops."""
 
 
 class TlsError(LinkError):
@@ -53,7 +54,7 @@ class ImpostorError(LinkError):
 
 
 class NotACommanderError(LinkError):
-    """Somebody answers, but not a Commander: a proxy's error page, another web server, a captive portal."""
+    """Something answers, but not a Commander: a proxy's error page, another web server, a captive portal."""
 
 
 class HandshakeTimeoutError(LinkError):
@@ -126,11 +127,6 @@ class UnexpectedError(LinkError):
     wait_s = 5.0
 
 
-def printable(text: str, most: int = 120) -> str:
-    """The beginning of foreign text, for a log line or a page."""
-    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
-
-
 _CLOSED: dict[int, tuple[type[ClosedError], str]] = {
     1001: (RestartingError, "The Commander is shutting down; trying again until it is back."),
     1012: (RestartingError, "The Commander is restarting; trying again until it is back."),
@@ -140,10 +136,10 @@ _CLOSED: dict[int, tuple[type[ClosedError], str]] = {
         "The Commander could not read what this Sentry sent ({reason}). Update the older of the two.",
     ),
     NoGoodTokenError.CODE: (NoGoodTokenError, "The Commander knows none of this Sentry's tokens."),
-    4408: (NoHelloError, "The Commander waited in vain for this Sentry's greeting; trying again."),
+    4408: (NoHelloError, "The Commander did not receive this Sentry's greeting; trying again."),
     4409: (
         AnotherSentryError,
-        "Another Sentry reports with the same token, and the Commander hears the newer one. Every machine needs a "
+        "Another Sentry reports with the same token, and the Commander listens to the newer one. Every machine needs a "
         "token of its own: create a rig for each on the Commander.",
     ),
     4429: (
@@ -155,6 +151,6 @@ _CLOSED: dict[int, tuple[type[ClosedError], str]] = {
 
 def closed(code: int, reason: str) -> ClosedError:
     """What a close code of the Commander means."""
-    reason = printable(reason)
+    reason = printable(reason, " ", most=120).strip()
     kind, message = _CLOSED.get(code, (ClosedError, "The Commander closed the link (code {code}: {reason})."))
     return kind(message.format(code=code, reason=reason or "no reason given"), code, reason)

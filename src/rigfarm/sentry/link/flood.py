@@ -7,7 +7,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import Frame, Opcode
 
-from rigfarm.sentry.pace import Pace
+from rigfarm.common.pace import Pace
 
 __all__ = ["FLOOD", "GuardedConnection", "new_pace", "received"]
 
@@ -21,8 +21,8 @@ MAX_PIECES = 64
 
 FRAMES = 10_000.0
 FRAMES_PER_S = 500.0
-"""Frames that are handled: how many at once (orders to thousands of rigs), and how many a second over time. What comes
-faster waits in the network, and so at the Commander."""
+"""Frames that are handled: how many at once (commands to thousands of rigs), and how many a second over time. What
+comes faster waits in the network, and so at the Commander."""
 BYTES_PER_FRAME = 4_096
 """A larger frame counts as several."""
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from msgspec import Raw
 
+from rigfarm.common.ranges import RangeSet
 from rigfarm.sentry.link.errors import ProtocolError
 from rigfarm.sentry.link.window import Window
-from rigfarm.sentry.ranges import RangeSet
 from rigfarm.sentry.spool import Spool
 from rigfarm.sentry.spool.record import Record
 from rigfarm.wire.codec import encode

@@ -17,7 +17,7 @@ import structlog
 from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection
 
-from rigfarm.sentry.clock import EARLIEST_MS, LATEST_MS, Clock
+from rigfarm.common.text import printable
 from rigfarm.sentry.link.connect import Timings, open_socket
 from rigfarm.sentry.link.errors import (
     LinkError,
@@ -26,7 +26,6 @@ from rigfarm.sentry.link.errors import (
     RejectedFrameError,
     UnexpectedError,
     closed,
-    printable,
 )
 from rigfarm.sentry.link.lanes import FRAME_LOGS, Lanes
 from rigfarm.sentry.link.proof import Signatures, prove
@@ -34,9 +33,10 @@ from rigfarm.sentry.link.reconnect import Reconnect
 from rigfarm.sentry.link.session import Greeting, Session, say_hello
 from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.spool import Spool
+from rigfarm.sentry.spool.clock import EARLIEST_MS, LATEST_MS, Clock
 from rigfarm.sentry.spool.record import Record
+from rigfarm.wire.commands import Command, CommandState
 from rigfarm.wire.frames import (
-    Command,
     CommandResult,
     Console,
     ConsoleWatch,
@@ -44,13 +44,14 @@ from rigfarm.wire.frames import (
     Playbooks,
     ReportEvery,
     RigBoards,
+    RigCommand,
     RigPlaybooks,
     RigSpecs,
+    RigTrouble,
     Verdict,
     Welcome,
 )
-from rigfarm.wire.orders import Order, OrderState
-from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.playbooks import AssignedPlaybook, PlaybookStatus
 from rigfarm.wire.specs import BoardDetail, Specs
 
 __all__ = ["Link", "LinkEvents", "LinkState", "LinkStatus"]
@@ -99,14 +100,14 @@ class LinkEvents(Protocol):
     def on_verdict(self, token: str, verdict: Verdict) -> None:
         """What it thinks of a token."""
 
-    def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+    def on_playbooks(self, token: str, revision: int, playbooks: list[AssignedPlaybook]) -> None:
         """What shall run on a rig."""
 
-    def on_order(self, token: str, command_id: str, order: Order) -> None:
-        """An operator's order; answered by `Link.result`."""
+    def on_command(self, token: str, command_id: str, command: Command) -> None:
+        """An operator's command; answered by `Link.result`."""
 
     def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
-        """Somebody looks at a console, or no longer."""
+        """A page shows a console, or no longer."""
 
     def on_clock(self) -> None:
         """The Commander told the time."""
@@ -129,7 +130,7 @@ class Link:
         self.state = LinkState.IDLE
         self.error: LinkError | None = None
         self.unsigned = 0
-        """Orders, playbooks and removals that were ignored because they were not signed by this Commander."""
+        """Commands, playbooks and removals that were ignored because they were not signed by this Commander."""
         self._spool = spool
         self._clock = clock
         self._events = events
@@ -145,7 +146,8 @@ class Link:
         self._version: str | None = None
         self._specs: dict[str, Specs] = {}
         self._statuses: dict[str, list[PlaybookStatus]] = {}
-        self._results: deque[tuple[str, str, OrderState, str]] = deque(maxlen=_RESULTS)
+        self._troubles: dict[str, tuple[str, str]] = {}
+        self._results: deque[tuple[str, str, CommandState, str]] = deque(maxlen=_RESULTS)
         self._renewed = False
         """Whether this process gave its spool a new identity: then it knows every number of it."""
         self._one_frame_of: int | None = None
@@ -171,6 +173,7 @@ class Link:
         for token in gone:
             self._specs.pop(token, None)
             self._statuses.pop(token, None)
+            self._troubles.pop(token, None)
         session = self._session
         if session is None:
             if gone or added:
@@ -192,6 +195,20 @@ class Link:
         if (slot := self._slot(token)) is not None:
             self._send(RigPlaybooks(slot, statuses))
 
+    def trouble(self, token: str, kind: str, detail: str) -> None:
+        """Tell it now if connected, and at each connect while it lasts; the same again is not told."""
+        if self._troubles.get(token, ("", "")) == (kind, detail):
+            return
+        if kind:
+            self._troubles[token] = (kind, detail)
+        else:
+            del self._troubles[token]
+        self._send_trouble(token, kind, detail)
+
+    def _send_trouble(self, token: str, kind: str, detail: str) -> None:
+        if (slot := self._slot(token)) is not None:
+            self._send(RigTrouble(slot, kind, detail))
+
     def boards(self, token: str, boards: list[BoardDetail]) -> None:
         """Tell them if connected."""
         if (slot := self._slot(token)) is not None:
@@ -202,7 +219,7 @@ class Link:
         if (slot := self._slot(token)) is not None:
             self._send(Console(slot, playbook, first, lines))
 
-    def result(self, token: str, command_id: str, state: OrderState, detail: str) -> None:
+    def result(self, token: str, command_id: str, state: CommandState, detail: str) -> None:
         """Tell it now, or at the next connect."""
         self._results.append((token, command_id, state, detail))
         self._send_results()
@@ -215,7 +232,7 @@ class Link:
     def _slot(self, token: str) -> int | None:
         return self._session.slot_of(token) if self._session is not None else None
 
-    def _send(self, frame: RigSpecs | RigPlaybooks | RigBoards | Console | CommandResult) -> None:
+    def _send(self, frame: RigSpecs | RigPlaybooks | RigBoards | RigTrouble | Console | CommandResult) -> None:
         if self._session is not None:
             self._session.send(frame)
 
@@ -258,12 +275,12 @@ class Link:
             self._become(LinkState.STOPPED)
 
     def _unexpected(self, error: Exception) -> UnexpectedError:
-        words = f"{type(error).__name__}: {printable(str(error), 200)}"
+        words = f"{type(error).__name__}: {printable(str(error), ' ', most=200)}"
         known = UnexpectedError(
-            f"The link ended by an unexpected error ({words}); trying again. Mining goes on. Please report it."
+            f"The link ended by an unexpected error ({words}); trying again. Mining continues. Please report it."
         )
         if str(known) != str(self.error):
-            log.error("a mistake in the link, please report it", exc_info=error)
+            log.error("internal error in the link, please report it", exc_info=error)
         return known
 
     async def _connection(self, url: str) -> None:
@@ -299,7 +316,7 @@ class Link:
         log.warning("the Commander knows later numbers of this spool than the spool does: it takes a new identity")
         await self._spool.renew()
         if self._spool.id == spool:
-            raise LinkError("This disk was copied or restored, and the spool cannot be written to begin anew.")
+            raise LinkError("This disk was copied or restored, and the spool cannot be written to start over.")
         self._renewed = True
 
     async def _tell_time(self, welcome: Welcome, seconds: float) -> None:
@@ -318,7 +335,7 @@ class Link:
         welcome = greeting.welcome
         lanes = Lanes(self._spool, loop.time, resend_s=self._timings.resend_s, one_frame_of=self._one_frame_of)
         session = self._session = Session(socket, spool, lanes, tokens, self, self._timings.careful_s, signatures)
-        self._version = printable(welcome.version, 40)
+        self._version = printable(welcome.version, " ", most=40).strip()
         self._report_every(welcome.interval_s)
         try:
             session.judge(enumerate(welcome.verdicts), signed=greeting.signed)
@@ -410,9 +427,11 @@ class Link:
                 self.specs(token, self._specs[token])
             if token in self._statuses:
                 self.playbooks(token, self._statuses[token])
+            if token in self._troubles:
+                self._send_trouble(token, *self._troubles[token])
             self._send_results()
         if verdict.name is not None:
-            verdict = replace(verdict, name=printable(verdict.name))
+            verdict = replace(verdict, name=printable(verdict.name, " ", most=120).strip())
         self._events.on_verdict(token, verdict)
 
     def told(self, frame: DownFrame, token: str | None) -> None:
@@ -423,8 +442,8 @@ class Link:
             return
         if isinstance(frame, Playbooks):
             self._events.on_playbooks(token, frame.revision, frame.playbooks)
-        elif isinstance(frame, Command):
-            self._events.on_order(token, frame.id, frame.order)
+        elif isinstance(frame, RigCommand):
+            self._events.on_command(token, frame.id, frame.command)
         elif isinstance(frame, ConsoleWatch):
             self._events.on_console_watch(token, frame.playbook, frame.on)
 

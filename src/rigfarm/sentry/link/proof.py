@@ -11,8 +11,9 @@ import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from rigfarm.common.text import printable
 from rigfarm.sentry.link.connect import Timings, connection_lost
-from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError, RejectedFrameError, printable
+from rigfarm.sentry.link.errors import HandshakeTimeoutError, ProtocolError, RejectedFrameError
 from rigfarm.sentry.link.flood import new_pace, received
 from rigfarm.sentry.link.trust import Trust, is_signed
 from rigfarm.wire.codec import FrameError, UnknownFrameError, decode_down, encode
@@ -85,5 +86,5 @@ def decode(data: str | bytes) -> DownFrame | None:
         return None
     except FrameError as error:
         raise ProtocolError(
-            f"The Commander sent something that is not a frame of the link ({printable(str(error))})."
+            f"The Commander sent something that is not a frame of the link ({printable(str(error), ' ', most=120)})."
         ) from error

@@ -23,10 +23,10 @@ from rigfarm.wire.codec import MAX_FRAME_BYTES, encode, encode_up
 from rigfarm.wire.frames import (
     PROTOCOL,
     Acks,
-    Command,
     DownFrame,
     Hello,
     Playbooks,
+    RigCommand,
     Signed,
     UpFrame,
     Verdict,
@@ -262,8 +262,8 @@ class Session:
                 raise ProtocolError("The Commander keeps changing its verdict on this Sentry's tokens.")
             self.judge([one for one in frame.changes if 0 <= one[0] < len(self.tokens)], signed=signed)
             self._wake.set()
-        elif isinstance(frame, Playbooks | Command) and not signed:
-            self._events.not_signed("playbooks" if isinstance(frame, Playbooks) else "an order")
+        elif isinstance(frame, Playbooks | RigCommand) and not signed:
+            self._events.not_signed("playbooks" if isinstance(frame, Playbooks) else "a command")
         else:
             addressee: int | None = getattr(frame, "slot", None)
             if addressee is None:

@@ -9,7 +9,6 @@ their TLS context from here. Dates in a certificate that is pinned do not matter
 from __future__ import annotations
 
 import hashlib
-import re
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
-from rigfarm.sentry.commander_url import host_of
-from rigfarm.sentry.folder import write_private
+from rigfarm.common.commander_url import host_of
+from rigfarm.common.fingerprints import fingerprint_text
+from rigfarm.common.whole_file import write_private
 from rigfarm.sentry.link.errors import ImpostorError, InsecureError, TlsError
 from rigfarm.wire.frames import Proof, Succession
 from rigfarm.wire.signing import proof_message, succession_message
@@ -29,31 +29,16 @@ __all__ = [
     "Trust",
     "WrongCertificateError",
     "certificate_of",
-    "find_fingerprint",
-    "fingerprint_text",
     "insecure_words",
     "is_signed",
 ]
 
 FILE_NAME = "commander.json"
-_FINGERPRINT = re.compile(r"SHA-?256(?: fingerprint)?[:=]((?:[0-9a-f]{2}:?){32})(?![0-9a-f:])", re.IGNORECASE)
-
 log = structlog.get_logger()
 
 
 class WrongCertificateError(ssl.SSLCertVerificationError):
     """The other side has another certificate than the pinned one."""
-
-
-def find_fingerprint(text: str) -> bytes | None:
-    """The certificate's SHA-256 in what was pasted: `SHA256:…` in hexadecimal, with or without colons."""
-    found = _FINGERPRINT.search(text)
-    return bytes.fromhex(found[1].replace(":", "")) if found else None
-
-
-def fingerprint_text(fingerprint: bytes) -> str:
-    """As join commands and pages show it."""
-    return f"SHA256:{fingerprint.hex()}"
 
 
 def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:

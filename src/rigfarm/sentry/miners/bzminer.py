@@ -5,7 +5,7 @@ are from public programs that read it:
 
 - each device has `pool`, the ids of the pools it mines to, and parallel to it `hashrate[]`, H/s. Pools that no device
   names are not in use: they carry defaults and garbage (`status` -771801344), and are left out.
-- shares: `valid_`, `rejected_`, `stale_` and `invalid_solutions` of a pool.
+- shares: `valid_`, `rejected_`, `stale_` and `invalid_solutions` of a pool, and, parallel to `pool`, of a device.
 - `pci_bus_id`, `pci_device_id` decimal; `vendor` 4 is the CPU.
 
 The API listens on every address unless told `--http_address`. The watchdog is a process of its own: `--no_watchdog`.
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
-from rigfarm.sentry.miners.units import total
+from rigfarm.sentry.miners.units import only_devices, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
 
@@ -42,6 +42,10 @@ class _Device(Struct):
     vendor: int | None = None
     pool: list[int | None] = []
     hashrate: list[float | None] = []
+    valid_solutions: list[int | None] = []
+    rejected_solutions: list[int | None] = []
+    stale_solutions: list[int | None] = []
+    invalid_solutions: list[int | None] = []
     pci_bus_id: int | None = None
     pci_device_id: int = 0
     core_temp: float | None = None
@@ -68,7 +72,7 @@ def parse(answers: Answers) -> MinerReading | None:
     pools = {position if pool.id is None else pool.id: pool for position, pool in enumerate(status.pools)}
     devices = _devices(status.devices, used)
     workloads = [
-        _workload(pools.get(pool, _Pool()), total(device.hashrates[position] for device in devices), status)
+        _workload(pool, pools.get(pool, _Pool()), total(device.hashrates[position] for device in devices), status)
         for position, pool in enumerate(used)
     ]
     return MinerReading(workloads=workloads, devices=devices)
@@ -85,16 +89,26 @@ def _pools(device: _Device) -> list[int | None]:
     return device.pool or list(range(len(device.hashrate)))
 
 
-def _workload(pool: _Pool, rate: float | None, status: _Status) -> Workload:
+def _workload(id: int, pool: _Pool, rate: float | None, status: _Status) -> Workload:
     version = status.bzminer_version
+    devices = status.devices or []
+
+    def each(name: str) -> list[int | None]:
+        return [
+            share
+            for device in devices
+            for of, share in zip(_pools(device), getattr(device, name), strict=False)
+            if of == id
+        ]
+
     return Workload(
         version=version.removeprefix("v") if version else None,
         algorithm=pool.algorithm,
         hashrate=rate,
-        accepted=pool.valid_solutions,
-        rejected=pool.rejected_solutions,
-        stale=pool.stale_solutions,
-        invalid=pool.invalid_solutions,
+        accepted=only_devices(pool.valid_solutions, each("valid_solutions")),
+        rejected=only_devices(pool.rejected_solutions, each("rejected_solutions")),
+        stale=only_devices(pool.stale_solutions, each("stale_solutions")),
+        invalid=only_devices(pool.invalid_solutions, each("invalid_solutions")),
         pool=pool.current_url,
         wallet=pool.wallet,
         worker=pool.username,

@@ -19,7 +19,7 @@ _RATES = (("HS", 1.0), ("KHS", 1e3), ("MHS", 1e6))
 def parse(answers: Answers) -> MinerReading | None:
     """The answer to `summary`."""
     fields = _fields(answers.get("summary", b""))
-    if "NAME" not in fields or "UPTIME" not in fields:
+    if "NAME" not in fields or not fields.keys() & {"UPTIME", "ALGO", "ACC"}:
         return None
     rate = next((told * factor for name, factor in _RATES if (told := _number(fields.get(name))) is not None), None)
     kilohertz = _number(fields.get("FREQ"))
@@ -43,8 +43,9 @@ def parse(answers: Answers) -> MinerReading | None:
 
 
 def _fields(answer: bytes) -> dict[str, str]:
-    first = answer.decode("utf-8", "replace").partition("|")[0]
-    pairs = (pair.partition("=") for pair in first.split(";"))
+    first, end, _ = answer.decode("utf-8", "replace").partition("|")
+    told = first.split(";") if end else first.split(";")[:-1]  # cut off, the last may lack digits
+    pairs = (pair.partition("=") for pair in told)
     return {name.strip().upper(): value.strip() for name, equals, value in pairs if equals}
 
 

@@ -54,7 +54,7 @@ def _from_file(path: Path) -> Iterator[MinerAdapter]:
         return
     try:
         module = _load(path)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a file of somebody else's raises costs that file only
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever another's file raises costs that file only
         _log.error("miner adapter not loaded", path=str(path), error=repr(error))
         return
     found = list(_in_module(module))

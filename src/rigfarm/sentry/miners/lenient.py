@@ -7,7 +7,6 @@ read this way gives every field a default that means "unknown".
 
 from __future__ import annotations
 
-import json
 import re
 import types
 from collections.abc import Callable, Mapping
@@ -18,11 +17,14 @@ from typing import TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-__all__ = ["decode", "read", "read_list", "shape"]
+from rigfarm.sentry.miners.damaged import Salvaged, salvage
+
+__all__ = ["decode", "examine", "read", "read_list", "shape"]
 
 S = TypeVar("S", bound=Struct)
 
-_C_NUMBER = re.compile(r"(?<=[\s:,\[])[-+]?(?:nan|inf(?:inity)?)(?:\([^()]*\))?(?=[\s,\]}])", re.IGNORECASE)
+_WRITTEN_NUMBER = re.compile(r"\s*([+-]?)0*(\d+(?:\.\d*)?|\.\d+)\s*")
+"""`004`, ` 61`, `.5`: numbers to a person, not to JSON."""
 
 
 class _Absent:
@@ -36,14 +38,19 @@ _Converter = Callable[[object], object]
 
 
 def decode(data: bytes) -> object:
-    """The JSON value in `data`, or None for garbage. A NUL at the end (the cgminer protocol), bytes that are no UTF-8
-    and numbers such as `-nan` and 1e999 are put up with."""
+    """The JSON value in `data`, as far as it is whole, or None for garbage. A NUL at the end (the cgminer protocol),
+    bytes that are no UTF-8 and numbers such as `-nan` and 1e999 are put up with, and so is all that `damaged` mends."""
+    return examine(data).tree
+
+
+def examine(data: bytes) -> Salvaged:
+    """The same, and in which way `data` is not the JSON it should be."""
     data = data.strip(b"\0 \r\n\t")
     try:
         tree: object = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _decode_as_c_prints_it(data)
-    return tree
+        return salvage(data)
+    return Salvaged(tree, "")
 
 
 def read(data: bytes | None, form: type[S]) -> S | None:
@@ -66,15 +73,6 @@ def shape(tree: Mapping[str, object], form: type[S]) -> S:
         if value is not None and (fitting := convert(value)) is not _ABSENT:
             values[name] = fitting
     return form(**values)
-
-
-def _decode_as_c_prints_it(data: bytes) -> object:
-    text = _C_NUMBER.sub("null", data.decode("utf-8", "replace"))
-    try:
-        tree: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return tree
 
 
 def _item(tree: object, form: type[S]) -> S:
@@ -147,7 +145,16 @@ def _to_scalar(kind: object) -> _Converter:
             return msgspec.convert(value, kind, strict=False)
         except (msgspec.ValidationError, OverflowError, UnicodeError):  # the last: half of a surrogate pair
             pass
+        if isinstance(value, str):
+            return _written_number(value)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return str(value) if wants_text and is_number else _ABSENT
+
+    def _written_number(text: str) -> object:
+        found = _WRITTEN_NUMBER.fullmatch(text[:64])
+        try:
+            return msgspec.convert(float(found[1] + found[2]), kind, strict=False) if found else _ABSENT
+        except (msgspec.ValidationError, OverflowError):
+            return _ABSENT
 
     return to_scalar

@@ -4,7 +4,8 @@ Source: the README (1.76) for the options, the maintainer's answers in issues 74
 The page `/summary` is not documented; its fields are from public programs that read it:
 
 - newer (about 1.50 on): `Algorithms[]`, one per algorithm, with `Worker_Performance[]` parallel to `Workers[]`. A rate
-  counts `Performance_Factor` hashes ("Mh/s" has 1000000); where that is missing, `Performance_Unit` says it.
+  counts `Performance_Factor` hashes ("Mh/s" has 1000000); where that is missing, `Performance_Unit` says it. Shares
+  are told as totals and per worker (`Worker_Accepted[]`, …).
 - older: `Session`, `Mining`, `GPUs[]`; the unit is in `Session.Performance_Unit`: "mh/s" for Ethash and Etchash,
   "sol/s" and "g/s" (solutions, graphs) for the others. `Session.Submitted` includes what was rejected.
 - `PCIE_Address` is bus:device, decimal. `Juc_Temp` is the junction.
@@ -18,7 +19,7 @@ from msgspec import Struct, field
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
-from rigfarm.sentry.miners.units import hashes_per_unit, split_user
+from rigfarm.sentry.miners.units import hashes_per_unit, only_devices, split_user, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
 
@@ -57,6 +58,10 @@ class _Algorithm(Struct):
     stale: int | None = field(default=None, name="Total_Stales")
     errors: int | None = field(default=None, name="Total_Errors")
     rates: list[float | None] = field(default_factory=list, name="Worker_Performance")
+    each_accepted: list[int | None] = field(default_factory=list, name="Worker_Accepted")
+    each_rejected: list[int | None] = field(default_factory=list, name="Worker_Rejected")
+    each_stale: list[int | None] = field(default_factory=list, name="Worker_Stales")
+    each_errors: list[int | None] = field(default_factory=list, name="Worker_Errors")
 
 
 class _OldGpu(Struct):
@@ -111,11 +116,13 @@ def _workload(algorithm: _Algorithm, summary: _Summary, session: _Session) -> Wo
     return Workload(
         version=_version(summary.software),
         algorithm=algorithm.name,
-        hashrate=_in_hashes(algorithm.total, _factor(algorithm)),
-        accepted=algorithm.accepted,
-        rejected=algorithm.rejected,
-        stale=algorithm.stale,
-        invalid=algorithm.errors,
+        hashrate=_in_hashes(
+            algorithm.total if algorithm.total is not None else total(algorithm.rates), _factor(algorithm)
+        ),
+        accepted=only_devices(algorithm.accepted, algorithm.each_accepted),
+        rejected=only_devices(algorithm.rejected, algorithm.each_rejected),
+        stale=only_devices(algorithm.stale, algorithm.each_stale),
+        invalid=only_devices(algorithm.errors, algorithm.each_errors),
         pool=algorithm.pool,
         wallet=wallet,
         worker=algorithm.worker or worker,

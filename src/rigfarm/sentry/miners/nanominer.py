@@ -20,6 +20,7 @@ from msgspec import Struct, field
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
+from rigfarm.sentry.miners.units import only_devices, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
 
@@ -90,11 +91,12 @@ def _algorithm(name: str, body: dict[str, object]) -> _Algorithm:
 
 
 def _workload(algorithm: _Algorithm, page: _Page) -> Workload:
+    whole, parts = algorithm.total, list(algorithm.devices.values())
     return Workload(
         algorithm=algorithm.name,
-        hashrate=algorithm.total.hashrate,
-        accepted=algorithm.total.accepted,
-        rejected=algorithm.total.denied,
+        hashrate=whole.hashrate if whole.hashrate is not None else total(part.hashrate for part in parts),
+        accepted=only_devices(whole.accepted, (part.accepted for part in parts)),
+        rejected=only_devices(whole.denied, (part.denied for part in parts)),
         pool=algorithm.pool,
         uptime_s=page.work_time,
     )

@@ -4,7 +4,7 @@ Source: the README for the options. The page `/` is not documented; its fields a
 1.7.8 and 1.8.0:
 
 - `algos[]`: `hashrates[]` parallel to `devices[]`, `total_hashrate`, both H/s; shares in `total_accepted_shares`,
-  `total_rejected_shares` and, since 1.8.0, `total_invalid_shares`.
+  `total_rejected_shares` and, since 1.8.0, `total_invalid_shares`, and per device in `accepted_shares[]`, ….
 - `devices[].bus_id` decimal, `temp` and `mem_temp` °C, `fan` %, `power` W, `cclk` and `mclk` MHz.
 """
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
+from rigfarm.sentry.miners.units import only_devices, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
 
@@ -38,6 +39,9 @@ class _Algorithm(Struct):
     total_accepted_shares: int | None = None
     total_rejected_shares: int | None = None
     total_invalid_shares: int | None = None
+    accepted_shares: list[int | None] = []
+    rejected_shares: list[int | None] = []
+    invalid_shares: list[int | None] = []
 
 
 class _Page(Struct):
@@ -62,10 +66,10 @@ def _workload(algorithm: _Algorithm, page: _Page) -> Workload:
     return Workload(
         version=page.version,
         algorithm=algorithm.name,
-        hashrate=algorithm.total_hashrate,
-        accepted=algorithm.total_accepted_shares,
-        rejected=algorithm.total_rejected_shares,
-        invalid=algorithm.total_invalid_shares,
+        hashrate=algorithm.total_hashrate if algorithm.total_hashrate is not None else total(algorithm.hashrates),
+        accepted=only_devices(algorithm.total_accepted_shares, algorithm.accepted_shares),
+        rejected=only_devices(algorithm.total_rejected_shares, algorithm.rejected_shares),
+        invalid=only_devices(algorithm.total_invalid_shares, algorithm.invalid_shares),
         pool=algorithm.pool,
         uptime_s=page.uptime_seconds,
     )

@@ -53,7 +53,8 @@ def parse(answers: Answers) -> MinerReading | None:
         lists.append(its_rates)
         workloads.append(_workload(fields, 1, factor))
     buses = extended.result[_BUSES] if len(extended.result) > _BUSES else None
-    return MinerReading(workloads=workloads, devices=_devices(lists, _numbers(fields[6]), _numbers(buses or "")))
+    used = [part.strip() != "off" for part in fields[3].split(";")[:_MAX_ITEMS]]
+    return MinerReading(workloads=workloads, devices=_devices(lists, _sensors(fields[6], used), _numbers(buses or "")))
 
 
 def _workload(fields: list[str], position: int, factor: float) -> Workload:
@@ -86,6 +87,18 @@ def _devices(lists: list[list[float | None]], sensors: list[float | None], buses
         )
         for position in range(len(lists[0]))
     ]
+
+
+def _sensors(text: str, used: list[bool]) -> list[float | None]:
+    """°C and % of every card. They are told in pairs, of all cards or of those that are not off; of any other number
+    it is unknown which is a temperature and which a fan, or whose."""
+    told = _numbers(text)
+    if len(told) >= 2 * len(used) and len(told) % 2 == 0:
+        return told
+    if len(told) != 2 * sum(used):
+        return []
+    values = iter(told)
+    return [next(values) if card else None for card in used for _ in range(2)]
 
 
 def _totals(text: str, factor: float) -> _Totals:

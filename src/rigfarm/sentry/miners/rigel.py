@@ -3,7 +3,7 @@
 Source: the README for the options. The page is not documented; its fields are from public programs that read it:
 
 - `algorithm` reads "etchash+karlsenhash"; everything else is keyed by algorithm: `hashrate`, `solution_stat`, `pools`.
-  H/s. ZIL appears as a third algorithm, with a hashrate of 0 between its rounds.
+  H/s; devices have the same keys. ZIL appears as a third algorithm, with a hashrate of 0 between its rounds.
 - `pci_address` is hexadecimal. A device that is not `selected` is not used.
 - of `pools`, the one in use has an `issued_job` in its `state`; `connection_details` has host, port and user.
 """
@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
-from rigfarm.sentry.miners.units import split_user
+from rigfarm.sentry.miners.units import only_devices, split_user, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
 
@@ -60,6 +60,7 @@ class _Device(Struct):
     pci_address: str | int | None = None
     monitoring_info: _Monitoring = field(default_factory=_Monitoring)
     hashrate: dict[str, float | None] = {}
+    solution_stat: dict[str, _Solutions] = {}
 
 
 class _Page(Struct):
@@ -87,15 +88,18 @@ def parse(answers: Answers) -> MinerReading | None:
 
 def _workload(algorithm: str, page: _Page) -> Workload:
     solutions = page.solution_stat.get(algorithm) or _Solutions()
+    used = [device for device in page.devices if device.selected]
+    by_card = [device.solution_stat.get(algorithm) or _Solutions() for device in used]
+    rate = (page.hashrate or {}).get(algorithm)
     connection = _in_use(page.pools.get(algorithm) or []).connection_details
     wallet, worker = split_user(connection.username)
     return Workload(
         version=page.version,
         algorithm=algorithm,
-        hashrate=(page.hashrate or {}).get(algorithm),
-        accepted=solutions.accepted,
-        rejected=solutions.rejected,
-        invalid=solutions.invalid,
+        hashrate=rate if rate is not None else total(device.hashrate.get(algorithm) for device in used),
+        accepted=only_devices(solutions.accepted, (card.accepted for card in by_card)),
+        rejected=only_devices(solutions.rejected, (card.rejected for card in by_card)),
+        invalid=only_devices(solutions.invalid, (card.invalid for card in by_card)),
         pool=_url(connection),
         wallet=wallet,
         worker=connection.worker or worker,

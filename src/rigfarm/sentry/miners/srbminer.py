@@ -3,7 +3,8 @@
 Source: `Parameters` of its repository for the options. The page `/` is not documented; its fields are from public
 programs that read 0.4, 2.x and 3.6:
 
-- `algorithms[].hashrate` has `gpu` and `cpu`, each with a `total` and an entry per device (`gpu0`, `thread0`), H/s.
+- `algorithms[].hashrate` has `gpu` and `cpu`, each with a `total` and an entry per device (`gpu0`, `thread0`), H/s, and
+  averages over both (`1min`, …).
   2.x also has `now` and `mining_time`; 3.6 has neither, its uptime is `uptime`, and `/api/v2/status` serves it too.
 - `gpu_devices[].device` ("GPU0") is the key in lower case; `bus_id` is decimal; fans are told in rpm.
 - older (to 0.4.7): one algorithm, `hashrate_total_now`, `gpu_hashrate[0]`, `cpu_hashrate[0]`.
@@ -17,7 +18,7 @@ from msgspec import Struct, field
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
-from rigfarm.sentry.miners.units import total
+from rigfarm.sentry.miners.units import shortest, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
 
@@ -47,6 +48,9 @@ class _Shares(Struct):
 
 class _Hashrate(Struct):
     now: float | None = None
+    minute: float | None = field(default=None, name="1min")
+    five_minutes: float | None = field(default=None, name="5min")
+    half_an_hour: float | None = field(default=None, name="30min")
     gpu: _Rates = {}
     cpu: _Rates = {}
 
@@ -67,6 +71,8 @@ class _Page(Struct):
     # to 0.4.7
     algorithm: str | None = None
     hashrate_total_now: float | None = None
+    hashrate_total_1min: float | None = None
+    hashrate_total_5min: float | None = None
     gpu_hashrate: list[_Rates] = []
     cpu_hashrate: list[_Rates] = []
     pool: _Pool = field(default_factory=_Pool)
@@ -90,7 +96,13 @@ def _algorithms(page: _Page) -> list[_Algorithm]:
     """Those of the page; the one of an old version in the form of the new ones."""
     if page.algorithms or page.algorithm is None:
         return page.algorithms
-    rates = _Hashrate(now=page.hashrate_total_now, gpu=_only(page.gpu_hashrate), cpu=_only(page.cpu_hashrate))
+    rates = _Hashrate(
+        now=page.hashrate_total_now,
+        minute=page.hashrate_total_1min,
+        five_minutes=page.hashrate_total_5min,
+        gpu=_only(page.gpu_hashrate),
+        cpu=_only(page.cpu_hashrate),
+    )
     return [_Algorithm(name=page.algorithm, pool=page.pool, shares=page.shares, hashrate=rates)]
 
 
@@ -100,7 +112,8 @@ def _only(rates: list[_Rates]) -> _Rates:
 
 def _workload(algorithm: _Algorithm, page: _Page) -> Workload:
     rates = algorithm.hashrate
-    now = rates.now if rates.now is not None else total([rates.gpu.get("total"), rates.cpu.get("total")])
+    parts = [_whole(rates.gpu, "gpu"), _whole(rates.cpu, "thread")]
+    now = shortest((rates.now, total(parts), rates.minute, rates.five_minutes, rates.half_an_hour))
     return Workload(
         version=page.miner_version,
         algorithm=algorithm.name,
@@ -133,12 +146,15 @@ def _processor(algorithms: list[_Algorithm]) -> list[Device]:
     """The CPU as one device, where any algorithm runs threads on it."""
     if not any(key.startswith("thread") for algorithm in algorithms for key in algorithm.hashrate.cpu):
         return []
-    return [Device(kind="cpu", index=0, hashrates=[_threads(algorithm.hashrate.cpu) for algorithm in algorithms])]
+    return [
+        Device(kind="cpu", index=0, hashrates=[_whole(algorithm.hashrate.cpu, "thread") for algorithm in algorithms])
+    ]
 
 
-def _threads(rates: _Rates) -> float | None:
+def _whole(rates: _Rates, part: str) -> float | None:
+    """The total, else the sum of the parts named `gpu0` or `thread0` and on."""
     whole = rates.get("total")
-    return whole if whole is not None else total(rate for key, rate in rates.items() if key.startswith("thread"))
+    return whole if whole is not None else total(rate for key, rate in rates.items() if key.startswith(part))
 
 
 ADAPTER = MinerAdapter(

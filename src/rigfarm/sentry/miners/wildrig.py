@@ -4,7 +4,7 @@ Source: the README for the options. The page `/` is XMRig's of the 2.x days, fro
 from public programs that read it:
 
 - `hashrate.threads[]` has one entry per thread, `[10 s, 60 s, 15 min]`, H/s; a card runs one or more
-  (`--opencl-threads`), taken to stand beside each other.
+  (`--opencl-threads`), taken to stand beside each other. A window that is not full yet is null or 0.
 - `hwmon` has parallel lists per card: `busID` (decimal), `temp` °C, `fan` %, `power` W, `cclk` and `mclk` MHz.
 - `results.shares_good` and `shares_total` as in XMRig; `shares_ignored[]` are the invalid ones of each card.
 
@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
-from rigfarm.sentry.miners.units import total
+from rigfarm.sentry.miners.units import shortest, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
 
@@ -96,9 +96,10 @@ def _devices(threads: list[list[float | None]], sensors: _Sensors) -> list[Devic
     ]
 
 
-def _short(rates: list[float | None]) -> float | None:
-    """The 10 s figure, H/s."""
-    return rates[0] if rates else None
+def _short(windows: list[float | None]) -> float | None:
+    """The shortest window that is full, H/s; 0 where the minute shows none either."""
+    measured = shortest(rate or None for rate in windows[:2])
+    return measured if measured is not None else shortest(windows)
 
 
 def _at(items: list[float | None] | list[int | None], position: int) -> float | None:

@@ -3,8 +3,10 @@
 Source: `doc/api/2/summary.json` and `doc/api/2/backends.json` of the XMRig repository (6.17), and there
 `Hashrate.cpp` and `PciTopology.h`. Figures that document does not spell out:
 
-- hashrates are H/s over 10 s, 60 s and 15 min; each is null until its window is full, and *also when it is zero*. A
-  null 10 s figure after a `highest` was seen is therefore a program that stopped hashing (`idle`), not one that starts.
+- hashrates are H/s over 10 s, 60 s and 15 min; each is null until its window is full, and *also when it is zero*. The
+  shortest that is known counts: a slow card fills no window of 10 s, ever. All of them null after a `highest` was seen
+  is a program that stopped hashing (`idle`), not one that starts.
+- `cpu.packages` counts the sockets that the one backend "cpu" runs on.
 - a GPU runs one or more threads; those of one `bus_id` (hexadecimal, without domain) are one device.
 - `worker_id` names the API, by default after the host: it is not the pool's worker.
 - CUDA reports `fan_speed` as a list of %, OpenCL reports `rpm`.
@@ -18,9 +20,11 @@ from msgspec import Struct, field
 
 from rigfarm.sentry.miners import lenient, pci
 from rigfarm.sentry.miners.adapter import Answers, Http, MinerAdapter
-from rigfarm.sentry.miners.units import total
+from rigfarm.sentry.miners.units import shortest, total
 from rigfarm.sentry.readings import MinerReading
 from rigfarm.wire.log import Device, Workload
+
+_MAX_SOCKETS = 16
 
 
 class _Hashrate(Struct):
@@ -40,6 +44,7 @@ class _Connection(Struct):
 
 class _Cpu(Struct):
     brand: str | None = None
+    packages: int | None = None
 
 
 class _Summary(Struct):
@@ -82,9 +87,10 @@ def parse(answers: Answers) -> MinerReading | None:
     summary = lenient.read(answers.get("summary"), _Summary)
     if summary is None or summary.hashrate is None:
         return None
-    rate = _short(summary.hashrate.total)
+    windows = summary.hashrate.total
+    rate = shortest(windows[:1] if summary.paused else windows)
     backends = lenient.read_list(answers.get("backends"), _Backend) or []
-    devices = [device for backend in backends for device in _devices(backend, summary.cpu.brand)]
+    devices = [device for backend in backends for device in _devices(backend, summary.cpu)]
     return MinerReading(workloads=[_workload(summary, rate)], devices=devices)
 
 
@@ -103,21 +109,26 @@ def _workload(summary: _Summary, rate: float | None) -> Workload:
     )
 
 
-def _short(rates: list[float | None]) -> float | None:
-    """The 10 s figure, H/s."""
-    return rates[0] if rates else None
-
-
-def _devices(backend: _Backend, cpu: str | None) -> list[Device]:
+def _devices(backend: _Backend, cpu: _Cpu) -> list[Device]:
     if backend.type == "cpu":
-        rate = _short(backend.hashrate)
-        rates = rate if rate is not None else total(_short(thread.hashrate) for thread in backend.threads)
-        return [Device(kind="cpu", index=0, name=cpu, hashrates=[rates])] if backend.threads else []
+        return _processors(backend, cpu) if backend.threads else []
     cards: dict[str, list[_Thread]] = {}
     for position, thread in enumerate(backend.threads):
         key = thread.bus_id if thread.bus_id not in (None, "n/a") else str(thread.index)
         cards.setdefault(key or str(position), []).append(thread)
     return [_gpu(threads, position) for position, threads in enumerate(cards.values())]
+
+
+def _processors(backend: _Backend, cpu: _Cpu) -> list[Device]:
+    """The processor. Which of several sockets a thread runs on is not told: then their hashrates are unknown."""
+    rate = shortest(backend.hashrate)
+    if rate is None:
+        rate = total(shortest(thread.hashrate) for thread in backend.threads)
+    sockets = max(1, min(cpu.packages or 1, _MAX_SOCKETS))
+    return [
+        Device(kind="cpu", index=socket, name=cpu.brand, hashrates=[rate if sockets == 1 else None])
+        for socket in range(sockets)
+    ]
 
 
 def _gpu(threads: list[_Thread], position: int) -> Device:
@@ -128,7 +139,7 @@ def _gpu(threads: list[_Thread], position: int) -> Device:
         index=first.index if first.index is not None else position,
         id=pci.normalise(first.bus_id),
         name=first.board or first.name,
-        hashrates=[total(_short(thread.hashrate) for thread in threads)],
+        hashrates=[total(shortest(thread.hashrate) for thread in threads)],
         core_c=first.health.temperature,
         core_mhz=first.health.clock,
         memory_mhz=first.health.mem_clock,

@@ -1,4 +1,4 @@
-"""What a playbook's program printed: the last lines in memory for whoever looks, all of them (bounded) on disk."""
+"""What a playbook's program printed: the last lines in memory for viewers, all of them (bounded) on disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from rigfarm.sentry.pace import Pace
+from rigfarm.common.pace import Pace
 from rigfarm.sentry.playbooks.logfile import LogFile
 from rigfarm.sentry.playbooks.plain_text import Lines, plain
 from rigfarm.units import size
@@ -54,7 +54,7 @@ class Console:
         self._add(self._pieces.feed(data))
 
     def dropped(self, count: int) -> None:
-        """So many bytes are missing here: the program printed faster than anybody reads."""
+        """So many bytes are missing here: the program printed faster than it is read."""
         self._add([*self._pieces.flush(), f"… {size(count)} left out: the program prints too fast"])
 
     def say(self, line: str) -> None:
@@ -62,12 +62,12 @@ class Console:
         self._add([*self._pieces.flush(), plain(f"── {line}")])
 
     def begin(self) -> None:
-        """The program starts, or starts anew: what it says from now on are the words of this run."""
+        """The program starts, or starts again: what it says from now on are the words of this run."""
         self._add(self._pieces.flush())
         self._began = self._count
 
     def watch(self, on: bool) -> None:
-        """Somebody looks (from the last lines on), or nobody does any more."""
+        """A page shows it (from the last lines on), or none does any more."""
         self._watched = on
         self._shown = max(0, self._count - len(self._lines))
         if self._shows.take(1):

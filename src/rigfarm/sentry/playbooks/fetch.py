@@ -64,7 +64,8 @@ async def fetch(
 ) -> None:
     """Complete the file `part`, and see to it that it has the archive's size and SHA-256.
 
-    `url` is the Commander's; `progress` is told the bytes there are. Raises FetchError, PinError, OSError for the disk.
+    `url` is the Commander's; an empty `token` is not sent; `progress` is told the bytes there are.
+    Raises FetchError, PinError, OSError for the disk.
     """
     sink = _Sink(part, archive)
     try:
@@ -159,7 +160,7 @@ async def _download(
 
 
 def _check_answer(answer: h11.Response, archive: Archive, sink: _Sink) -> None:
-    """Whether a body worth reading follows. A server that does not resume starts the file anew."""
+    """Whether a body worth reading follows. A server that does not resume starts the file from its beginning."""
     status, headers = answer.status_code, dict(answer.headers.raw_items())
     fields = {name.lower(): value for name, value in headers.items()}
     if status == 206:
@@ -170,7 +171,7 @@ def _check_answer(answer: h11.Response, archive: Archive, sink: _Sink) -> None:
         sink.restart()
     elif status == 416:
         sink.restart()
-        raise FetchError("the Commander cannot resume this download: it starts anew")
+        raise FetchError("the Commander cannot resume this download: it starts again")
     elif 300 <= status < 400:
         raise FetchError("the Commander redirects this download elsewhere; that is not followed. Check its public URL")
     else:
@@ -207,7 +208,7 @@ async def _receive(
             if len(waiting) >= _WRITE_BYTES:
                 data = bytes(waiting)
                 waiting.clear()
-                await abortable(lambda _, data=data: sink.write(data))  # type: ignore[misc]
+                await abortable(lambda _, data=data: sink.write(data))  # type: ignore[misc]  # mypy does not infer a lambda with a default
     finally:
         if waiting:
             sink.write(bytes(waiting))
@@ -266,7 +267,7 @@ class _Exchange:
         parts = urlsplit(self._base)
         headers = [
             ("Host", parts.netloc.rpartition("@")[2]),
-            ("Authorization", f"Bearer {token}"),
+            *([("Authorization", f"Bearer {token}")] if token else []),
             ("Accept-Encoding", "identity"),
             ("Connection", "close"),
         ]

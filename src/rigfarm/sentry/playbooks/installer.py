@@ -39,7 +39,7 @@ async def installed(archive: Archive, rig: Surroundings, say: Report, nudged: as
             why = str(error)
             pause = wait * random.uniform(0.5, 1)  # noqa: S311  so that a farm does not come back as one
         except OSError as error:
-            why = f"the rig's disk does not take it: {error.strerror or error}"
+            why = f"the rig's disk cannot store it: {error.strerror or error}"
             pause, wrong = settings.retry_disk_s, False
         say("backing-off", f"{why}. The next attempt in {duration(max(1, pause))}")
         if wrong:  # its server may not have a whole wrong file written to the disk again and again

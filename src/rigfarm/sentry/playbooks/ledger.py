@@ -15,7 +15,8 @@ import msgspec
 import structlog
 from msgspec import Struct, field
 
-from rigfarm.sentry.playbooks.disk import write_whole
+from rigfarm.common.intermittent import Rounds
+from rigfarm.common.whole_file import write_private
 
 __all__ = ["DAY_S", "HOUR_S", "Ledger", "Memory"]
 
@@ -34,9 +35,11 @@ class Memory(Struct):
 
     restarts: list[float] = field(default_factory=list)
     program: str = ""
-    """What `normal` was measured with; another program or other arguments start anew."""
+    """What `normal` was measured with; another program or other arguments start again."""
     normal: list[list[float]] = field(default_factory=list)
     """Recent healthy hashrates of each workload, H/s."""
+    rounds: list[Rounds] = field(default_factory=list)
+    """When each workload is mined."""
     used: float = 0.0
 
 
@@ -99,7 +102,7 @@ class Ledger:
             self._forget_old()
             data = msgspec.json.encode(self._kept)
             try:
-                await asyncio.to_thread(write_whole, self._path, data)
+                await asyncio.to_thread(write_private, self._path, data)
             except OSError as error:
                 _log.warning("restart budgets are not on disk", path=str(self._path), error=str(error))
                 return False

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from rigfarm.sentry.playbooks.disk import write_whole
+from rigfarm.common.whole_file import write_private
 from rigfarm.wire.playbooks import Archive
 
 __all__ = ["FILES", "MANIFEST", "Manifest", "is_intact", "read_manifest", "write_manifest"]
@@ -44,7 +44,7 @@ def write_manifest(folder: Path, archive: Archive, path: str) -> None:
         for file in sorted(files.rglob("*"))
         if file.is_file() and _is_code(file)
     }
-    write_whole(folder / MANIFEST, msgspec.json.encode(Manifest(archive, path, code)))
+    write_private(folder / MANIFEST, msgspec.json.encode(Manifest(archive, path, code)))
 
 
 def read_manifest(folder: Path) -> Manifest | None:

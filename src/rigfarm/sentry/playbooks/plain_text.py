@@ -1,4 +1,4 @@
-"""A mining program's output as lines fit for a log and a page: nothing in them acts on whoever looks.
+"""A mining program's output as lines fit for a log and a page: nothing in them acts on the reader.
 
 One line in is one line out. Escape sequences, control and text-direction characters are removed; what a carriage return
 overwrites is gone, as on a terminal.

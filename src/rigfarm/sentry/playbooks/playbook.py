@@ -1,8 +1,8 @@
 """One playbook on this rig: installed, started, looked after, changed and ended.
 
 It lives in one task at a time. A change cancels that task and begins another; the program itself runs on through it,
-and is stopped only if the new order wants it stopped, or run differently, and in the latter case not before the new
-program is ready to take its place.
+and is stopped only if it is now to be stopped, or to run differently, and in the latter case not before the new program
+is ready to take its place.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import msgspec
 import psutil
 import structlog
 
-from rigfarm.sentry.playbooks.access import remove_home
 from rigfarm.sentry.playbooks.console import Console
+from rigfarm.sentry.playbooks.held import Held
 from rigfarm.sentry.playbooks.installer import installed
 from rigfarm.sentry.playbooks.logfile import LogFile
 from rigfarm.sentry.playbooks.plan import Plan, PlanError, make_plan, prepare
 from rigfarm.sentry.playbooks.ports import free_port, is_free
-from rigfarm.sentry.playbooks.process import Process, StartError
 from rigfarm.sentry.playbooks.restarts import Restarts
 from rigfarm.sentry.playbooks.sane import supervision
 from rigfarm.sentry.playbooks.software import RefusedError
 from rigfarm.sentry.playbooks.surroundings import Surroundings
 from rigfarm.sentry.playbooks.watch import Outcome, Watch
+from rigfarm.sentry.processes.process import Process, StartError
 from rigfarm.sentry.readings import WorkloadSource
-from rigfarm.wire.playbooks import PlaybookOrder, PlaybookState, PlaybookStatus
+from rigfarm.wire.playbooks import AssignedPlaybook, PlaybookState, PlaybookStatus
 
 __all__ = ["Playbook"]
 
@@ -39,9 +39,10 @@ _log = structlog.get_logger(__name__)
 class Playbook:
     """Make it, `begin`, then `change` and `restart` as told, and `end` it."""
 
-    def __init__(self, order: PlaybookOrder, rig: Surroundings) -> None:
-        self.order = order
-        self._spoken_of = order
+    def __init__(self, assigned: AssignedPlaybook, rig: Surroundings, held: Held | None = None) -> None:
+        """`held`: its program runs already, see `release`."""
+        self.assigned = assigned
+        self._spoken_of = assigned
         self._rig = rig
         self._state: PlaybookState = "queued"
         self._detail = ""
@@ -55,55 +56,88 @@ class Playbook:
         self._plan: Plan | None = None
         self._began = 0.0
         self._stuck: list[psutil.Process] = []
-        self._restarts = Restarts(order.id, rig.ledger)
-        self.console = Console(LogFile(rig.log_path(order.id)), lambda first, lines: rig.show(order.id, first, lines))
+        self._restarts = Restarts(assigned.id, rig.ledger)
+        self.console = Console(
+            LogFile(rig.log_path(assigned.id)), lambda first, lines: rig.show(assigned.id, first, lines)
+        )
+        if held is not None:
+            self._adopt(held)
+
+    def _adopt(self, held: Held) -> None:
+        try:
+            self._process = Process.adopt(held.plan.program, held.running, self.console.feed, self.console.dropped)
+        except OSError as error:
+            _log.error("a running program cannot be taken over", playbook=self.assigned.id, error=str(error))
+            return
+        self._plan, self._began = held.plan, held.began
+        self._state, self._detail, self._since_ms = held.state, held.detail, held.since_ms
+        self._restarts.count = held.restarts
+        self._rig.ports.add(held.plan.port)
+        self.console.say(f"the Sentry was replaced; pid {held.running.pid} goes on")
+
+    async def release(self) -> Held | None:
+        """End without ending the program, for the Sentry that takes our place; None: there is none to go on."""
+        await self._end_life()
+        async with self._living:
+            process, plan = self._process, self._plan
+            if process is None or plan is None or not process.running or process.stopping:
+                await self._stop()
+                held = None
+            else:
+                running = process.release()
+                held = Held(plan, running, self._began, self._state, self._detail, self._since_ms, self._restarts.count)
+        await self.console.close()
+        return held
 
     # What it is told
 
     def begin(self) -> None:
-        """Live by the present order."""
+        """Live by what is assigned now."""
         if self._life is not None:
             self._life.cancel()
         self._life = asyncio.create_task(self._live())
 
-    def change(self, order: PlaybookOrder) -> None:
-        """Live by another order; by the same one, try again at once what waits for the Commander."""
-        before, self.order = self.order, order
-        if order == before:
+    def change(self, assigned: AssignedPlaybook) -> None:
+        """Live by what is assigned now; if it is the same, try again at once what waits for the Commander."""
+        before, self.assigned = self.assigned, assigned
+        if assigned == before:
             self._nudged.set()
-        elif order.restart > before.restart:
+        elif assigned.restart > before.restart:
             self.restart()
         else:
             self.begin()
 
     def restart(self) -> None:
-        """An operator wants the program started anew: backoff and what was learned as normal are forgotten."""
+        """An operator wants the program started again: backoff and what was learned as normal are forgotten."""
         self._must_stop = True
         self._restarts.well()
-        self._rig.ledger.of(self.order.id).normal = []
+        self._rig.ledger.of(self.assigned.id).normal = []
         self.begin()
 
     async def end(self) -> None:
         """Stop for good; no process of it is left, but for one that is stuck in a driver."""
-        if self._life is not None:
-            self._life.cancel()
-            await asyncio.wait([self._life])
+        await self._end_life()
         async with self._living:
             await self._stop()
         self._say("stopped")
         self._give_port_back()
         await self.console.close()
 
+    async def _end_life(self) -> None:
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.wait([self._life])
+
     async def remove(self) -> None:
         """After `end`: what its program wrote goes too. Raises OSError."""
-        await asyncio.to_thread(LogFile(self._rig.log_path(self.order.id)).remove)
-        await asyncio.to_thread(self._rig.supervisor_log(self.order.id).unlink, missing_ok=True)
-        await asyncio.to_thread(remove_home, self._rig.work_folder(self.order.id))
+        await asyncio.to_thread(LogFile(self._rig.log_path(self.assigned.id)).remove)
+        await asyncio.to_thread(self._rig.supervisor_log(self.assigned.id).unlink, missing_ok=True)
+        await asyncio.to_thread(self._rig.remove_work, self.assigned.id)
 
     # What it says
 
     def status(self) -> PlaybookStatus:
-        """For the Commander. A new order is spoken of once it is clear what it changes."""
+        """For the Commander. What is assigned again is spoken of once it is clear what it changes."""
         return PlaybookStatus(
             id=self._spoken_of.id,
             revision=self._spoken_of.revision,
@@ -113,6 +147,7 @@ class Playbook:
             since_ms=self._since_ms,
             pid=self._process.pid if self._process is not None and self._process.running else None,
             restarts=self._restarts.count,
+            name=self._spoken_of.name,
         )
 
     @property
@@ -132,8 +167,8 @@ class Playbook:
         self._state, self._detail, self._progress = state, detail, progress
         self._rig.changed()
 
-    def _speak_of(self, order: PlaybookOrder, state: PlaybookState) -> None:
-        self._spoken_of = order
+    def _speak_of(self, assigned: AssignedPlaybook, state: PlaybookState) -> None:
+        self._spoken_of = assigned
         self._rig.changed()
         self._say(state, self._detail if state == self._state else "")
 
@@ -143,7 +178,7 @@ class Playbook:
         async with self._living:
             while True:
                 try:
-                    await self._live_by_order()
+                    await self._follow()
                 except RefusedError as error:
                     self._fail(str(error))
                 except PlanError as error:
@@ -151,81 +186,81 @@ class Playbook:
                     await asyncio.sleep(_RETRY_S)  # a missing user may be made, a card may come back
                     continue
                 except Exception as error:  # noqa: BLE001  a mistake here must not end any mining, this playbook's least
-                    _log.exception("a playbook failed", playbook=self.order.id)
-                    self._fail(f"the Sentry made a mistake, please report it: {error!r}")
+                    _log.exception("a playbook failed", playbook=self.assigned.id)
+                    self._fail(f"internal error in the Sentry, please report it: {error!r}")
                     await asyncio.sleep(_RETRY_S)
                     continue
                 return
 
     def _fail(self, why: str) -> None:
-        self._spoken_of = self.order
+        self._spoken_of = self.assigned
         old = ". What it ran before mines on" if self.running is not None else ""
         self._say("failed", f"{why}{old}")
 
-    async def _live_by_order(self) -> None:
-        order = self.order
-        wishes = supervision(order)
+    async def _follow(self) -> None:
+        assigned = self.assigned
+        wishes = supervision(assigned)
         if self._rig.reboot is None:
             wishes = msgspec.structs.replace(wishes, reboot_after_failures=0)
         self._restarts.supervision = wishes
-        if self._must_stop or order.wanted == "stopped":
+        if self._must_stop or assigned.wanted == "stopped":
             await self._stop()
             self._must_stop = False
-        if order.wanted == "stopped":
-            self._speak_of(order, "stopped")
+        if assigned.wanted == "stopped":
+            self._speak_of(assigned, "stopped")
             return
-        if await self._is_running(order):
-            self._speak_of(order, self._state)
+        if await self._is_running(assigned):
+            self._speak_of(assigned, self._state)
         else:
-            if self._spoken_of is not order:
-                self._speak_of(order, "queued")
-            await self._replace(order)
+            if self._spoken_of is not assigned:
+                self._speak_of(assigned, "queued")
+            await self._replace(assigned)
         while True:
             outcome = await self._watch()
             await self._stop()
             await self._again(outcome)
-            await self._replace(order)
+            await self._replace(assigned)
 
-    async def _is_running(self, order: PlaybookOrder) -> bool:
-        """Whether what runs is what the order wants; if so it is the order's from now on."""
+    async def _is_running(self, assigned: AssignedPlaybook) -> bool:
+        """Whether what runs is what is assigned; if so it belongs to that from now on."""
         if self._process is None or not self._process.running or self._process.stopping or self._plan is None:
             return False
-        executable = await self._rig.software.installed(order.archive)
+        executable = await self._rig.software.installed(assigned.archive)
         if executable is None:
             return False
-        plan = make_plan(order, executable, self._plan.port, self._rig)
+        plan = make_plan(assigned, executable, self._plan.port, self._rig)
         if plan.signature != self._plan.signature:
             return False
         self._plan = plan
         return True
 
-    async def _replace(self, order: PlaybookOrder) -> None:
-        """Install what the order wants; only then stop what runs, and start. Raises PlanError, RefusedError."""
+    async def _replace(self, assigned: AssignedPlaybook) -> None:
+        """Install what is assigned; only then stop what runs, and start. Raises PlanError, RefusedError."""
         while True:
-            executable = await installed(order.archive, self._rig, self._say, self._nudged)
-            make_plan(order, executable, 1, self._rig)  # an order that cannot be carried out stops nothing
+            executable = await installed(assigned.archive, self._rig, self._say, self._nudged)
+            make_plan(assigned, executable, 1, self._rig)  # what cannot be run stops nothing
             await self._stop()
             await self._until_unstuck()
             try:
-                await self._start(order, executable)
+                await self._start(assigned, executable)
             except (StartError, OSError) as error:
                 await self._stop()
                 await self._again(Outcome(f"the program could not be started: {error}", failure=False), "failed")
             else:
                 return
 
-    async def _start(self, order: PlaybookOrder, executable: Path) -> None:
-        plan = make_plan(order, executable, self._port(), self._rig)
+    async def _start(self, assigned: AssignedPlaybook, executable: Path) -> None:
+        plan = make_plan(assigned, executable, self._port(), self._rig)
         await asyncio.to_thread(prepare, plan, self._rig)
-        await self._rig.software.use(order.archive)
+        await self._rig.software.use(assigned.archive)
         self._say("starting")
         process = Process(plan.program, self.console.feed, self.console.dropped)
         self._process, self._plan = process, plan
         self._began = asyncio.get_running_loop().time()
         self.console.begin()
-        errors = self._rig.supervisor_log(order.id)
+        errors = self._rig.supervisor_log(assigned.id)
         await process.start(use_cgroup=self._rig.settings.cgroups, errors=errors)
-        self.console.say(f"{order.archive.software} {order.archive.version} started, pid {process.pid}")
+        self.console.say(f"{assigned.archive.software} {assigned.archive.version} started, pid {process.pid}")
         notes = [note for note in (plan.note, *process.notes) if note]
         self._plan = msgspec.structs.replace(plan, note="; ".join(notes))
         self._rig.changed()
@@ -253,7 +288,7 @@ class Playbook:
         while stuck := [process for process in self._stuck if process.is_running()]:
             self._stuck = stuck
             pids = ", ".join(str(process.pid) for process in stuck)
-            reason = f"its last process ({pids}) cannot be ended, it is stuck in a driver: reboot the rig"
+            reason = f"its last process ({pids}) cannot be ended because it is stuck in a driver: reboot the rig"
             await self._wait_after(Outcome(reason, failure=True), "failed")
         self._stuck = []
 
@@ -269,7 +304,7 @@ class Playbook:
         self._say(state, f"{outcome.reason}. {decision.detail}")
         if decision.act == "reboot" and self._rig.reboot is not None:
             try:
-                await self._rig.reboot(f"playbook {self.order.name}: {outcome.reason}")
+                await self._rig.reboot(f"playbook {self.assigned.name}: {outcome.reason}")
             except OSError as error:
                 self._say(state, f"{outcome.reason}. The rig cannot be rebooted: {error}")
         await asyncio.sleep(decision.wait_s)

@@ -14,7 +14,7 @@ _TRIES = 200
 
 
 def free_port(taken: Container[int] = ()) -> int:
-    """A port nobody listens on. Raises OSError when none is found."""
+    """A port that nothing listens on. Raises OSError when none is found."""
     for _ in range(_TRIES):
         port = _FIRST + secrets.randbelow(_LAST - _FIRST)
         if port not in taken and is_free(port):

@@ -6,28 +6,30 @@ import asyncio
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import structlog
 
 from rigfarm.common.clock import utc_ms
-from rigfarm.sentry.pace import Pace
-from rigfarm.sentry.playbooks import cgroup
-from rigfarm.sentry.playbooks.access import remove_home
-from rigfarm.sentry.playbooks.disk import make_folder, remove_tree
+from rigfarm.common.pace import Pace
+from rigfarm.common.supervised import Supervised
+from rigfarm.sentry.playbooks.assigned import Assigned, AssignedFile
 from rigfarm.sentry.playbooks.fetch import Tls, authorities
+from rigfarm.sentry.playbooks.held import Held
 from rigfarm.sentry.playbooks.ledger import Ledger
-from rigfarm.sentry.playbooks.leftovers import end_marked, folder_id
 from rigfarm.sentry.playbooks.news import News, owner_of
-from rigfarm.sentry.playbooks.orders import Orders, OrdersFile
 from rigfarm.sentry.playbooks.playbook import Playbook
 from rigfarm.sentry.playbooks.settings import Settings
 from rigfarm.sentry.playbooks.software import Software
 from rigfarm.sentry.playbooks.surroundings import Read, Reboot, Surroundings
+from rigfarm.sentry.processes import cgroup
+from rigfarm.sentry.processes.disk import make_folder, remove_tree
+from rigfarm.sentry.processes.leftovers import end_marked, folder_id
+from rigfarm.sentry.processes.process import wait_for_units
+from rigfarm.sentry.processes.shim import remove_homes
 from rigfarm.sentry.readings import WorkloadSource
-from rigfarm.sentry.supervise import Supervised
-from rigfarm.wire.playbooks import Archive, PlaybookOrder, PlaybookStatus
+from rigfarm.wire.playbooks import Archive, AssignedPlaybook, PlaybookStatus
 
 __all__ = ["PlaybookRunner", "RunnerError"]
 
@@ -54,9 +56,9 @@ def _wall_ms() -> int:
 class PlaybookRunner:
     """`start` it, then `apply` what the Commander says, and `close` it when the Sentry ends.
 
-    `on_statuses` is told all statuses whenever one changes, `on_console(playbook, first, lines)` what a watched program
-    prints; both are called from the event loop and must not block. `read` asks a stats API, `reboot` reboots the rig;
-    without `reboot` no playbook ever does.
+    `held` are programs that run already, of the Sentry whose place this one takes. `on_statuses` is told all statuses
+    whenever one changes, `on_console(playbook, first, lines)` what a watched program prints; both are called from the
+    event loop and must not block. `read` asks a stats API, `reboot` reboots the rig; without it no playbook ever does.
     """
 
     def __init__(
@@ -69,7 +71,10 @@ class PlaybookRunner:
         reboot: Reboot | None = None,
         now_ms: Callable[[], int] = _wall_ms,
         settings: Settings | None = None,
+        held: Sequence[Held] = (),
     ) -> None:
+        self.held = list(held)
+        """Programs that run already, for `start` to take over; after `release`, those that go on."""
         self.folder = data_dir / "playbooks"
         self._data_dir = data_dir
         self._read = read
@@ -78,7 +83,7 @@ class PlaybookRunner:
         self._settings = settings or Settings()
         self._on_statuses = on_statuses
         self._on_console = on_console
-        self._orders = OrdersFile(self.folder / "orders.json")
+        self._file = AssignedFile(self.folder / "assigned.json")
         self._kept = True
         self._revision = 0
         self._news = News()
@@ -111,26 +116,29 @@ class PlaybookRunner:
     async def _begin(self) -> None:
         rig = self._rig = self._surroundings()
         rig.software.tls = self._tls
-        left = await asyncio.to_thread(self._end_leftovers, rig.mark)
+        # Where programs were handed on, this very process has supervised all there were.
+        left = [] if self.held else await asyncio.to_thread(self._end_leftovers, rig.mark)
         if left:
             _log.error("processes of an earlier run cannot be ended; reboot the rig", pids=left)
         await rig.software.tidy()
-        kept = await asyncio.to_thread(self._orders.load)
+        if self._settings.services is not None:  # of a Sentry that was root, and has been replaced by us
+            await asyncio.to_thread(remove_homes, ["*"], str(self.folder / "work"))
+        kept = await asyncio.to_thread(self._file.load)
         self._revision = kept.revision if kept.owner == self._owner else 0
+        held, self.held = {one.plan.assigned.id: one for one in self.held}, []
         if kept.removing:
             await self.remove_all()
         # By id, so that no file makes two of one: the first would mine on unseen.
-        for order in {one.id: one for one in kept.playbooks}.values():
-            self._add(order)
+        for assigned in {one.id: one for one in kept.playbooks}.values():
+            self._add(assigned, held.pop(assigned.id, None))
+        for stray in held.values():  # its shim ends it
+            os.close(stray.running.descriptor)
         self._housekeeping = asyncio.create_task(Supervised("playbooks", self._keep_house).run())
         self._changed()
 
     async def close(self) -> None:
         """The Sentry ends: so does all mining. What is on disk stays, and runs again at the next start."""
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            await asyncio.wait([self._housekeeping])
-            self._housekeeping = None
+        await self._end_housekeeping()
         async with self._changing:
             await self._end(self._playbooks.values())
             if self._rig is not None:
@@ -138,6 +146,24 @@ class PlaybookRunner:
                 await asyncio.to_thread(self._end_leftovers, self._rig.mark)
                 self._tell()
         self._unlock_folder()
+
+    async def release(self) -> None:
+        """Another Sentry takes our place in this process: what runs goes on, and is in `held` for it."""
+        await self._end_housekeeping()
+        async with self._changing:
+            if self._rig is not None:
+                released = await asyncio.gather(*(one.release() for one in self._playbooks.values()))
+                self.held = [one for one in released if one is not None]
+                if not self._kept:
+                    await self._keep(self._current())
+                await self._rig.ledger.save()
+        self._unlock_folder()
+
+    async def _end_housekeeping(self) -> None:
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            await asyncio.wait([self._housekeeping])
+            self._housekeeping = None
 
     def use_commander(self, url: str, token: str, tls: Tls = authorities) -> None:
         """Where archives come from, the rig's token, which is sent nowhere else, and how to tell that it is there."""
@@ -150,10 +176,10 @@ class PlaybookRunner:
 
     # What the Commander and the operator want
 
-    async def apply(self, revision: int, orders: Iterable[PlaybookOrder]) -> None:
+    async def apply(self, revision: int, playbooks: Iterable[AssignedPlaybook]) -> None:
         """Run these playbooks and no others. Those that stay as they are mine on; who waits for the Commander tries
         again at once. What a Commander says that was restored from a backup is not done: see `News`."""
-        wanted = {order.id: order for order in orders}
+        wanted = {assigned.id: assigned for assigned in playbooks}
         async with self._changing:
             if self._rig is None:
                 raise RunnerError("the runner has not been started")
@@ -169,7 +195,7 @@ class PlaybookRunner:
                     known=self._revision,
                 )
                 return
-            if revision != self._revision or list(wanted.values()) != self._current_orders():
+            if revision != self._revision or list(wanted.values()) != self._current():
                 self._revision = revision
                 if self._writes.take(1):
                     await self._keep(list(wanted.values()))
@@ -178,24 +204,24 @@ class PlaybookRunner:
             gone = [playbook for id, playbook in self._playbooks.items() if id not in wanted]
             await self._end(gone)
             await self._clear(gone)
-            for order in wanted.values():
-                if order.id in self._playbooks:
-                    self._playbooks[order.id].change(order)
+            for assigned in wanted.values():
+                if assigned.id in self._playbooks:
+                    self._playbooks[assigned.id].change(assigned)
                 else:
-                    self._add(order)
+                    self._add(assigned)
             self._changed()
 
     async def restart(self, playbook: int | None = None) -> int:
-        """Start the programs anew, or one playbook's; how many there were to restart."""
+        """Start the programs again, or one playbook's; how many there were to restart."""
         async with self._changing:
             chosen = [one for id, one in self._playbooks.items() if playbook in (None, id)]
-            running = [one for one in chosen if one.order.wanted == "running"]
+            running = [one for one in chosen if one.assigned.wanted == "running"]
             for one in running:
                 one.restart()
         return len(running)
 
     async def console_watch(self, playbook: int, on: bool) -> None:
-        """Somebody looks at the program's output, from its last lines on; or nobody does any more."""
+        """A page shows the program's output, from its last lines on; or none does any more."""
         if playbook in self._playbooks:
             self._playbooks[playbook].console.watch(on)
 
@@ -216,22 +242,15 @@ class PlaybookRunner:
                 _log.error("processes of the removed rig cannot be ended; reboot it", pids=left)
             try:
                 await rig.software.remove_all()
-                await asyncio.to_thread(self._remove_files)
+                await asyncio.to_thread(rig.remove_work)
+                await asyncio.to_thread(remove_tree, self.folder / "logs")
                 await rig.ledger.forget_playbooks()
-                await asyncio.to_thread(self._orders.forget)
+                await asyncio.to_thread(self._file.forget)
             except OSError as error:
                 _log.error("not all of the removed rig's files could be deleted", error=str(error))
             self._playbooks.clear()
             self._revision = 0
             self._tell()
-
-    def _remove_files(self) -> None:
-        """What programs wrote and printed. Raises OSError."""
-        work = self.folder / "work"
-        for home in work.iterdir() if work.exists() else ():
-            remove_home(home)
-        for folder in (work, self.folder / "logs"):
-            remove_tree(folder)
 
     # What is told
 
@@ -282,9 +301,9 @@ class PlaybookRunner:
             commander=self._commander,
         )
 
-    def _add(self, order: PlaybookOrder) -> None:
+    def _add(self, assigned: AssignedPlaybook, held: Held | None = None) -> None:
         assert self._rig is not None
-        playbook = self._playbooks[order.id] = Playbook(order, self._rig)
+        playbook = self._playbooks[assigned.id] = Playbook(assigned, self._rig, held)
         playbook.begin()
 
     async def _end(self, playbooks: Iterable[Playbook]) -> None:
@@ -296,19 +315,19 @@ class PlaybookRunner:
     async def _clear(self, playbooks: Iterable[Playbook]) -> None:
         """Forget ended playbooks and what their programs wrote."""
         for playbook in playbooks:
-            del self._playbooks[playbook.order.id]
+            del self._playbooks[playbook.assigned.id]
             try:
                 await playbook.remove()
             except OSError as error:
-                _log.warning("a removed playbook's files stay", playbook=playbook.order.id, error=str(error))
+                _log.warning("a removed playbook's files stay", playbook=playbook.assigned.id, error=str(error))
 
-    def _current_orders(self) -> list[PlaybookOrder]:
-        return [playbook.order for playbook in self._playbooks.values()]
+    def _current(self) -> list[AssignedPlaybook]:
+        return [playbook.assigned for playbook in self._playbooks.values()]
 
-    async def _keep(self, orders: list[PlaybookOrder]) -> None:
+    async def _keep(self, playbooks: list[AssignedPlaybook]) -> None:
         """On disk. Where that fails mining goes on all the same, and it is tried again."""
         try:
-            await asyncio.to_thread(self._orders.keep, Orders(self._revision, orders, owner=self._owner))
+            await asyncio.to_thread(self._file.keep, Assigned(self._revision, playbooks, owner=self._owner))
         except OSError as error:
             _log.warning("the playbooks are not on disk yet", error=str(error))
             self._kept = False
@@ -317,9 +336,9 @@ class PlaybookRunner:
 
     async def _mark_removal(self) -> None:
         try:
-            await asyncio.to_thread(self._orders.keep, Orders(removing=True))
+            await asyncio.to_thread(self._file.keep, Assigned(removing=True))
         except OSError:
-            await asyncio.to_thread(self._orders.forget)  # a full disk still lets go of what it has
+            await asyncio.to_thread(self._file.forget)  # a full disk still lets go of what it has
         self._kept = True
 
     async def _keep_house(self) -> None:
@@ -332,9 +351,9 @@ class PlaybookRunner:
         assert self._rig is not None
         await self._rig.ledger.save_now_and_then()
         if not self._kept:
-            await self._keep(self._current_orders())
-        running = [plan.order.archive for playbook in self._playbooks.values() if (plan := playbook.running)]
-        used = [*(order.archive for order in self._current_orders()), *running]
+            await self._keep(self._current())
+        running = [plan.assigned.archive for playbook in self._playbooks.values() if (plan := playbook.running)]
+        used = [*(assigned.archive for assigned in self._current()), *running]
         if used != self._pruned_for:
             try:
                 await self._rig.software.prune(used)
@@ -347,8 +366,10 @@ class PlaybookRunner:
             os.close(self._lock)
             self._lock = -1
 
-    @staticmethod
-    def _end_leftovers(mark: str) -> list[int]:
+    def _end_leftovers(self, mark: str) -> list[int]:
+        """Who cannot be ended."""
+        if self._settings.services is not None:
+            return wait_for_units(cgroup.units())
         cgroup.end_all(f"{mark.rstrip(':')}-*")
         return end_marked(mark)
 

@@ -1,4 +1,4 @@
-"""An order as it came over the link, with figures that cannot do harm."""
+"""An assigned playbook as it came over the link, with figures that cannot do harm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from rigfarm.wire.playbooks import Archive, PlaybookOrder, Supervision
+from rigfarm.wire.playbooks import Archive, AssignedPlaybook, Supervision
 
 __all__ = ["archive_problem", "supervision"]
 
@@ -17,9 +17,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_ARCHIVE_BYTES = 2 << 30
 
 
-def supervision(order: PlaybookOrder) -> Supervision:
-    """The order's, every figure within its bounds; nonsense becomes the default."""
-    given, default = order.supervision, Supervision()
+def supervision(assigned: AssignedPlaybook) -> Supervision:
+    """Its own, every figure within its bounds; nonsense becomes the default."""
+    given, default = assigned.supervision, Supervision()
     return msgspec.structs.replace(
         given,
         stall_s=_within(given.stall_s, 0.2, 86_400, default.stall_s),
@@ -41,7 +41,7 @@ def archive_problem(archive: Archive) -> str | None:
             f"the archive's size of {archive.size} bytes is not between 1 and {MAX_ARCHIVE_BYTES}: pin the file again"
         )
     if not archive.executable or "/" in archive.executable or archive.executable in (".", ".."):
-        return f"{archive.executable!r} is no file name: name the program's file in the archive, without folders"
+        return f"{archive.executable!r} is not a file name: name the program's file in the archive, without folders"
     return None
 
 

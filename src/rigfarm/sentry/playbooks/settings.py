@@ -6,9 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from rigfarm.sentry.playbooks.access import Policy
-from rigfarm.sentry.playbooks.archives import Limits
+from rigfarm.common.archives import Limits
 from rigfarm.sentry.playbooks.fetch import Pace
+from rigfarm.sentry.processes.access import Policy
+from rigfarm.sentry.processes.services import Services
 
 __all__ = ["Settings"]
 
@@ -33,4 +34,6 @@ class Settings(Struct, frozen=True):
     limits: Limits = field(default_factory=Limits)
     pace: Pace = Pace()
     policy: Policy = Policy()
+    services: Services | None = None
+    """What systemd does for us; None: we do it ourselves."""
     sysfs: Path = Path("/sys")

@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from rigfarm.sentry.playbooks.archives import AbortedError, Limits, UnpackError, unpack
-from rigfarm.sentry.playbooks.disk import make_folder, remove_tree, sync_folder
+from rigfarm.common.archives import AbortedError, Limits, UnpackError, unpack
+from rigfarm.common.fsync import fsync_folder
 from rigfarm.sentry.playbooks.fetch import Pace, Tls, authorities, fetch
 from rigfarm.sentry.playbooks.manifest import FILES, MANIFEST, is_intact, read_manifest, write_manifest
 from rigfarm.sentry.playbooks.sane import archive_problem
 from rigfarm.sentry.playbooks.threads import abortable
+from rigfarm.sentry.processes.disk import make_folder, remove_tree
 from rigfarm.wire.playbooks import Archive, PlaybookState
 
 __all__ = ["RefusedError", "Report", "Software"]
@@ -219,7 +220,7 @@ def check_room(part: Path, size: int) -> None:
 
 def _move(source: Path, target: Path) -> None:
     source.replace(target)
-    sync_folder(target.parent)
+    fsync_folder(target.parent)
 
 
 def _replace_folder(new: Path, final: Path) -> None:
@@ -231,7 +232,7 @@ def _replace_folder(new: Path, final: Path) -> None:
         remove_tree(old)
     else:
         new.rename(final)
-    sync_folder(final.parent)
+    fsync_folder(final.parent)
 
 
 def _is_unfinished(folder: Path) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 from rigfarm.sentry.playbooks.ledger import Ledger
 from rigfarm.sentry.playbooks.settings import Settings
 from rigfarm.sentry.playbooks.software import Software
+from rigfarm.sentry.processes.access import Account, remove_home
+from rigfarm.sentry.processes.disk import remove_tree
 from rigfarm.sentry.readings import MinerReading, WorkloadSource
 
 __all__ = ["Read", "Reboot", "Surroundings", "environment"]
@@ -41,15 +43,31 @@ class Surroundings:
     changed: Callable[[], None]
     """Some status is new."""
     show: Callable[[int, int, list[str]], None]
-    """Console lines of a playbook, for whoever watches."""
+    """Console lines of a playbook, for viewers."""
     commander: tuple[str, str] = ("", "")
     """URL and the rig's token."""
     ports: set[int] = field(default_factory=set)
     """Given to a program."""
 
-    def work_folder(self, playbook: int) -> Path:
-        """Home of its program."""
+    def work_folder(self, playbook: int, account: Account | None) -> Path:
+        """Home of its program, when it runs as this user."""
+        services = self.settings.services
+        if services is not None and account is not None:
+            return services.home(account.name, playbook)
         return self.folder / "work" / str(playbook)
+
+    def remove_work(self, playbook: int | None = None) -> None:
+        """Blocks. What its program wrote, or what all did. Raises OSError."""
+        if self.settings.services is not None:
+            self.settings.services.remove(["*" if playbook is None else str(playbook)])
+            return
+        work = self.folder / "work"
+        if playbook is not None:
+            remove_home(work / str(playbook))
+            return
+        for home in work.iterdir() if work.exists() else ():
+            remove_home(home)
+        remove_tree(work)
 
     def log_path(self, playbook: int) -> Path:
         """The newest of its logs."""

@@ -10,17 +10,17 @@ from rigfarm.sentry.playbooks import words
 from rigfarm.sentry.playbooks.console import Console
 from rigfarm.sentry.playbooks.health import Finding, Health
 from rigfarm.sentry.playbooks.plan import Plan
-from rigfarm.sentry.playbooks.process import Ending, Process
 from rigfarm.sentry.playbooks.restarts import LOW_TRIES, Restarts
 from rigfarm.sentry.playbooks.software import Report
 from rigfarm.sentry.playbooks.surroundings import Surroundings
+from rigfarm.sentry.processes.process import Ending, Process
 from rigfarm.sentry.readings import MinerReading
 
 __all__ = ["Outcome", "Watch"]
 
 _READ_S = 10.0
 _UNREAD_S = 10.0
-"""A program that nobody can read is taken to mine after so long."""
+"""A program that cannot be read is taken to mine after so long."""
 _LAST_LINES = 3
 
 
@@ -45,7 +45,7 @@ class Watch:
         self._rig = rig
         self._say = say
         self._now = asyncio.get_running_loop().time
-        memory = rig.ledger.of(plan.order.id)
+        memory = rig.ledger.of(plan.assigned.id)
         self._health = Health(restarts.supervision, memory, plan.signature.hex(), self._now())
         self._hashed = False
 
@@ -77,7 +77,7 @@ class Watch:
         if reading is not None:
             return self._health.look(self._now(), reading)
         if self._now() - self._began >= _UNREAD_S:
-            self._say("mining", f"no adapter named {self._plan.order.adapter!r}: its hashrate cannot be watched")
+            self._say("mining", f"no adapter named {self._plan.assigned.adapter!r}: its hashrate cannot be watched")
         return None
 
     async def _read(self) -> MinerReading | None:
@@ -92,7 +92,7 @@ class Watch:
         self._hashed = self._hashed or finding.hashing
         if finding.trouble == "low" and finding.stalled is not None and not self._worth_a_restart(finding):
             self._say("mining", f"{finding.summary}, and {LOW_TRIES} restarts have not helped: look at the rig")
-        elif self._hashed:
+        elif self._hashed or finding.trouble is None:
             self._say("mining", finding.summary or self._plan.note)
 
     def _worth_a_restart(self, finding: Finding) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from rigfarm.sentry.playbooks.process import Ending
+from rigfarm.sentry.processes.process import Ending
 from rigfarm.units import duration
 
 __all__ = ["ending"]

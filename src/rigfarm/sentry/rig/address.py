@@ -7,21 +7,14 @@ import socket
 
 import psutil
 
+from rigfarm.common.lan import lan_address
+
 __all__ = ["lan_ip"]
 
-_SOMEWHERE = ("192.0.2.1", 9)
-"""An address for documentation (RFC 5737). Connecting a datagram socket only asks the kernel for the route there."""
 
-
-def lan_ip(towards: tuple[str, int] = _SOMEWHERE) -> str | None:
-    """The address from which this machine talks to `towards`; on a LAN without a way out, its first private one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(towards)
-            address = str(probe.getsockname()[0])
-        except OSError:
-            return _first_private()
-    return address if address != "0.0.0.0" else None  # noqa: S104 - compared, not bound
+def lan_ip() -> str | None:
+    """The address from which this machine talks to others; on a LAN without a way out, its first private one."""
+    return lan_address() or _first_private()
 
 
 def _first_private() -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rigfarm.sentry.sensors.files import read_text
+from rigfarm.sentry.sensors.processors import device_tree_model
 
 __all__ = ["bios", "board"]
 
@@ -19,11 +20,12 @@ _FILLERS = frozenset(
 
 
 def board(root: Path) -> str | None:
-    """Maker and name of the board, and in brackets the product it is part of where that says more."""
+    """Maker and name of the board, and in brackets the product it is part of where that says more. Boards without DMI
+    have a device tree."""
     name = _words(_field(root, "board_vendor"), _field(root, "board_name"))
     product = _field(root, "product_name")
     if name is None:
-        return _words(_field(root, "sys_vendor"), product)
+        return _words(_field(root, "sys_vendor"), product) or device_tree_model(root)
     return f"{name} ({product})" if product and product not in name else name
 
 

@@ -9,7 +9,7 @@ from rigfarm.sentry.rig.address import lan_ip
 from rigfarm.sentry.rig.specs import read_specs, read_uptime
 from rigfarm.wire.specs import GpuSpecs, Specs
 
-__all__ = ["Machine", "ThisMachine"]
+__all__ = ["Machine", "RealMachine"]
 
 
 class Machine(Protocol):
@@ -25,7 +25,7 @@ class Machine(Protocol):
         """Its address on the LAN."""
 
 
-class ThisMachine:
+class RealMachine:
     """The real one."""
 
     def __init__(self, sysfs_root: Path = Path("/sys")) -> None:

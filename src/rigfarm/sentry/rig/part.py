@@ -8,21 +8,21 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
-from rigfarm.sentry.parts import OrderOutcome, Reporter
+from rigfarm.sentry.agent.parts import CommandOutcome, Reporter
 from rigfarm.sentry.readings import WorkloadSource
 from rigfarm.sentry.rig.beat import beat
 from rigfarm.sentry.rig.collect import join
-from rigfarm.sentry.rig.commands import RunCommand, run_command
-from rigfarm.sentry.rig.machine import Machine, ThisMachine
-from rigfarm.sentry.rig.orders import carry_out, supported
+from rigfarm.sentry.rig.commands import carry_out, supported
+from rigfarm.sentry.rig.machine import Machine, RealMachine
+from rigfarm.sentry.rig.power import RunCommand, run_command
 from rigfarm.sentry.rig.programs import ReadMiner, read_all
 from rigfarm.sentry.rig.runner import Runner
 from rigfarm.sentry.rig.standing import Standing, TokenState
 from rigfarm.sentry.sensors import Sensors
+from rigfarm.wire.commands import Command
 from rigfarm.wire.frames import Verdict
 from rigfarm.wire.log import OperationalLog
-from rigfarm.wire.orders import Order
-from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.playbooks import AssignedPlaybook, PlaybookStatus
 from rigfarm.wire.specs import Specs
 
 __all__ = ["RigPart"]
@@ -64,7 +64,7 @@ class RigPart:
         self._sources = sources
         self._read_miner = read_miner
         self._runner = runner
-        self._machine = machine or ThisMachine()
+        self._machine = machine or RealMachine()
         self._allow_power = allow_power
         self._run = run
         self._reporter: Reporter | None = None
@@ -111,10 +111,10 @@ class RigPart:
         if self.standing.state is TokenState.REMOVED:
             await self._leave()
         elif spoke != self.standing.speaks:
-            _log.warning("token-refused", meaning="nothing is reported; mining goes on")
+            _log.warning("token-refused", meaning="nothing is reported; mining continues")
             self._tokens_changed()
 
-    async def on_playbooks(self, token: str, revision: int, playbooks: list[PlaybookOrder]) -> None:
+    async def on_playbooks(self, token: str, revision: int, playbooks: list[AssignedPlaybook]) -> None:
         if token != self.standing.token or self.standing.state is TokenState.REMOVED:
             return
         if self._runner is None:
@@ -124,10 +124,10 @@ class RigPart:
         await self._runner.apply(revision, playbooks)
         self._tell_all_statuses()
 
-    async def on_order(self, token: str, order: Order) -> OrderOutcome:
+    async def on_command(self, token: str, command: Command) -> CommandOutcome:
         if token != self.standing.token or not self.standing.speaks:
             return "refused", "This Sentry is no longer the rig's."
-        return await carry_out(order, self._runner, self._allow_power, self._run)
+        return await carry_out(command, self._runner, self._allow_power, self._run)
 
     async def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
         if self._runner and token == self.standing.token:

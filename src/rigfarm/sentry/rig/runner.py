@@ -1,11 +1,11 @@
-"""What a rig asks of whoever runs its playbooks (`rigfarm.sentry.playbooks`). A rig without one only watches."""
+"""What a rig asks of the runner of its playbooks (`rigfarm.sentry.playbooks`). A rig without one only watches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol
 
-from rigfarm.wire.playbooks import PlaybookOrder, PlaybookStatus
+from rigfarm.wire.playbooks import AssignedPlaybook, PlaybookStatus
 
 __all__ = ["Runner"]
 
@@ -15,7 +15,7 @@ class Runner(Protocol):
     change of a status, and of watched console lines, to the callbacks it was made with: the rig's `tell_statuses` and
     `tell_console`."""
 
-    async def apply(self, revision: int, orders: Iterable[PlaybookOrder]) -> None:
+    async def apply(self, revision: int, orders: Iterable[AssignedPlaybook]) -> None:
         """These playbooks and no others shall run; kept, so that they run again after a restart."""
 
     def statuses(self) -> list[PlaybookStatus]:
@@ -28,4 +28,4 @@ class Runner(Protocol):
         """Stop all, and remove playbooks and mining software. Done when it returns; safe to repeat."""
 
     async def console_watch(self, playbook: int, on: bool) -> None:
-        """Somebody began or stopped to look at a console."""
+        """A console began or ceased to be shown on a page."""

@@ -17,7 +17,7 @@ class TokenState(Enum):
     """What is known of the token. Mining goes on in every state but `REMOVED`."""
 
     NONE = "none"
-    """There is no token: somebody has to enter one."""
+    """There is no token: an operator has to enter one."""
     UNJUDGED = "unjudged"
     """No Commander has said anything yet: logs are kept for it."""
     GOOD = "good"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
+
 from rigfarm.sentry.sensors.amdgpu_card import AmdCard, open_card
 from rigfarm.sentry.sensors.files import read_text
 from rigfarm.sentry.sensors.pci import AMD, cards
@@ -36,14 +38,33 @@ class AmdGpu:
     def read(self) -> SourceReading:
         if any(not card.device.is_dir() for card in self._cards.get()):
             self._cards.forget()
-        devices = [device for card in self._cards.get() if (device := card.read())]
-        return SourceReading(devices=devices, problems=list(self._without_driver.get()))
+        reading = SourceReading(problems=list(self._without_driver.get()))
+        for card in self._cards.get():
+            device = card.read()
+            if device is None:
+                continue
+            if (device.core_c is None or device.power_w is None) and (error := card.fault()):
+                silent = device.core_c is None and device.power_w is None
+                device = msgspec.structs.replace(device, missing=silent)
+                reading.problems.append(_failing(card, error))
+            reading.devices.append(device)
+            if card.within_cpu:
+                reading.within_cpu.append(card.id)
+        return reading
 
     def gpu_specs(self) -> list[GpuSpecs]:
         return [card.specs(self._root) for card in self._cards.get()]
 
     def close(self) -> None:
         """Holds nothing."""
+
+
+def _failing(card: AmdCard, error: str) -> Problem:
+    return Problem(
+        f"AMD card {card.id} ({card.name})",
+        f"the driver answers with an error ({error})",
+        "See `dmesg | grep amdgpu` for why; most such cards need a reboot or less overclocking.",
+    )
 
 
 def _find(root: Path) -> list[AmdCard]:

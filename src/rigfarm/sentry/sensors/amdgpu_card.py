@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from rigfarm.sentry.sensors import sane
 from rigfarm.sentry.sensors.amd_names import card_name
-from rigfarm.sentry.sensors.files import read_int, read_text
+from rigfarm.sentry.sensors.files import fault, read_int, read_text
 from rigfarm.sentry.sensors.hwmon import Chip, channels
 from rigfarm.sentry.sensors.pci import off_the_bus
 from rigfarm.wire.log import Device
@@ -32,7 +32,22 @@ def open_card(device: Path, root: Path) -> AmdCard | None:
         return None
     hwmon = next(iter(sorted(device.glob("hwmon/hwmon*"))), None)
     temperatures = dict(channels(Chip(hwmon, "amdgpu", device.name), "temp")) if hwmon else {}
-    return AmdCard(address, card_name(device, root), device, hwmon, temperatures)
+    within_cpu = _within_cpu(device, hwmon, temperatures)
+    return AmdCard(address, card_name(device, root), device, hwmon, temperatures, within_cpu)
+
+
+def _within_cpu(device: Path, hwmon: Path | None, temperatures: dict[str, str]) -> bool:
+    """Whether it is part of an APU. Its table of metrics says so by its format, 2 or 3; without one, an APU is what has
+    no fan, no power limit and no hotspot of its own (amdgpu_pm.c)."""
+    try:
+        with (device / "gpu_metrics").open("rb") as file:
+            header = file.read(3)
+    except OSError:
+        header = b""
+    if len(header) == 3:
+        return header[2] in (2, 3)
+    own = ("fan1_input", "pwm1", "power1_cap")
+    return hwmon is not None and "junction" not in temperatures and not any((hwmon / file).exists() for file in own)
 
 
 def slot(uevent: str) -> str | None:
@@ -55,6 +70,8 @@ class AmdCard(Struct, frozen=True):
     device: Path
     hwmon: Path | None
     temperatures: dict[str, str]
+    within_cpu: bool = False
+    """Its power is that of the processor, too (Documentation/gpu/amdgpu/thermal.rst)."""
 
     def read(self) -> Device | None:
         """The card's values; None if it is gone from the bus."""
@@ -75,6 +92,11 @@ class AmdCard(Struct, frozen=True):
         )
         silent = device.core_c is None and device.power_w is None and device.core_mhz is None
         return None if silent and off_the_bus(self.device) else device
+
+    def fault(self) -> str | None:
+        """The error with which its driver answers instead of a value."""
+        files = ("power1_average", "power1_input", "freq1_input")
+        return fault(*self.temperatures.values(), *(self.hwmon / file for file in files if self.hwmon))
 
     def specs(self, root: Path) -> GpuSpecs:
         """What it is made of."""

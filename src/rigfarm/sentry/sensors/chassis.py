@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rigfarm.sentry.sensors import sane
-from rigfarm.sentry.sensors.files import read_int
+from rigfarm.sentry.sensors.files import fault, read_int
 from rigfarm.sentry.sensors.hwmon import channels, chips
 from rigfarm.sentry.sensors.periodic import Periodic
-from rigfarm.sentry.sensors.source import Source, SourceReading
+from rigfarm.sentry.sensors.source import Problem, Source, SourceReading
 from rigfarm.wire.specs import GpuSpecs
 
 __all__ = ["ChassisFans", "open_source"]
@@ -38,7 +38,12 @@ class ChassisFans:
     def read(self) -> SourceReading:
         speeds = {path: sane.rpm(read_int(path)) for path in self._headers.get()}
         self._turned.update(path for path, rpm in speeds.items() if rpm)
-        return SourceReading(fans=[rpm for path, rpm in speeds.items() if path in self._turned])
+        lost = [path for path, rpm in speeds.items() if rpm is None and path in self._turned]
+        error = fault(*lost) if lost else None
+        return SourceReading(
+            fans=[rpm for path, rpm in speeds.items() if path in self._turned],
+            problems=[Problem("Case fans", f"their driver answers with an error ({error})")] if error else [],
+        )
 
     def gpu_specs(self) -> list[GpuSpecs]:
         return []

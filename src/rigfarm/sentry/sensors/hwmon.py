@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from rigfarm.sentry.sensors.files import read_text
 
-__all__ = ["Chip", "channels", "chips"]
+__all__ = ["Chip", "channels", "chips", "zones"]
 
 _CHANNEL = re.compile(r"([a-z]+)(\d+)_input")
 
@@ -34,7 +34,10 @@ def chips(root: Path) -> list[Chip]:
             path = entry.resolve()
             name = read_text(path / "name")
             if name and path not in found:
-                found[path] = Chip(path=path, name=name, device=path.parent.parent.name)
+                owner = (
+                    path.parent.parent if path.parent.name == "hwmon" else path.parent
+                )  # drives have no folder between
+                found[path] = Chip(path=path, name=name, device=owner.name)
     return sorted(found.values(), key=lambda chip: (_natural(chip.device), _natural(chip.path.name)))
 
 
@@ -47,6 +50,18 @@ def channels(chip: Chip, kind: str) -> list[tuple[str, str]]:
             label = read_text(chip.path / f"{kind}{match[2]}_label")
             found.append((int(match[2]), label or f"{kind}{match[2]}", str(entry)))
     return [(label, path) for _, label, path in sorted(found)]
+
+
+def zones(root: Path) -> list[tuple[str, str]]:
+    """The thermal zones, by number: type ("cpu-thermal") and the path of the temperature. Many boards have these only.
+
+    Reference: Documentation/driver-api/thermal/sysfs-api.rst of the Linux kernel (m°C)."""
+    found = []
+    for path in sorted(root.glob("class/thermal/thermal_zone*"), key=lambda path: _natural(path.name)):
+        kind = read_text(path / "type")
+        if kind:
+            found.append((kind, str(path / "temp")))
+    return found
 
 
 def _natural(text: str) -> list[tuple[int, str]]:

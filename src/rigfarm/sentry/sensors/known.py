@@ -79,7 +79,7 @@ def save(path: Path, known: Known) -> None:
 
 
 def forget(path: Path) -> bool:
-    """Forget all cards, in the file and in a Sentry that runs: it gives places anew, to those it sees. Whether there
+    """Forget all cards, in the file and in a Sentry that runs: it gives places again, to those it sees. Whether there
     were any. Raises OSError."""
     try:
         path.unlink()

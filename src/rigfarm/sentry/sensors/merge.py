@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from rigfarm.sentry.readings import SensorReading
+from rigfarm.sentry.readings.believable import believable
 from rigfarm.sentry.sensors.known import Known, KnownGpu
 from rigfarm.sentry.sensors.source import Outcome, Problem
 from rigfarm.wire.log import Device
@@ -31,12 +32,20 @@ def merge(outcomes: Iterable[Outcome], known: Known) -> SensorReading:
     outcomes = list(outcomes)
     gpus, strangers = _gpus(outcomes, known)
     readings = [outcome.reading for outcome in outcomes if outcome.reading]
+    seen = {device.id for device in _devices(outcomes)}
+    devices, impossible = [], []
+    for device in (*_cpus(outcomes), *gpus, *strangers):
+        found, problems = believable(device, "Sensors")
+        devices.append(found)
+        impossible += problems
     return SensorReading(
-        devices=[*_cpus(outcomes), *gpus, *strangers],
+        devices=devices,
         power_w=next((reading.power_w for reading in readings if reading.power_w is not None), None),
         fans=[fan for reading in readings for fan in reading.fans],
         problems=[str(problem) for outcome in outcomes for problem in outcome.problems]
-        + [str(fell_off(gpu)) for gpu in gpus if gpu.missing],
+        + [str(fell_off(gpu)) for gpu in gpus if gpu.missing and gpu.id not in seen]
+        + impossible,
+        within_cpu=[id for reading in readings for id in reading.within_cpu],
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 from msgspec import Struct
 
 from rigfarm.sentry.miners.pci import normalise
@@ -22,6 +23,7 @@ __all__ = ["Nvml", "open_source"]
 
 _CORE, _MEMORY = 0, 2
 """Clock domains (NVML_CLOCK_GRAPHICS, NVML_CLOCK_MEM)."""
+_SIGNS_OF_LIFE = ("core_c", "core_mhz", "fan_percent", "power_w")
 
 
 def open_source(root: Path) -> Source:
@@ -56,14 +58,14 @@ class Nvml:
             return SourceReading()
         try:
             cards, problems = self._found.get()
-            devices = [device for card in cards if (device := _device(library, card))]
+            devices, failing = _look(library, cards)
         except DriverGone as reason:
             self._found.forget()
             raise self._driver.gone(reason) from None
         if cards and not devices:
             # Lost cards come back with a new connection only, if at all.
             self.close()
-        return SourceReading(devices=devices, problems=list(problems))
+        return SourceReading(devices=devices, problems=[*problems, *failing])
 
     def gpu_specs(self) -> list[GpuSpecs]:
         library = self._driver.library()
@@ -97,6 +99,22 @@ def _card(library: Library, index: int) -> _Card | None:
         return _Card(handle, address, library.text("nvmlDeviceGetName", handle)) if address else None
     except CardLost:
         return None
+
+
+def _look(library: Library, cards: list[_Card]) -> tuple[list[Device], list[Problem]]:
+    """The cards that are there, and what the driver fails to tell of them."""
+    devices, problems = [], []
+    for card in cards:
+        library.errors()
+        device = _device(library, card)
+        if device is None:
+            continue
+        if errors := library.errors():
+            silent = all(getattr(device, value) is None for value in _SIGNS_OF_LIFE)
+            device = msgspec.structs.replace(device, missing=silent)
+            problems.append(_failing(card, errors[0], silent=silent))
+        devices.append(device)
+    return devices, problems
 
 
 def _device(library: Library, card: _Card) -> Device | None:
@@ -142,6 +160,15 @@ def _specs(library: Library, card: _Card) -> GpuSpecs | None:
 
 def _watts(milliwatts: float | None) -> float | None:
     return None if milliwatts is None else sane.watts(milliwatts / 1000)
+
+
+def _failing(card: _Card, error: str, *, silent: bool) -> Problem:
+    what = "every question" if silent else "some questions"
+    return Problem(
+        f"NVIDIA card {card.id} ({card.name or 'unknown'})",
+        f"the driver answers {what} about it with an error ({error})",
+        "Run `nvidia-smi` and `dmesg | grep -i nvrm` to see why; most such cards need a reboot or less overclocking.",
+    )
 
 
 def _silent(index: int) -> Problem:

@@ -16,6 +16,10 @@ _DRIVER_NOT_LOADED = 9
 _GPU_IS_LOST = 15
 _VERSION_MISMATCH = 18
 _GONE = (_UNINITIALIZED, _DRIVER_NOT_LOADED, _VERSION_MISMATCH)
+_NOT_TOLD = frozenset({2, 3, 4, 6, 7, 13, 21, 22, 24, 25, 26})
+"""Invalid argument, not supported, no permission, not found, buffer too small, function not found, no data, not of a
+virtual GPU, no such frequency, version mismatch of an argument, deprecated: this card or driver does not tell that. All
+others (unknown error, timeout, no external power, reset required, …) are errors."""
 
 _SENSOR_GPU = 0
 _FIELD_MEMORY_TEMPERATURE = 82
@@ -26,7 +30,7 @@ class CardLost(Exception):  # noqa: N818 - an event of the hardware
     """The card fell off the bus or is otherwise inaccessible."""
 
 
-class DriverGone(Exception):  # noqa: N818
+class DriverGone(Exception):  # noqa: N818 - a state of the driver, not a mistake
     """No driver answers any more (or yet). `code` is NVML's."""
 
     def __init__(self, code: int, text: str) -> None:
@@ -44,6 +48,12 @@ class Library:
 
     def __init__(self, pynvml: ModuleType) -> None:
         self._pynvml = pynvml
+        self._errors: list[str] = []
+
+    def errors(self) -> list[str]:
+        """With which errors the driver has answered since this was asked last."""
+        errors, self._errors = self._errors, []
+        return errors
 
     def start(self) -> None:
         """Connect to the driver. Raises DriverGone."""
@@ -113,6 +123,8 @@ class Library:
                 raise CardLost from None
             if error.value in _GONE:
                 raise DriverGone(error.value, str(error)) from None
+            if error.value not in _NOT_TOLD:
+                self._errors.append(str(error))
             return None
         return answer
 

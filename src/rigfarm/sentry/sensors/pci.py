@@ -35,7 +35,7 @@ def cards(root: Path, vendor: str) -> list[PciCard]:
 
 
 def off_the_bus(device: Path) -> bool:
-    """Whether nobody answers at a card's address any more, though the kernel still lists it: all ones are read."""
+    """Whether nothing answers at a card's address any more, though the kernel still lists it: all ones are read."""
     try:
         with (device / "config").open("rb") as file:
             return file.read(2) == _NOBODY

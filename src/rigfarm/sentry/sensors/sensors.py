@@ -28,7 +28,7 @@ class Sensors:
     """Every source in a thread of its own, none waiting for another; the GPUs in the places they first had.
 
     `sources` replaces those found for `sysfs_root`. With `known_path` the places outlive the process; they are given up
-    when somebody takes that file away (`known.forget`).
+    when that file is taken away (`known.forget`).
     """
 
     def __init__(

@@ -5,6 +5,7 @@
 `root` is where sysfs is mounted (`/sys`); the rest of the machine's files lie beside it (`root.parent / "proc"`), so
 that a whole machine can be laid out in a folder. Opening is cheap and never fails: a source of things that this machine
 does not have reads as nothing, and goes on looking, since a driver may be loaded after the Sentry started.
+CONTRIBUTING.md says what else a reading needs that no log has yet.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ __all__ = ["Outcome", "Problem", "Source", "SourceFailed", "SourceReading"]
 
 
 class Problem(Struct, frozen=True):
-    """Something this machine could tell and does not. Worded for the operator; stable from one look to the next."""
+    """Something a person should act on: a value that this machine could tell and does not, for example. It becomes a
+    message of the log, shown on the rig's page, and changes no state. Worded for the operator; stable from one look to
+    the next."""
 
     what: str
     """The thing that is unknown because of it, "CPU power"."""
@@ -41,6 +44,8 @@ class SourceReading(Struct):
     fans: list[float | None] = field(default_factory=list)
     """rpm"""
     problems: list[Problem] = field(default_factory=list)
+    within_cpu: list[str] = field(default_factory=list)
+    """PCI addresses of graphics that are part of the processor and tell the power of the whole chip."""
 
 
 class SourceFailed(Exception):  # noqa: N818 - it is an outcome, told to the operator, more than an error

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rigfarm.sentry.sensors import sane
-from rigfarm.sentry.sensors.files import read_int
+from rigfarm.sentry.sensors.files import fault, read_int
 from rigfarm.sentry.sensors.hwmon import chips
 from rigfarm.sentry.sensors.periodic import Periodic
-from rigfarm.sentry.sensors.source import Source, SourceReading
+from rigfarm.sentry.sensors.source import Problem, Source, SourceReading
 from rigfarm.wire.specs import GpuSpecs
 
 __all__ = ["PowerSupply", "open_source"]
@@ -42,7 +42,11 @@ class PowerSupply:
     def read(self) -> SourceReading:
         watts = [_watts(read_int(path)) for path in self._meters.get()]
         known = [value for value in watts if value is not None]
-        return SourceReading(power_w=sum(known) if known and len(known) == len(watts) else None)
+        error = fault(*self._meters.get()) if len(known) < len(watts) else None
+        return SourceReading(
+            power_w=sum(known) if known and len(known) == len(watts) else None,
+            problems=[Problem("Power supply", f"its driver answers with an error ({error})")] if error else [],
+        )
 
     def gpu_specs(self) -> list[GpuSpecs]:
         return []

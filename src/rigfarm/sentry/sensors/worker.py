@@ -68,7 +68,7 @@ class Worker:
         def run() -> None:
             try:
                 result = function()
-            except BaseException as error:  # noqa: BLE001 - handed to whoever asked
+            except BaseException as error:  # noqa: BLE001 - handed to the caller
                 self._busy_since = None
                 answer.set_exception(error)
             else:

@@ -8,16 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 import structlog
 
-from rigfarm.sentry.clock import Correction
-from rigfarm.sentry.ranges import RangeSet
+from rigfarm.common.ranges import RangeSet
 from rigfarm.sentry.spool import statements
+from rigfarm.sentry.spool.batch import Batch
+from rigfarm.sentry.spool.clock import Correction
 from rigfarm.sentry.spool.db import PAGE_BYTES, DamagedError, check_tables, connect, create_tables, is_damage
 from rigfarm.sentry.spool.meta import GapBook, Meta, read_meta, write_meta
 from rigfarm.sentry.spool.record import DROPS, GAP, LOG, OVERHEAD, Record, from_row, pack
@@ -116,46 +116,27 @@ class SpoolFile:
 
     # Writing
 
-    def commit(
-        self,
-        records: Sequence[Record],
-        *,
-        next_seq: int,
-        acked: Iterable[tuple[int, int]] = (),
-        lost: Iterable[tuple[int, int]] = (),
-        void: Iterable[tuple[int, int]] = (),
-        dropped: Mapping[bytes, int] = MappingProxyType({}),
-        told: Mapping[bytes, int] = MappingProxyType({}),
-        released: Sequence[int] = (),
-        keep_through: int = 0,
-        unwritten_from: int = 0,
-    ) -> None:
-        """Make records durable and delete acknowledged ones, all or nothing.
-
-        `lost`, `void`: numbers given out whose logs were dropped before they were written, or are not wanted.
-        `dropped`: how many of the lost ones each token had; `told`: totals of lost logs that the Commander knows.
-        `released`: ids of held logs that are among `records` now. Numbers up to `keep_through` are being sent:
-        dropped last. `unwritten_from`: the first of the numbers given out whose logs come with a later commit.
-        """
-        acked, lost, void = list(acked), list(lost), list(void)
+    def commit(self, batch: Batch, keep_through: int = 0) -> None:
+        """Make records durable and delete acknowledged ones, all or nothing. Numbers up to `keep_through` are being
+        sent: dropped last."""
 
         def work() -> None:
             with self._transaction():
-                for first, last in lost:
+                for first, last in batch.lost:
                     self.gaps.lost.add(first, last)
                     self.meta.dropped_full += last - first + 1
-                self.gaps.drop(dropped)
-                self.gaps.told(told)
-                for first, last in void:
+                self.gaps.drop(batch.lost_of)
+                self.gaps.told(batch.told)
+                for first, last in batch.void:
                     self.gaps.void.add(first, last)
-                for first, last in acked:
+                for first, last in batch.acked:
                     self._delete(first, last)
                     self.gaps.discard(first, last)
-                self.meta.held -= statements.delete_held(self._conn, released)
-                self._make_room(records, keep_through)
-                self._insert(records)
-                self.meta.next_seq = max(self.meta.next_seq, next_seq)
-                self.meta.unwritten_from = unwritten_from
+                self.meta.held -= statements.delete_held(self._conn, list(batch.released.values()))
+                self._make_room(batch.records, keep_through)
+                self._insert(batch.records)
+                self.meta.next_seq = max(self.meta.next_seq, batch.next_seq)
+                self.meta.unwritten_from = batch.unwritten_from
 
         self._guarded(work)
         self._shrink()

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from rigfarm.sentry.clock import Correction
-from rigfarm.sentry.ranges import RangeSet
+from rigfarm.common.ranges import RangeSet
+from rigfarm.sentry.spool.clock import Correction
 from rigfarm.sentry.spool.record import DROPS, GAP, META, Record, from_row, pack
 from rigfarm.wire.limits import MAX_SEQUENCE
 
@@ -119,7 +119,7 @@ _dropped = msgspec.msgpack.Decoder(dict[bytes, Dropped])
 
 
 class GapBook:
-    """Numbers whose logs will never come: `lost` ones, and `void` ones that nobody misses."""
+    """Numbers whose logs will never come: `lost` ones, and `void` ones that are not missed."""
 
     def __init__(self) -> None:
         self.lost = RangeSet()

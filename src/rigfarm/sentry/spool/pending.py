@@ -4,51 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from rigfarm.sentry.ranges import RangeSet
-from rigfarm.sentry.spool.file import SpoolFile
+from rigfarm.common.ranges import RangeSet
+from rigfarm.sentry.spool.batch import Batch
 from rigfarm.sentry.spool.record import LOG, Record
 
-__all__ = ["Batch", "Pending"]
+__all__ = ["Pending"]
 
-
-class Batch(NamedTuple):
-    """What one commit tells the file."""
-
-    records: list[Record]
-    """The oldest unwritten logs, acknowledged ones included."""
-    unacked: list[Record]
-    """Those of them that must be written."""
-    next_seq: int
-    acked: list[tuple[int, int]]
-    lost: list[tuple[int, int]]
-    void: list[tuple[int, int]]
-    lost_of: Counter[bytes]
-    told: dict[bytes, int]
-    released: dict[int, int]
-    unwritten_from: int
-    """The first number that this commit leaves unwritten, or 0."""
-
-    @property
-    def empty(self) -> bool:
-        """Whether the file knows all of it."""
-        return not (self.records or self.lost or self.void or self.acked or self.told)
-
-    def commit(self, file: SpoolFile, keep_through: int) -> None:
-        """In the spool's thread: make it durable."""
-        file.commit(
-            records=self.unacked,
-            next_seq=self.next_seq,
-            acked=self.acked,
-            lost=self.lost,
-            void=self.void,
-            dropped=self.lost_of,
-            told=self.told,
-            released=list(self.released.values()),
-            keep_through=keep_through,
-            unwritten_from=self.unwritten_from,
-        )
+MAX_GONE = 1_000
+"""Pieces in which numbers are remembered that are gone; more are forgotten, and may be counted twice for a moment."""
 
 
 class Pending:
@@ -66,6 +30,8 @@ class Pending:
         self.lost = RangeSet()
         self.void = RangeSet()
         self.acked = RangeSet()
+        self._gone = RangeSet()
+        """Numbers that the file has let go of: what is sent twice is acknowledged twice, and counts once."""
         self.lost_of: Counter[bytes] = Counter()
         """How many of the dropped ones each token had."""
         self.told: dict[bytes, int] = {}
@@ -77,6 +43,7 @@ class Pending:
     def begin(self, next_seq: int) -> None:
         """The file is open: this number is the next that is free."""
         self.next_seq = next_seq
+        self._gone = RangeSet()
         self._numbering = True
         drops, self.unnumbered_drops = self.unnumbered_drops, 0
         self._give_up_numbers(drops)
@@ -165,6 +132,11 @@ class Pending:
         self.memory += sum(len(one.body) for one in kept) - sum(len(one.body) for one in self.unwritten)
         self.unwritten = kept
 
+    def acknowledge(self, first: int, last: int) -> None:
+        """The Commander has these."""
+        for part in self._gone.without(first, last):
+            self.acked.add(*part)
+
     # Commits
 
     def batch(self, limit_bytes: int) -> Batch:
@@ -179,27 +151,32 @@ class Pending:
         last = records[-1].seq if records else 0
         more = len(records) < len(self.unwritten)
         return Batch(
-            records,
             [record for record in records if record.seq not in self.acked],
             self.next_seq,
             # A log may be acknowledged before it is written: that is remembered until it would have been.
-            self.acked.within(0, last if more else self.next_seq),
-            list(self.lost),
-            list(self.void),
-            self.lost_of.copy(),
-            self.told.copy(),
-            {seq: one for seq, one in self._released.items() if seq <= last},
-            self.unwritten[len(records)].seq if more else 0,
+            acked=self.acked.within(0, last if more else self.next_seq),
+            lost=list(self.lost),
+            void=list(self.void),
+            lost_of=self.lost_of.copy(),
+            told=self.told.copy(),
+            released={seq: one for seq, one in self._released.items() if seq <= last},
+            unwritten_from=self.unwritten[len(records)].seq if more else 0,
+            taken=len(records),
         )
 
     def committed(self, batch: Batch) -> None:
         """The file knows it now."""
-        for _ in batch.records:
+        for _ in range(batch.taken):
             self.memory -= len(self.unwritten.popleft().body)
         for known, parts in ((self.lost, batch.lost), (self.void, batch.void), (self.acked, batch.acked)):
             for first, last in parts:
                 known.discard(first, last)
-        self.lost_of -= batch.lost_of
+        for first, last in batch.acked:
+            self._gone.add(first, last)
+        if len(self._gone) > MAX_GONE:
+            self._gone = RangeSet()
+        self.lost_of.subtract(batch.lost_of)
+        self.lost_of = +self.lost_of
         self.told = {key: total for key, total in self.told.items() if batch.told.get(key) != total}
         for seq in batch.released:
             del self._released[seq]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from rigfarm.sentry.ranges import RangeSet
+from rigfarm.common.ranges import RangeSet
 from rigfarm.sentry.spool.db import PAGE_BYTES
 from rigfarm.sentry.spool.meta import GapBook, Meta, best_meta
 from rigfarm.sentry.spool.record import DROPS, GAP, META, Record, scan
@@ -22,7 +22,7 @@ _BATCH = 500
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file; the newest one is kept for whoever wants to look, older ones are deleted."""
+    """Rename a damaged file; the newest one is kept to be looked at, older ones are deleted."""
     for old in path.parent.glob(f"{path.name}.damaged-*"):
         old.unlink()
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -81,7 +81,7 @@ class Findings:
         not.
 
         All those are declared lost to the Commander, which knows the ones it has. Without a readable description the
-        file gets a new identity, for nobody can say which of its numbers were sent.
+        file gets a new identity, for it is unknown which of its numbers were sent.
         """
         meta = best_meta(self._metas)
         if meta is None:

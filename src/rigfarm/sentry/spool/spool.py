@@ -20,8 +20,8 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from rigfarm.sentry.clock import Correction
-from rigfarm.sentry.ranges import RangeSet
+from rigfarm.common.ranges import RangeSet
+from rigfarm.sentry.spool.clock import Correction
 from rigfarm.sentry.spool.db import STORAGE_ERRORS, in_words
 from rigfarm.sentry.spool.file import SpoolFile
 from rigfarm.sentry.spool.fit import fitting
@@ -246,7 +246,7 @@ class Spool:
 
     def acked(self, first: int, last: int) -> None:
         """The Commander has these for good, or knows that they will not come."""
-        self._pending.acked.add(first, last)
+        self._pending.acknowledge(first, last)
         if self._pending.acked.size >= FLUSH_LOGS:
             self._wake.set()
 
@@ -379,7 +379,7 @@ class Spool:
         batch, keep_through = self._pending.batch(BATCH_BYTES), self.sending_through
         try:
             if not batch.empty:
-                await self._in_thread(lambda file: batch.commit(file, keep_through))
+                await self._in_thread(lambda file: file.commit(batch, keep_through))
         except Exception as error:  # noqa: BLE001 - they are sent from memory, and tried again
             self._failed(error)
             return
@@ -436,7 +436,7 @@ class Spool:
         if problem != self.problem:
             log.error("the spool cannot be written, the newest logs are kept in memory", reason=problem)
             if not isinstance(error, STORAGE_ERRORS):
-                log.error("a mistake in the Sentry, please report it", exc_info=error)
+                log.error("internal error in the Sentry, please report it", exc_info=error)
         self.problem = problem
         self._retry_at = asyncio.get_running_loop().time() + RETRY_S
         self._bound_memory()

@@ -3,9 +3,9 @@
 A part adds pages and cards of its own by having a method `contribute(ui)`, see `contribute`.
 """
 
+from rigfarm.sentry.httpd.html import Html, Templates, escape, fill, join
+from rigfarm.sentry.httpd.http import BadRequestError, Request, Response, redirect
 from rigfarm.sentry.ui.contribute import Contributes
-from rigfarm.sentry.ui.html import Html, Templates, escape, fill, join
-from rigfarm.sentry.ui.http import BadRequestError, Request, Response, redirect
 from rigfarm.sentry.ui.live import Live, Row
 from rigfarm.sentry.ui.pages import Card, Fact, Ui, Visit
 

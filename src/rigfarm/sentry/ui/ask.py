@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from rigfarm.sentry.ui.server import StatusAnswer
+from rigfarm.sentry.ui.answer import StatusAnswer
 from rigfarm.sentry.ui.socket_path import socket_path
 
 __all__ = ["NotRunningError", "answer_of", "ask_code", "ask_status"]

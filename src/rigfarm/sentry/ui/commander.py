@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rigfarm.sentry.commander_url import commander_url
+from rigfarm.common.commander_url import commander_url
+from rigfarm.common.fingerprints import find_fingerprint
+from rigfarm.sentry.identity.settings import SettingsError, save_commander
 from rigfarm.sentry.link import LinkState
 from rigfarm.sentry.link.errors import LinkError
-from rigfarm.sentry.link.trust import Trust, find_fingerprint
-from rigfarm.sentry.settings import SettingsError, save_commander
+from rigfarm.sentry.link.trust import Trust
 from rigfarm.units import duration
 
 if TYPE_CHECKING:
-    from rigfarm.sentry.agent import Agent
+    from rigfarm.sentry.agent.agent import Agent
 
 __all__ = ["CommanderDesk"]
 
@@ -31,7 +32,7 @@ class CommanderDesk:
 
     @property
     def url(self) -> str | None:
-        """Its address; None: nobody has named one yet."""
+        """Its address; None: none was named yet."""
         return self._agent.settings.commander
 
     @property
@@ -58,8 +59,8 @@ class CommanderDesk:
             trust.key = None if another else agent.trust.key
         if not another and trust.key is None and self.url not in (None, url) and agent.reporter.tokens:
             raise ValueError(
-                f"The tokens kept here were entered for {self.url}, which has not proved yet who it is. To go on with "
-                "another Commander, tick the box: they are forgotten."
+                f"The tokens stored here were entered for {self.url}, which has not yet proved who it is. "
+                f"To change to another Commander, tick the box: the tokens are deleted."
             )
         try:
             trust.check_url(url)
@@ -105,5 +106,5 @@ class CommanderDesk:
                     save_commander, settings.data_dir, url, settings.ca_file, insecure_http=settings.insecure_http
                 )
         except (OSError, SettingsError) as error:
-            raise ValueError(f"The address cannot be kept on this machine: {error}") from None
+            raise ValueError(f"The address cannot be stored on this machine: {error}") from None
         self._agent.take_over(msgspec.structs.replace(settings, commander=url), token)

@@ -27,9 +27,9 @@ from typing import NamedTuple
 
 import structlog
 
-from rigfarm.sentry.passwords import matches
-from rigfarm.sentry.ui.http import BadRequestError, Request
-from rigfarm.sentry.ui.peer import user_of
+from rigfarm.sentry.httpd.http import BadRequestError, Request
+from rigfarm.sentry.httpd.peer import user_of
+from rigfarm.sentry.identity.passwords import matches
 
 __all__ = ["COOKIE", "Guard", "Visitor"]
 
@@ -129,7 +129,7 @@ class Guard:
         if self.password_hash is None:
             log.warning("a wrong code was entered on the Sentry's page", peer=request.peer)
             await asyncio.sleep(WRONG_CODE_WAIT_S)
-            return None, "That is not the code. Each one works once, and a restart of the Sentry replaces it."
+            return None, "Wrong code. Each one works once, and a restart of the Sentry replaces it."
         wait = self._wait_s(request.peer)
         if wait > 0:
             return None, f"Too many wrong passwords. Try again in {wait:.0f} s, or enter a code."
@@ -138,7 +138,7 @@ class Guard:
         async with self._one_at_a_time:
             right = await asyncio.to_thread(matches, entered, self.password_hash)
         if not right:
-            return None, "That is neither the password (`ui_password` in this machine's sentry.toml) nor the code."
+            return None, "This is neither the password (`ui_password` in this machine's sentry.toml) nor the code."
         self._forgive(request.peer)
         return self._new_session(request), ""
 

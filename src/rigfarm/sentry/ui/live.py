@@ -1,5 +1,5 @@
 """What stays current on a page: values, each told apart from the page around it, and lists whose rows come, change and
-go. A script replaces them without touching anything else, and loads the whole page anew only when its shape changes."""
+go. A script replaces them without touching anything else, and reloads the whole page only when its shape changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from rigfarm.sentry.ui.html import Html, escape, fill, join
+from rigfarm.sentry.httpd.html import Html, escape, fill, join
 
 __all__ = ["Live", "Row"]
 
@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 class Live:
-    """Collects what is live on one page while it is built. `shape`: of a page that is never to be loaded anew, because
+    """Collects what is live on one page while it is built. `shape`: of a page that is never to be loaded again, because
     all that changes on it is live and people type into the rest."""
 
     def __init__(self, shape: str | None = None, *, onlooker: bool = False) -> None:

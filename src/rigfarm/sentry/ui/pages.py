@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal, NamedTuple
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import msgspec
 import structlog
 
+from rigfarm.sentry.httpd.html import Html, fill, join
+from rigfarm.sentry.httpd.http import BadRequestError, Request, Response, redirect
 from rigfarm.sentry.ui.commander import CommanderDesk
 from rigfarm.sentry.ui.guard import COOKIE, Guard, Visitor
-from rigfarm.sentry.ui.html import Html, fill, join, render
-from rigfarm.sentry.ui.http import BadRequestError, Request, Response, redirect
+from rigfarm.sentry.ui.html import render
 from rigfarm.sentry.ui.live import Live
 
 __all__ = ["Access", "Card", "Fact", "Ui", "Visit", "session_cookie"]
@@ -152,11 +153,15 @@ class Ui:
         typed_into: bool = False,
     ) -> Response:
         """A whole page. With `live` it stays current, from `<path>?values`, see `values`; `path` is its own unless it
-        answers a form. One that is `typed_into` does not load itself anew where there are no scripts."""
+        answers a form. One that is `typed_into` does not load itself again where there are no scripts."""
         shape = live.shape(body) if live is not None else ""
         own = visit.request.path
         links = [] if bare else self._links
-        logout = render("logout", csrf=visit.csrf) if visit.visitor.administrator else render("to_login")
+        logout = (
+            render("logout", csrf=visit.csrf)
+            if visit.visitor.administrator
+            else render("to_login", path=_login_from(visit.request))
+        )
         html = render(
             "layout",
             title=title,
@@ -212,7 +217,7 @@ class Ui:
         if not (visitor.administrator or self._is_open(route)):
             if request.method != "GET" or "values" in request.query:
                 raise BadRequestError(401, "Log in first.")
-            return redirect(f"/login?next={quote(request.path)}")
+            return redirect(_login_from(request))
         if isinstance(route, BadRequestError):
             raise route
         form: dict[str, str] = {}
@@ -251,7 +256,7 @@ class Ui:
 
     async def _login_page(self, visit: Visit) -> Response:
         if visit.visitor.administrator:
-            return redirect("/")
+            return redirect(self._page_of_ours(visit.request.query.get("next", "/")))
         return self._login(visit, "", 200)
 
     def _login(self, visit: Visit, problem: str, status: int) -> Response:
@@ -273,14 +278,26 @@ class Ui:
             return self._login(visit, problem, 429 if problem.startswith("Too many") else 403)
         return redirect(self._page_of_ours(visit.form.get("next", "/")), session_cookie(key))
 
-    def _page_of_ours(self, path: str) -> str:
-        """Where to go after the login: never to another server."""
-        known = any(route.method == "GET" and route.pattern.fullmatch(path) for route in self.routes)
-        return quote(path) if known else "/"
+    def _page_of_ours(self, target: str) -> str:
+        """Where to go after the login: a page with its query, never on another server."""
+        path, _, query = target.partition("?")
+        path = unquote(path)
+        if not any(route.method == "GET" and route.pattern.fullmatch(path) for route in self.routes):
+            return "/"
+        return _local(path, dict(parse_qsl(query, keep_blank_values=True)))
 
     async def _log_out(self, visit: Visit) -> Response:
         self.guard.log_out(visit.visitor)
         return redirect("/login" if self.has_password else "/")
+
+
+def _local(path: str, query: Mapping[str, str]) -> str:
+    return quote(path) + (f"?{urlencode(query)}" if query else "")
+
+
+def _login_from(request: Request) -> str:
+    """The login that leads back to what was requested."""
+    return f"/login?next={quote(_local(request.path, request.query))}"
 
 
 def _here(link: str, path: str) -> Html:
@@ -288,7 +305,7 @@ def _here(link: str, path: str) -> Html:
     return Html(' aria-current="page"') if inside else Html("")
 
 
-# Without scripts the page is loaded anew now and then.
+# Without scripts the page is loaded again now and then.
 _REFRESH = Html('<noscript><meta http-equiv="refresh" content="10"></noscript>')
 
 

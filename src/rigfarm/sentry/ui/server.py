@@ -14,47 +14,28 @@ import msgspec
 import structlog
 
 from rigfarm import __version__
-from rigfarm.sentry.agent import Agent
-from rigfarm.sentry.folder import data_folder
-from rigfarm.sentry.settings import listen_address
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.httpd.html import Html
+from rigfarm.sentry.httpd.http import Connections, Response, redirect
+from rigfarm.sentry.identity.folder import data_folder
+from rigfarm.sentry.identity.settings import listen_address
+from rigfarm.sentry.link import LinkState
+from rigfarm.sentry.ui.answer import StatusAnswer
 from rigfarm.sentry.ui.commander import CommanderDesk
 from rigfarm.sentry.ui.contribute import Contributes
 from rigfarm.sentry.ui.guard import Guard
-from rigfarm.sentry.ui.html import Html, render
-from rigfarm.sentry.ui.http import Connections, Response, redirect
+from rigfarm.sentry.ui.html import render
 from rigfarm.sentry.ui.live import Live
 from rigfarm.sentry.ui.pages import Fact, Ui, Visit
 from rigfarm.sentry.ui.socket_path import socket_path
 from rigfarm.sentry.ui.status import StatusCards
 from rigfarm.sentry.ui.token_page import TokenPage
 
-__all__ = ["Page", "StatusAnswer", "serve_page"]
+__all__ = ["Page", "serve_page"]
 
 log = structlog.get_logger()
 
 _BUSY_AGAIN_S = 10.0
-
-
-class StatusAnswer(msgspec.Struct):
-    """`/status.json`: for `rigfarm sentry status` and for scripts."""
-
-    version: str
-    rig: str | None
-    verdict: str | None
-    commander: str | None
-    link: str
-    link_error: str
-    logs_waiting: int
-    logs_lost: int
-    spool_problem: str | None
-    tokens: int
-    problems: list[str]
-    facts: list[tuple[str, str]] = []
-    """What else this machine does: label and words."""
-    page: str = ""
-    """Where the Sentry's own page is, or why there is none."""
-    code: str = ""
-    """What logs an administrator in there; never sent over TCP."""
 
 
 class Page:
@@ -115,6 +96,10 @@ class Page:
             page=self.address,
             # With a page that another program serves at this address, the code would only help an impostor.
             code=self.guard.code if visit.request.local and self.served else "",
+            linked=agent.link.state is LinkState.ONLINE,
+            playbooks=[status for told in agent.reporter.statuses.values() for status in told]
+            if visit.request.local
+            else [],
         )
         return Response(msgspec.json.encode(answer), content_type="application/json")
 

@@ -6,9 +6,10 @@ import asyncio
 import time
 
 from rigfarm import __version__, units
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.httpd.html import Html, escape, fill, join
 from rigfarm.sentry.link import LinkState
-from rigfarm.sentry.ui.html import Html, escape, fill, join, render
+from rigfarm.sentry.ui.html import render
 from rigfarm.sentry.ui.live import Live
 from rigfarm.sentry.ui.pages import Card, Ui
 from rigfarm.wire.log import Device, OperationalLog, Workload
@@ -135,7 +136,7 @@ class StatusCards:
         playbooks = join(
             render(
                 "playbook",
-                number=status.id,
+                name=status.title,
                 state=live.text(f"playbook.{status.id}.state", status.state, _playbook_tone(status.state)),
                 # It may quote what the program printed, which is not for other users of this machine.
                 detail=live.text(f"playbook.{status.id}.detail", "" if live.onlooker else status.detail),

@@ -7,13 +7,14 @@ import asyncio
 
 import structlog
 
-from rigfarm.sentry.agent import Agent
+from rigfarm.sentry.agent.agent import Agent
+from rigfarm.sentry.httpd.html import Html, join
+from rigfarm.sentry.httpd.http import Response, redirect
+from rigfarm.sentry.identity.tokens import find_token
 from rigfarm.sentry.link.errors import LinkError
+from rigfarm.sentry.link.probe import check_token
 from rigfarm.sentry.link.trust import Trust
-from rigfarm.sentry.probe import check_token
-from rigfarm.sentry.tokens import find_token
-from rigfarm.sentry.ui.html import Html, join, render
-from rigfarm.sentry.ui.http import Response, redirect
+from rigfarm.sentry.ui.html import render
 from rigfarm.sentry.ui.pages import Ui, Visit
 
 __all__ = ["TokenPage"]
@@ -51,9 +52,9 @@ class TokenPage:
             token=token,
             wrong=_wrong(wrong_token),
             invalid=Html(' aria-invalid="true"') if wrong_token else Html(""),
-            where=f"It is shown once, when a rig is created at {known} or its token is rotated."
+            where=f"It is shown once, when a rig is created at {known} or gets a new token."
             if known is not None
-            else "The Commander shows it once, when a rig is created or its token is rotated.",
+            else "The Commander shows it once, when a rig is created or gets a new token.",
         )
         return self._ui.page(visit, "Token", body, status=422 if wrong_url or wrong_token else 200)
 
@@ -70,8 +71,8 @@ class TokenPage:
         if verdict is not None and verdict.kind == "unknown":
             return render(
                 "problem",
-                text="The Commander does not know this machine's token any more, so nothing is reported. "
-                "Mining goes on. The token is tried again now and then.",
+                text="The Commander no longer knows this machine's token, so nothing is reported. Mining "
+                "continues. The token is tried again from time to time.",
             )
         return Html("")
 
@@ -87,7 +88,7 @@ class TokenPage:
             return self._page(visit, url, pasted, str(error), "")
         token = find_token(pasted)
         if token is None:
-            wrong = "That is no token: one begins with rf_ and has 46 characters."
+            wrong = "This is not a token: tokens begin with rf_ and have 46 characters."
             return self._page(visit, url, pasted, "", wrong)
         async with self._one_at_a_time:
             wrong = await self._take(address, trust, token)
@@ -103,7 +104,7 @@ class TokenPage:
         except (LinkError, ValueError) as error:
             return str(error)
         except OSError as error:
-            return f"The Commander takes the token, but it cannot be kept on this machine: {error}"
+            return f"The Commander accepts the token, but it cannot be stored on this machine: {error}"
         log.info("a token was entered", rig=verdict.name)
         return ""
 

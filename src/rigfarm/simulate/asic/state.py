@@ -23,7 +23,7 @@ class Fault(StrEnum):
     HALF = "half"  # half of the answer, then the connection ends
     DRIP = "drip"  # a byte now and then
     HUGE = "huge"  # an answer that never ends
-    TLS = "tls"  # speaks TLS where nobody asked for it
+    TLS = "tls"  # speaks TLS where it was not asked for
     EMPTY = "empty"  # closes without an answer
     HOSTILE = "hostile"  # control characters, bidi overrides, markup and novels in every name
     MANGLED = "mangled"  # something of all that, and bytes that flipped, by its dice
@@ -89,7 +89,7 @@ class FakeAsic:
     password: str | None = None
     """What it wants for a login; None: what the make ships with."""
     write_open: bool = False
-    """Whether its cgminer API grants write access to anybody."""
+    """Whether its cgminer API grants write access to anyone."""
     fault: Fault = Fault.NONE
     dead_boards: set[int] = field(default_factory=set)
     hotter_c: float = 0.0
@@ -104,11 +104,13 @@ class FakeAsic:
     """What decides how answers are mangled."""
     clock: Callable[[], float] = time.monotonic
 
+    ignores_orders: bool = False
+    """Whether it says yes to every order and does nothing."""
     paused: bool = False
     blinking: bool = False
     power_limit_w: float | None = None
     pools: list[FakePool] | None = None
-    orders: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     traffic: Traffic = field(default_factory=Traffic)
     _born: float = field(init=False)
     _down_until: float = field(init=False, default=0.0)
@@ -161,9 +163,9 @@ class FakeAsic:
 
     def seconds(self, recorded: float) -> int:
         """Its uptime, s, where the recorded device had `recorded`."""
-        if self.steady and not self.orders:
+        if self.steady and not self.commands:
             return int(recorded)
-        return int(self.running_s + (self._seniority if not self.orders.count("restart") else 0))
+        return int(self.running_s + (self._seniority if not self.commands.count("restart") else 0))
 
     def shares(self, recorded: float) -> int:
         """A counter that was `recorded` and grows with time."""
@@ -171,28 +173,36 @@ class FakeAsic:
 
     def restart(self) -> None:
         """Be gone for `restart_s`, then start at uptime 0."""
-        self.orders.append("restart")
+        if not self._takes("restart"):
+            return
         self._down_until = self.clock() + self.restart_s
         self._born = self._down_until
         self.paused = False
         self.blinking = False
 
     def pause(self) -> None:
-        self.orders.append("pause")
-        self.paused = True
+        self.paused = self._takes("pause") or self.paused
 
     def resume(self) -> None:
-        self.orders.append("resume")
-        self.paused = False
+        self.paused = self.paused and not self._takes("resume")
 
     def locate(self, on: bool) -> None:
-        self.orders.append(f"locate {'on' if on else 'off'}")
-        self.blinking = on
+        if self._takes(f"locate {'on' if on else 'off'}"):
+            self.blinking = on
 
     def limit_power(self, watts: float) -> None:
-        self.orders.append(f"power-limit {watts:g}")
-        self.power_limit_w = watts
+        if self._takes(f"power-limit {watts:g}"):
+            self.power_limit_w = watts
 
     def set_pools(self, pools: list[FakePool]) -> None:
-        self.orders.append("set-pools")
-        self.pools = pools
+        if self._takes("set-pools"):
+            self.pools = pools
+
+    def forget_orders(self) -> None:
+        """Go back to what it did before it was given any, as some firmwares do after a while."""
+        self.paused, self.power_limit_w, self.pools = False, None, None
+
+    def _takes(self, order: str) -> bool:
+        """Note an order; whether it is carried out."""
+        self.commands.append(order)
+        return not self.ignores_orders

@@ -1,4 +1,4 @@
-"""How a fake mining program can misbehave, so that whoever reads it can be shown to cope."""
+"""How a fake mining program can misbehave, so that its reader can be shown to cope."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK = b" " * 65536
 async def misbehave(fault: Fault, answer: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Do with `answer`, complete as it would go over the wire, what the fault says."""
     if fault == "hang":
-        await reader.read()  # until whoever asked gives up
+        await reader.read()  # until the client gives up
     elif fault == "garbage":
         writer.write(random.Random(len(answer)).randbytes(700))
     elif fault == "slow":

@@ -76,7 +76,7 @@ class FakeMiner:
                 writer.write(answer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # whoever asked went away, or sent no question: not the program's trouble
+            pass  # the client went away, or sent no question: not the program's trouble
         finally:
             writer.close()
 

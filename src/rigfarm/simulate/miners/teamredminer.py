@@ -24,15 +24,17 @@ def _end(tree: dict[str, object]) -> bytes:
 
 
 def _command(command: str, now: Snapshot) -> dict[str, object]:
-    position = 1 if command.endswith("2") else 0
+    name = command.rstrip("123")
+    position = int(command[len(name) :] or 1) - 1
     if position >= len(now.algorithms):
         return _status(now, "E", 14, "Invalid command")
-    name = command.removesuffix("2").removesuffix("1")
     if name == "summary":
         return {**_status(now, "S", 11, "Summary"), "SUMMARY": [_summary(now, position)]}
     if name == "devs":
         devs = [_dev(gpu, index, position, now) for index, gpu in enumerate(now.gpus)]
         return {**_status(now, "S", 9, f"{len(devs)} GPU(s)"), "DEVS": devs}
+    if name == "devdetails":
+        return {**_status(now, "S", 69, "Device Details"), "DEVDETAILS": [_detail(*at) for at in enumerate(now.gpus)]}
     if name == "pools":
         return {**_status(now, "S", 7, "1 Pool(s)"), "POOLS": [_pool(now, position)]}
     return _status(now, "E", 14, "Invalid command")
@@ -90,6 +92,10 @@ def _dev(gpu: Gpu, index: int, position: int, now: Snapshot) -> dict[str, object
     }
 
 
+def _detail(index: int, gpu: Gpu) -> dict[str, object]:
+    return {"DEVDETAILS": index, "ID": index, "Driver": "opencl", "Model": gpu.name, "Device Path": gpu.pci[5:]}
+
+
 def _pool(now: Snapshot, position: int) -> dict[str, object]:
     algorithm = now.algorithms[position]
     return {
@@ -116,5 +122,4 @@ PROGRAM = FakeProgram(
         warmup_s=30.0,
     ),
     dual=True,
-    pci=False,
 )

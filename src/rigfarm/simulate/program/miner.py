@@ -113,7 +113,7 @@ def child(options: argparse.Namespace, kind: str) -> None:
         os._exit(0)
     note(options.pids, str(os.getpid()))
     if "clean-env" in options.behave:
-        os.execve("/bin/sleep", ["sleep", "3600"], {})  # noqa: S606
+        os.execve("/bin/sleep", ["sleep", "3600"], {})  # noqa: S606 - a fixed program
     while True:
         time.sleep(60)
 

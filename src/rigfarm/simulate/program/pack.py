@@ -68,6 +68,6 @@ def archive_for(content: bytes, format: str, executable: str = "fakeminer", *, v
         sha256=digest,
         size=len(content),
         path=f"/archives/{digest}",
-        format=format,  # type: ignore[arg-type]
+        format=format,  # type: ignore[arg-type]  # one of the formats, as text
         executable=executable,
     )

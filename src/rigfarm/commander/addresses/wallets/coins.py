@@ -7,19 +7,30 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from rigfarm.commander.addresses.wallets.base58 import base58check_version, decode
+import base58
+from Crypto.Hash import keccak
+
 from rigfarm.commander.addresses.wallets.bech32 import bech32_ok, cashaddr_ok
 from rigfarm.commander.addresses.wallets.cryptonote import monero_ok
-from rigfarm.commander.addresses.wallets.keccak import keccak256
 
 __all__ = ["wallet_warning"]
 
 Check = Callable[[str], bool]
+_HASH = 20
 
 
 def _base58check(*versions: int, size: int = 1) -> Check:
+    """Base58 with four bytes of checksum: a version, then 20 bytes of hash."""
     expected = {version.to_bytes(size, "big") for version in versions}
-    return lambda text: base58check_version(text) in expected
+
+    def check(text: str) -> bool:
+        try:
+            raw = base58.b58decode_check(text)
+        except ValueError:
+            return False
+        return len(raw) == size + _HASH and raw[:size] in expected
+
+    return check
 
 
 def _bech32(prefix: str) -> Check:
@@ -32,8 +43,11 @@ def _cashaddr(prefix: str, *, needs_prefix: bool = True) -> Check:
 
 def _ergo(text: str) -> bool:
     """Base58, of which the last 4 bytes are the head of BLAKE2b-256 over the rest; mainnet types are 0x01..0x03."""
-    raw = decode(text)
-    if raw is None or len(raw) < 6 or raw[0] not in (1, 2, 3):
+    try:
+        raw = base58.b58decode(text)
+    except ValueError:
+        return False
+    if len(raw) < 6 or raw[0] not in (1, 2, 3):
         return False
     return hashlib.blake2b(raw[:-4], digest_size=32).digest()[:4] == raw[-4:]
 
@@ -45,7 +59,7 @@ def _ethereum(text: str) -> bool:
     digits = text[2:]
     if digits in (digits.lower(), digits.upper()):
         return True
-    marks = keccak256(digits.lower().encode()).hex()
+    marks = keccak.new(data=digits.lower().encode(), digest_bits=256).hexdigest()
     return all(
         digit.isdigit() or digit.isupper() == (int(mark, 16) >= 8) for digit, mark in zip(digits, marks, strict=False)
     )
@@ -75,19 +89,49 @@ _COINS: dict[str, tuple[str, tuple[Check, ...]]] = {
     "ERG": ("9… and about 50 more characters", (_ergo,)),
 }
 _ALIASES = {"XBT": "BTC"}
-_SUFFIX = re.compile(r"[./+][A-Za-z0-9_.@+-]*$")
+_SUFFIX = re.compile(r"[./+#~%=][A-Za-z0-9_.@+#~%=/-]*$")
+_SIGNS = "./+#~%=_"
+_PREFIX = re.compile(r"([A-Za-z0-9]{2,12}):(?=.)|(solo|prop|pplns|pps|fpps)[._-](?=.)", re.IGNORECASE)
+_TICKER = re.compile(r"[A-Z0-9]{2,12}")
+_MAX_PREFIXES = 3
 
 
 def wallet_warning(coin: str, wallet: str) -> str | None:
-    """A sentence when the wallet does not look like the coin's. A worker behind it (`address.rig`) is no fault."""
+    """A sentence when the wallet does not look like the coin's.
+
+    A worker behind it (`address.rig#referral`) is fine, and so is a word before it: the pool's mode (`solo:address`),
+    or the coin to be paid in (`DOGE:address`), whose address it then is."""
+    for _ in range(_MAX_PREFIXES):
+        known = _COINS.get(_ALIASES.get(coin, coin))
+        if known is not None and any(check(candidate) for candidate in _candidates(wallet) for check in known[1]):
+            return None
+        prefix = _PREFIX.match(wallet)
+        if prefix is None:
+            break
+        word = prefix[1] or prefix[2]
+        named = _ALIASES.get(word.upper(), word.upper())
+        if named in _COINS or (_TICKER.fullmatch(word) and named not in _MODES):
+            coin = named  # paid in that coin; one that is not here is not judged
+        elif _own_prefix(word):
+            break
+        wallet = wallet[prefix.end() :]
     known = _COINS.get(_ALIASES.get(coin, coin))
     if known is None:
         return None
-    shape, checks = known
-    candidates = {wallet, _SUFFIX.sub("", wallet), wallet.partition(".")[0], wallet.partition("/")[0]}
-    if any(check(candidate) for candidate in candidates for check in checks):
-        return None
     return (
-        f"This does not look like an address of {coin} ({shape}): a character may be missing or wrong. "
-        "If it is an account name of your pool, all is well."
+        f"This does not look like an address of {coin} ({known[0]}): a character may be missing or wrong. "
+        "If it is an account name at your pool, ignore this."
     )
+
+
+_MODES = frozenset({"SOLO", "PROP", "PPLNS", "PPS", "FPPS", "POOL"})
+
+
+def _own_prefix(word: str) -> bool:
+    """Whether addresses themselves begin so, `kaspa:…`."""
+    return any(shape.startswith(f"{word}:") for shape, _ in _COINS.values())
+
+
+def _candidates(wallet: str) -> set[str]:
+    """The login, and what is before each sign that pools put between address and worker, difficulty or referral."""
+    return {wallet, _SUFFIX.sub("", wallet), wallet.rpartition(":")[0], *(wallet.partition(sign)[0] for sign in _SIGNS)}

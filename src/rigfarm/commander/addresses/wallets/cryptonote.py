@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from rigfarm.commander.addresses.wallets.base58 import ALPHABET
-from rigfarm.commander.addresses.wallets.keccak import keccak256
+import base58
+from Crypto.Hash import keccak
 
 __all__ = ["monero_ok"]
 
-_VALUES = {char: value for value, char in enumerate(ALPHABET)}
 _BYTES_OF = {0: 0, 2: 1, 3: 2, 5: 3, 6: 4, 7: 5, 9: 6, 10: 7, 11: 8}
 """Characters of a block -> bytes."""
 _NETWORKS = {18: 69, 19: 77, 42: 69}
@@ -19,7 +18,7 @@ def monero_ok(text: str) -> bool:
     raw = _decode(text)
     if raw is None or _NETWORKS.get(raw[0]) != len(raw):
         return False
-    return keccak256(raw[:-4])[:4] == raw[-4:]
+    return keccak.new(data=raw[:-4], digest_bits=256).digest()[:4] == raw[-4:]
 
 
 def _decode(text: str) -> bytes | None:
@@ -27,12 +26,10 @@ def _decode(text: str) -> bytes | None:
     for start in range(0, len(text), 11):
         block = text[start : start + 11]
         size = _BYTES_OF.get(len(block))
-        number = 0
-        for char in block:
-            value = _VALUES.get(char)
-            if value is None:
-                return None
-            number = number * 58 + value
+        try:
+            number = base58.b58decode_int(block)
+        except ValueError:
+            return None
         if size is None or number >= 1 << 8 * size:
             return None
         raw += number.to_bytes(size, "big")

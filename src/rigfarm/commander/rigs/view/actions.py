@@ -6,34 +6,43 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.rigs.model import Rig
 
 __all__ = ["ACTIONS", "Action", "actions_of"]
 
 
 class Action(Struct, frozen=True):
-    """`order` is what the page of orders is asked for; `name` what rigs that can do it say in their specs."""
+    """`command` is what the page of commands is asked for; `name` what rigs that can do it say in their specs."""
 
-    order: str
+    command: str
     name: str
     label: str
+    harmless: bool = False
+    """Done at once: there is nothing to confirm."""
+    ask: str = "/commands/new"
+    """The page that asks."""
 
 
-ACTIONS: Mapping[Kind, tuple[Action, ...]] = {
+_UPDATE = Action("update-sentry", "update-sentry", "Update Sentry", ask="/sentry-updates/new")
+
+
+ACTIONS: Mapping[KindName, tuple[Action, ...]] = {
     "cpu-gpu": (
         Action("restart-miner", "restart-miner", "Restart miner"),
         Action("reboot", "reboot", "Reboot"),
         Action("shut-down", "shut-down", "Shut down"),
+        _UPDATE,
     ),
     "asic": (
-        Action("locate-on", "locate", "Blink"),
-        Action("locate-off", "locate", "Stop blinking"),
+        Action("locate-on", "locate", "Blink", harmless=True),
+        Action("locate-off", "locate", "Stop blinking", harmless=True),
         Action("pause", "pause", "Pause"),
-        Action("resume", "resume", "Resume"),
+        Action("resume", "resume", "Resume", harmless=True),
         Action("restart", "restart", "Restart"),
         Action("power-limit", "power-limit", "Limit power"),
         Action("set-pools", "set-pools", "Set pools"),
+        _UPDATE,
     ),
 }
 """Harmless ones first."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from rigfarm.commander.rigs.asic import Alive, active_pool, boards_of, chips_of
+from rigfarm.commander.rigs.boards.alive import Alive, active_pool, boards_of, chips_of
 from rigfarm.commander.rigs.view.levels import LEVELS
-from rigfarm.commander.stats.marks import CHIP, CORE, WARN, Mark, hottest
+from rigfarm.commander.stats.marks import MARKS, WARN, Mark, hottest
 from rigfarm.units import UNKNOWN, Quantity, count, energy_per_hash
 from rigfarm.wire.log import DeviceKind, OperationalLog
 from rigfarm.wire.specs import Specs
@@ -70,8 +70,8 @@ def asic_cells(specs: Specs | None, log: OperationalLog | None, *, live: bool) -
         boards_level=_short(boards),
         chips=written_alive(chips),
         chips_level=_short(chips),
-        chip=_hottest(log.devices.chip_c, CHIP),
-        board=_hottest(log.devices.core_c, CORE),
+        chip=_hottest(log.devices.chip_c, MARKS.chip),
+        board=_hottest(log.devices.core_c, MARKS.core),
         fans=fans,
         stopped=stopped,
         cost=cost.number,

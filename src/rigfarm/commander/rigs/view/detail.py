@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.bundle import Bundle
+from rigfarm.commander.kinds import Kind
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view.actions import Action, actions_of
 from rigfarm.commander.rigs.view.charts import ChartData
@@ -12,12 +15,14 @@ from rigfarm.commander.rigs.view.devices import DeviceTable, device_tables
 from rigfarm.commander.rigs.view.facts import Fact, facts
 from rigfarm.commander.rigs.view.heat import HeatMap
 from rigfarm.commander.rigs.view.join import JoinView
+from rigfarm.commander.rigs.view.labels import LabelsView, labels_view
 from rigfarm.commander.rigs.view.levels import LEVELS
-from rigfarm.commander.rigs.view.row import PATHS, href, iso
+from rigfarm.commander.rigs.view.maintenance import MaintenanceView, maintenance_view
 from rigfarm.commander.rigs.view.state import SHAPES, StateView, state_view
 from rigfarm.commander.rigs.view.vitals import Vital, vitals
 from rigfarm.commander.stats import RigStats
-from rigfarm.commander.stats.marks import REJECTS, SHORTFALL
+from rigfarm.commander.stats.marks import MARKS
+from rigfarm.common.clock import iso
 from rigfarm.units import UNKNOWN, Quantity, count, duration, hashrate, percent
 from rigfarm.wire.log import OperationalLog, Pool, Workload
 
@@ -59,6 +64,7 @@ class PoolLine(Struct, frozen=True):
 class EventLine(Struct, frozen=True):
     """A change of state; newest first."""
 
+    at_ms: int
     at_iso: str
     age: str
     word: str
@@ -74,8 +80,6 @@ class DetailPage(Struct, frozen=True):
     name: str
     kind: Kind
     href: str
-    back_href: str
-    back: str
     state: StateView
     since_iso: str
     since: str
@@ -84,6 +88,8 @@ class DetailPage(Struct, frozen=True):
     uptime: str
     faded: bool
     waiting: bool
+    maintenance: MaintenanceView | None
+    labels: LabelsView
     actions: tuple[Action, ...]
     """ASICs only: what it can be told, in the menu of its page."""
     vitals: tuple[Vital, ...]
@@ -99,6 +105,8 @@ class DetailPage(Struct, frozen=True):
     untimely: str
     over_quota: str
     join: JoinView | None
+    then_href: str
+    """Its page at a time, which is added."""
     charts: ChartData | None
     heat: HeatMap | None
 
@@ -111,16 +119,16 @@ def detail_page(
     charts: ChartData | None = None,
     join: JoinView | None = None,
     heat: HeatMap | None = None,
+    offered: Sequence[Bundle] = (),
 ) -> DetailPage:
-    """The page of a rig as it is now; `join` for one that never reported."""
+    """The page of a rig as it is now; `join` for one that never reported. `offered`: the Sentries that the Commander
+    hands out."""
     log = stats.log
     return DetailPage(
         id=rig.id,
         name=rig.name,
-        kind=rig.kind,
-        href=href(rig.kind, rig.id),
-        back_href=PATHS[rig.kind],
-        back="ASICs" if rig.kind == "asic" else "Rigs",
+        kind=rig.of,
+        href=rig.href,
         state=state_view(stats.condition, stats.since_ms),
         since_iso=iso(stats.since_ms),
         since=_age(stats.since_ms, now_ms),
@@ -129,19 +137,22 @@ def detail_page(
         uptime=duration(log.uptime_s) if log is not None and stats.counted else UNKNOWN,
         faded=log is not None and not stats.counted,
         waiting=log is None,
-        actions=actions_of(rig) if rig.kind == "asic" else (),
-        vitals=vitals(rig.specs, log, live=stats.counted) if rig.kind == "asic" else (),
+        maintenance=maintenance_view(rig.maintenance, now_ms),
+        labels=labels_view(rig),
+        actions=() if rig.of.runs_programs else actions_of(rig),
+        vitals=vitals(rig.specs, log, live=stats.counted) if rig.of.has_boards else (),
         workloads=_workloads(log, stats),
         devices=device_tables(log),
         fans=_fans(log),
         pools=tuple(_pool(pool) for pool in log.pools) if log is not None else (),
         messages=tuple(log.messages) if log is not None else (),
-        facts=facts(rig, log),
+        facts=facts(rig, log, offered),
         events=_events(stats, now_ms),
         dropped=count(stats.dropped) if stats.dropped else "",
         untimely=count(stats.untimely) if stats.untimely else "",
         over_quota=count(stats.over_quota) if stats.over_quota else "",
         join=join,
+        then_href=f"{rig.of.path}/{rig.id}?at=",
         charts=charts,
         heat=heat,
     )
@@ -172,10 +183,10 @@ def _workload(workload: Workload, stats: RigStats) -> WorkloadLine:
         hashrate=hashrate(rate),
         normal=hashrate(normal) if normal else Quantity("", ""),
         normal_is="expected" if workload.expected_hashrate else "normal",
-        level=LEVELS[SHORTFALL.level(shortfall)],
+        level=LEVELS[MARKS.shortfall.level(shortfall)],
         accepted=count(accepted),
         rejects=percent(ratio),
-        rejects_level=LEVELS[REJECTS.level(ratio)],
+        rejects_level=LEVELS[MARKS.rejects.level(ratio)],
         stale=count(workload.stale) if workload.stale else "",
         pool=workload.pool or "",
         wallet=shortened(workload.wallet or ""),
@@ -200,9 +211,10 @@ def _pool(pool: Pool) -> PoolLine:
 
 
 def _events(stats: RigStats, now_ms: int) -> tuple[EventLine, ...]:
-    tones = {"online": "calm", "waiting": "calm", "degraded": "warn"}
+    tones = dict.fromkeys(("online", "waiting", "stopped", "maintenance"), "calm") | {"degraded": "warn"}
     return tuple(
         EventLine(
+            one.t_ms,
             iso(one.t_ms),
             duration((now_ms - one.t_ms) / 1000),
             one.state,

@@ -1,4 +1,4 @@
-"""The devices of a rig as a table per kind: a column that nobody measures is not shown, one unknown value is “–”."""
+"""The devices of a rig as a table per kind: a column without a value is not shown, one unknown value is “–”."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rigfarm.commander.rigs.view.levels import LEVELS
 from rigfarm.commander.stats.condition import device_label
-from rigfarm.commander.stats.marks import CHIP, CORE, MEMORY, Mark, plausible
+from rigfarm.commander.stats.marks import MARKS, Mark, plausible
 from rigfarm.units import UNKNOWN, count, format_in, hashrate_unit, watts
 from rigfarm.wire.log import Device, DeviceKind, OperationalLog
 
@@ -89,19 +89,19 @@ def _rates(devices: Sequence[Device], log: OperationalLog) -> list[tuple[str, Wr
             value = device.hashrates[at] if at < len(device.hashrates) else None
             if value is None or not 0.0 <= value < 1e24:
                 return _NOTHING
-            return Cell(format_in(unit, value), unit.symbol)  # type: ignore[arg-type, attr-defined]
+            return Cell(format_in(unit, value), unit.symbol)  # type: ignore[arg-type, attr-defined]  # the unit says which kind of value it is
 
         coin = workload.coin or workload.algorithm
         columns.append((f"{coin}" if len(log.workloads) > 1 and coin else "Hashrate", write))
     return columns
 
 
-def _degrees(read: Callable[[Device], float | None], marks: Mapping[DeviceKind, Mark]) -> Write:
+def _degrees(read: Callable[[Device], float | None], marks: Callable[[], Mapping[DeviceKind, Mark]]) -> Write:
     def write(device: Device) -> Cell:
         value = plausible(read(device))
         if value is None:
             return _NOTHING
-        mark = marks.get(device.kind)
+        mark = marks().get(device.kind)
         return Cell(f"{value:.0f}", "°C", LEVELS[mark.level(value)] if mark is not None else "")
 
     return write
@@ -129,9 +129,9 @@ def _chips(device: Device) -> Cell:
     return Cell(count(device.chips), f"of {count(expected)}" if expected is not None else "", level)
 
 
-_CORE = _degrees(lambda device: device.core_c, CORE)
-_MEMORY = _degrees(lambda device: device.memory_c, MEMORY)
-_CHIP = _degrees(lambda device: device.chip_c, CHIP)
+_CORE = _degrees(lambda device: device.core_c, lambda: MARKS.core)
+_MEMORY = _degrees(lambda device: device.memory_c, lambda: MARKS.memory)
+_CHIP = _degrees(lambda device: device.chip_c, lambda: MARKS.chip)
 _CLOCK = _whole(lambda device: device.core_mhz, "MHz")
 _FAN = _whole(lambda device: device.fan_percent, "%")
 _RPM = _whole(lambda device: device.fan_rpm, "rpm")

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 
 from msgspec import Struct
 
+from rigfarm.commander.bundle import Bundle
+from rigfarm.commander.lan import host_for_others
 from rigfarm.commander.rigs.model import Rig
+from rigfarm.common.versions import is_older
 from rigfarm.units import count, hashrate, size, watts
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.specs import Specs
 
-__all__ = ["Fact", "facts"]
+__all__ = ["Fact", "facts", "own_page"]
+
+
+_LAN = "LAN address"
+_PRIVATE = [ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+"""What pages may link to: not this machine, not the Internet."""
 
 
 class Fact(Struct, frozen=True):
@@ -19,17 +29,39 @@ class Fact(Struct, frozen=True):
 
     label: str
     value: str
+    href: str = ""
+    """The device's own page."""
 
 
-def facts(rig: Rig, log: OperationalLog | None) -> tuple[Fact, ...]:
-    """Specs and addresses of a rig of either kind."""
+def facts(rig: Rig, log: OperationalLog | None, offered: Sequence[Bundle] = ()) -> tuple[Fact, ...]:
+    """Specs and addresses of a rig of either kind. `offered`: the Sentries that the Commander hands out."""
     specs = rig.specs
-    found = _asic(specs) if rig.kind == "asic" else _computer(specs)
+    found = _asic(specs) if rig.of.has_boards else _computer(specs)
     if log is not None:
-        found += [("LAN address", log.lan_ip), ("WAN address", log.wan_ip)]
+        found += [(_LAN, log.lan_ip), ("WAN address", log.wan_ip)]
     if specs is not None:
-        found.append(("Sentry", specs.sentry_version))
-    return tuple(Fact(label, value) for label, value in found if value)
+        found.append(("Sentry", f"{specs.sentry_version}{_newer(specs, offered)}"))
+    own = own_page(log.lan_ip) if log is not None and rig.of.has_boards else ""
+    return tuple(Fact(label, value, own if label == _LAN else "") for label, value in found if value)
+
+
+def _newer(specs: Specs, offered: Sequence[Bundle]) -> str:
+    """That the Commander has a newer Sentry for its machine."""
+    for one in offered:
+        if one.machine == specs.sentry_machine and is_older(specs.sentry_version, one.version):
+            return f" · update available: {one.version}"
+    return ""
+
+
+def own_page(lan_ip: str | None) -> str:
+    """The URL of a device's own page; empty where its Sentry did not report a private address of a LAN."""
+    try:
+        address = ip_address(lan_ip or "")
+    except ValueError:
+        return ""
+    if not any(address in net for net in _PRIVATE):
+        return ""
+    return f"http://{host_for_others(str(address))}"
 
 
 def _computer(specs: Specs | None) -> list[tuple[str, str | None]]:

@@ -13,10 +13,10 @@ from statistics import median
 from markupsafe import Markup
 from msgspec import Struct
 
-from rigfarm.commander.rigs.chips import ChipReading
+from rigfarm.commander.rigs.boards.chips import ChipReading
 from rigfarm.commander.rigs.view.levels import LEVELS
-from rigfarm.commander.rigs.view.row import iso
-from rigfarm.commander.stats.marks import BAD, CHIP, WARN
+from rigfarm.commander.stats.marks import BAD, MARKS, WARN
+from rigfarm.common.clock import iso
 from rigfarm.units import duration, hashrate
 from rigfarm.wire.specs import BoardDetail
 
@@ -28,7 +28,6 @@ STEPS = 6
 LAZY_WARN = 0.7
 LAZY_BAD = 0.3
 """Of the board's median hashrate: a chip that makes less is coloured."""
-_MARK = CHIP["hashboard"]
 
 
 class HeatBoard(Struct, frozen=True):
@@ -101,10 +100,11 @@ def _cell(chip: int, celsius: float | None, rate: float | None, usual: float | N
 
 
 def _shade(celsius: float) -> str:
-    level = _MARK.level(celsius)
+    mark = MARKS.chip["hashboard"]
+    level = mark.level(celsius)
     if level in (WARN, BAD):
         return LEVELS[level]
-    step = int((celsius - COOLEST_C) / (_MARK.warn - COOLEST_C) * STEPS)
+    step = int((celsius - COOLEST_C) / max(mark.warn - COOLEST_C, 1.0) * STEPS)
     return f"heat-{min(max(step, 0), STEPS - 1)}"
 
 

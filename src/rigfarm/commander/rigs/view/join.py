@@ -8,9 +8,8 @@ from msgspec import Struct
 
 from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle, install_line
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.rigs.model import Rig
-from rigfarm.commander.rigs.view.row import href
 
 __all__ = ["JoinStep", "JoinView", "join_steps", "join_view"]
 
@@ -25,11 +24,11 @@ class JoinStep(Struct, frozen=True):
 
 
 _PASTE = (
-    "Paste this into a shell on the rig. It fetches the Sentry from this Commander, checks its SHA-256, joins, and "
-    "runs from now on at every start. The rig doesn't need the Internet."
+    "Paste this into a shell on the rig. It fetches the Sentry from this Commander, checks its SHA-256, "
+    "joins, and installs it as a service. The rig doesn't need the Internet."
 )
 _NO_SENTRY = JoinStep(
-    "This Commander has no Sentry to hand to rigs. Make one in the checkout that Rigfarm was installed from, copy "
+    "This Commander has no Sentry to hand to rigs. Build one in the checkout that Rigfarm was installed from, copy "
     "dist/rigfarm-sentry-* to the folder bundles in the Commander's data folder, and reload this page. If a token is "
     "shown here, copy it first.",
     "make bundle",
@@ -41,12 +40,14 @@ class JoinView(Struct, frozen=True):
 
     id: int
     name: str
-    kind: Kind
+    kind: KindName
     href: str
     token: str
     steps: tuple[JoinStep, ...]
     again: JoinStep
     """For a machine that has joined before and gets another token."""
+    rotated: bool
+    """It has reported before, and waits for its new token."""
     reported: bool
 
 
@@ -55,13 +56,25 @@ def join_view(rig: Rig, address: Address, token: str = "", bundles: Sequence[Bun
     shown = token or _NO_TOKEN
     steps = join_steps(rig.kind, address, bundles, shown)
     again = _again(rig, address, shown)
-    reported = rig.first_seen_at is not None
-    return JoinView(rig.id, rig.name, rig.kind, href(rig.kind, rig.id), token, steps, again, reported)
+    seen = rig.first_seen_at is not None
+    return JoinView(
+        rig.id,
+        rig.name,
+        rig.kind,
+        rig.href,
+        token,
+        steps,
+        again,
+        rotated=seen and rig.token_due,
+        reported=seen and not rig.token_due,
+    )
 
 
-def join_steps(kind: Kind, address: Address, bundles: Sequence[Bundle], token: str = _NO_TOKEN) -> tuple[JoinStep, ...]:
+def join_steps(
+    kind: KindName, address: Address, bundles: Sequence[Bundle], token: str = _NO_TOKEN
+) -> tuple[JoinStep, ...]:
     """From a machine without a Sentry to a rig that reports. Empty pages show the steps with a place for the token."""
-    if kind == "asic":
+    if not KINDS[kind].runs_programs:
         return _asic_steps(address, bundles)
     if bundles:
         return (JoinStep(_PASTE, install_line(bundles, address, token)),)
@@ -84,8 +97,8 @@ def _asic_steps(address: Address, bundles: Sequence[Bundle]) -> tuple[JoinStep, 
 
 
 def _again(rig: Rig, address: Address, token: str) -> JoinStep:
-    if rig.kind == "asic":
-        return JoinStep("Give it to the ASIC on the page of its Sentry:", "http://127.0.0.1:7777")
+    if not rig.of.runs_programs:
+        return JoinStep("Enter it for the ASIC on its Sentry's page:", "http://127.0.0.1:7777")
     return JoinStep("On the rig:", _join("rigfarm", address, token))
 
 

@@ -15,7 +15,7 @@ class RowRenderer:
 
     def __init__(self, environment: jinja2.Environment) -> None:
         quick = environment.overlay()
-        quick.getattr = getattr  # type: ignore[method-assign, assignment]
+        quick.getattr = getattr  # type: ignore[method-assign, assignment]  # quicker than Jinja's own, with the same answers
         self._template = quick.get_template("rig_row.html")
 
     def __call__(self, row: RigRow) -> Markup:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
-
 from markupsafe import Markup
 from msgspec import Struct
 
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view.asic_row import AsicCells, asic_cells
 from rigfarm.commander.rigs.view.coin_units import CoinUnits
@@ -17,14 +14,14 @@ from rigfarm.commander.rigs.view.state import StateView, state_view
 from rigfarm.commander.rigs.view.strip import strip
 from rigfarm.commander.stats import RigStats
 from rigfarm.commander.stats.condition import reject_ratio
-from rigfarm.commander.stats.marks import REJECTS, SHORTFALL
+from rigfarm.commander.stats.marks import MARKS
+from rigfarm.common.clock import iso
 from rigfarm.units import UNKNOWN, count, duration, format_in, percent, watts
 from rigfarm.wire.log import OperationalLog, Workload
 
-__all__ = ["Line", "RigRow", "coins_of_row", "href", "iso", "row"]
+__all__ = ["Line", "RigRow", "coins_of_row", "iso", "row"]
 
 MAX_LINES = 3
-PATHS: dict[Kind, str] = {"cpu-gpu": "/rigs", "asic": "/asics"}
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -44,8 +41,10 @@ class RigRow(Struct, frozen=True):
 
     id: int
     name: str
-    kind: Kind
+    kind: KindName
     href: str
+    labels: str
+    """Place and tags; empty where there are none."""
     state: StateView
     lines: tuple[Line, ...]
     more: int
@@ -60,26 +59,12 @@ class RigRow(Struct, frozen=True):
     seen: str
     seen_iso: str
     faded: bool
+    day: Markup | None = None
+    """Its last 24 hours as a sparkline; empty while unknown, None where no history is collected."""
     asic: AsicCells | None = None
 
 
-def href(kind: Kind, rig_id: int) -> str:
-    """Where the rig's page is."""
-    return f"{PATHS[kind]}/{rig_id}"
-
-
-def iso(ms: int | None) -> str:
-    """UTC ms for a `datetime` attribute."""
-    return "" if ms is None else _iso(ms // 1000)
-
-
-@lru_cache(512)
-def _iso(seconds: int) -> str:
-    """Many rigs report in the same second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int) -> RigRow:
+def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int, day: Markup | None = None) -> RigRow:
     """The row of a rig as it is now."""
     log = stats.log
     live = stats.counted and log is not None
@@ -91,13 +76,14 @@ def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int) -> RigRow:
         id=rig.id,
         name=rig.name,
         kind=rig.kind,
-        href=f"{PATHS[rig.kind]}/{rig.id}",
+        href=rig.href,
+        labels=" · ".join(part for part in (rig.place, ", ".join(rig.tags)) if part),
         state=state_view(stats.condition, stats.since_ms),
         lines=lines if lines or log is None else _names_only(log),
         more=more,
         shares=_accepted(log) if live and log is not None else UNKNOWN,
         rejects=percent(ratio).number if ratio is not None else "",
-        rejects_level=LEVELS[REJECTS.level(ratio)],
+        rejects_level=LEVELS[MARKS.rejects.level(ratio)],
         strip=strip(log),
         power=drawn.number,
         power_unit=drawn.unit,
@@ -106,7 +92,8 @@ def row(rig: Rig, stats: RigStats, units: CoinUnits, now_ms: int) -> RigRow:
         seen=UNKNOWN if stats.heard_ms is None else duration((now_ms - stats.heard_ms) / 1000),
         seen_iso=iso(stats.heard_ms),
         faded=not live,
-        asic=asic_cells(rig.specs, log, live=live) if rig.kind == "asic" else None,
+        day=day,
+        asic=asic_cells(rig.specs, log, live=live) if rig.of.has_boards else None,
     )
 
 
@@ -134,7 +121,7 @@ def _lines(log: OperationalLog, stats: RigStats, units: CoinUnits) -> tuple[tupl
         level = share = ""
         normal = workload.expected_hashrate or stats.expected(coin)
         if normal and rate is not None:
-            level = LEVELS[SHORTFALL.level(1.0 - rate / normal)]
+            level = LEVELS[MARKS.shortfall.level(1.0 - rate / normal)]
             share = f"{rate / normal * 100:.0f} %" if rate < 100 * normal else ""
         known = rate is not None
         lines.append(

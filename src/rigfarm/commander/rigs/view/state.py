@@ -17,10 +17,12 @@ SHAPES = {
     "rejecting": "diamond",
     "no answer": "bars",
     "idle": "bars",
+    "stopped": "bars",
     "offline": "cross",
     "removed": "cross",
+    "maintenance": "wrench",
 }
-"""The icon of a word: each word keeps its own, so that nobody has to tell two colours apart."""
+"""The icon of a word: each word keeps its own, so that no one has to tell two colours apart."""
 _TONES = ("calm", "warn", "bad")
 
 
@@ -37,12 +39,12 @@ class StateView(Struct, frozen=True, gc=False):
 
 def word_of(condition: Condition) -> str:
     """What the badge says: the state, or the more telling word for what is wrong."""
-    return condition.word or condition.state
+    return "maintenance" if condition.maintenance else condition.word or condition.state
 
 
 def state_view(condition: Condition, since_ms: int | None) -> StateView:
     """How a condition is drawn. `since_ms` is UTC ms."""
-    word = condition.word or condition.state
-    return StateView(
-        condition.state, word, SHAPES.get(word, "down"), _TONES[condition.severity], condition.reason, since_ms
-    )
+    word, reason = word_of(condition), condition.reason
+    if condition.maintenance:
+        reason = " · ".join(part for part in (condition.word or condition.state, reason) if part)
+    return StateView(condition.state, word, SHAPES.get(word, "down"), _TONES[condition.severity], reason, since_ms)

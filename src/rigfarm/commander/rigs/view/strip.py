@@ -13,7 +13,8 @@ from typing import TypeVar
 from markupsafe import Markup, escape
 
 from rigfarm.commander.stats.condition import device_label
-from rigfarm.commander.stats.marks import CHIP, COLDEST_C, CORE, HOTTEST_C, MEMORY
+from rigfarm.commander.stats.marks import MARKS
+from rigfarm.common.plausible import COLDEST_C, HOTTEST_C
 from rigfarm.units import UNKNOWN
 from rigfarm.wire.log import DeviceKind, Devices, OperationalLog
 
@@ -32,14 +33,15 @@ def worst_temperature(
     """(level, °C) of the sensor that matters most; implausible readings are unknown."""
     level, shown = 0, None
     if core is not None and COLDEST_C < core < HOTTEST_C:
-        mark = CORE[kind]
+        mark = MARKS.core[kind]
         level, shown = 0 if core < mark.warn else 1 if core < mark.bad else 2, core
-    for celsius, marks in ((memory, MEMORY), (chip, CHIP)):
+    for celsius, marks in ((memory, MARKS.memory), (chip, MARKS.chip)):
         if celsius is None or kind not in marks or not COLDEST_C < celsius < HOTTEST_C:
             continue
         mark = marks[kind]
         its = 0 if celsius < mark.warn else 1 if celsius < mark.bad else 2
-        if shown is None or its > level or (its == level and celsius > shown):
+        hotspot = kind == "gpu" and marks is MARKS.chip  # hotter than the core by nature: shown when it is too hot
+        if shown is None or its > level or (its == level and celsius > shown and not hotspot):
             level, shown = its, celsius
     return level, shown
 
@@ -121,7 +123,7 @@ def _titles(devices: Devices) -> list[str]:
     ):
         if len(column) != count:
             continue
-        if None in column or not abs(sum(column)) < 1e6:  # type: ignore[arg-type]
+        if None in column or not abs(sum(column)) < 1e6:  # type: ignore[arg-type]  # None was looked for first
             partly.append((column, its))
         else:
             form += its

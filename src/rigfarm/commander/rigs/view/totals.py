@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from rigfarm.commander.channels import Kind
+from rigfarm.commander.kinds import KINDS, Kind, KindName
 from rigfarm.commander.rigs.view.levels import LEVELS
-from rigfarm.commander.rigs.view.row import PATHS
 from rigfarm.commander.stats import CoinTotals, Totals
-from rigfarm.commander.stats.marks import REJECTS
+from rigfarm.commander.stats.condition import STATES
+from rigfarm.commander.stats.marks import MARKS
 from rigfarm.commander.web.spark import Spark, spark
 from rigfarm.units import (
     Quantity,
     Unit,
     count,
-    efficiency,
-    energy_per_hash,
     hashrate,
     percent,
     power,
@@ -29,7 +26,6 @@ from rigfarm.units import (
 __all__ = ["CoinTotal", "Count", "FarmTotal", "TotalsView", "coin_totals", "farm_total", "totals_view"]
 
 MAX_CARDS = 24
-STATES = ("online", "degraded", "idle", "offline", "waiting")
 TONES = {"degraded": "warn", "idle": "bad", "offline": "bad"}
 Sparks = Mapping[str, Sequence[float | None]]
 
@@ -38,6 +34,7 @@ class CoinTotal(Struct, frozen=True):
     """One coin over the rigs that are up. `href` is the index filtered by it."""
 
     coin: str
+    kind: Kind
     href: str
     hashrate: Quantity
     rigs: str
@@ -52,7 +49,7 @@ class CoinTotal(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
-    """So many rigs in a state; `tone` is empty where there is nothing to worry about, or nobody."""
+    """So many rigs in a state; `tone` is empty where there is nothing to worry about, or no rig."""
 
     state: str
     number: str
@@ -85,49 +82,53 @@ class TotalsView(Struct, frozen=True):
     farm: FarmTotal
 
 
-def totals_view(totals: Totals, kind: Kind, sparks: Sparks | None = None) -> TotalsView:
-    """Cards of one kind; `sparks` are equidistant hashrates (H/s) of the last 24 h by coin."""
-    cards = coin_totals(totals.coins, PATHS[kind], sparks or {}, asic=kind == "asic")
-    return TotalsView(cards[:MAX_CARDS], max(len(cards) - MAX_CARDS, 0), farm_total(totals, kind))
+def totals_view(totals: Totals, kind: KindName, sparks: Sparks | None = None, at: str = "") -> TotalsView:
+    """Cards of one kind; `sparks` are equidistant hashrates (H/s) of the last 24 h by coin; `at`
+    is another time, whose totals these are."""
+    cards = coin_totals(totals.coins, KINDS[kind], sparks or {}, at)
+    return TotalsView(cards[:MAX_CARDS], max(len(cards) - MAX_CARDS, 0), farm_total(totals, kind, at))
 
 
-def coin_totals(
-    coins: Mapping[str, CoinTotals], path: str, sparks: Sparks, *, asic: bool = False
-) -> tuple[CoinTotal, ...]:
+def coin_totals(coins: Mapping[str, CoinTotals], kind: Kind, sparks: Sparks, at: str = "") -> tuple[CoinTotal, ...]:
     """One line a coin: those of most rigs first, then by name, so that a coin keeps its place while rates move."""
     ranked = sorted(coins.items(), key=lambda item: (-item[1].rigs, item[0]))
     unit = power_unit(totals.power_w for totals in coins.values())
-    return tuple(_coin(name, totals, path, sparks.get(name, ()), unit, asic) for name, totals in ranked)
+    return tuple(_coin(name, totals, kind, sparks.get(name, ()), unit, at) for name, totals in ranked)
 
 
-def _coin(name: str, totals: CoinTotals, path: str, day: Sequence[float | None], unit: Unit, asic: bool) -> CoinTotal:
-    write = energy_per_hash if asic else efficiency
+def _coin(name: str, totals: CoinTotals, kind: Kind, day: Sequence[float | None], unit: Unit, at: str) -> CoinTotal:
     return CoinTotal(
         coin=name,
-        href=f"{path}?{urlencode({'coin': name})}",
+        kind=kind,
+        href=kind.href(coin=name, at=at),
         hashrate=hashrate(totals.hashrate),
-        rigs=f"{count(totals.rigs)} {'ASIC' if asic else 'rig'}{'' if totals.rigs == 1 else 's'}",
+        rigs=kind.counted(totals.rigs),
         number=count(totals.rigs),
         power=power_in(unit, totals.power_w),
-        efficiency=write(totals.efficiency),
+        efficiency=kind.efficiency(totals.efficiency),
         rejects=percent(totals.reject_ratio),
-        level=LEVELS[REJECTS.level(totals.reject_ratio)],
+        level=LEVELS[MARKS.rejects.level(totals.reject_ratio)],
         spark=spark(day),
     )
 
 
-def farm_total(totals: Totals, kind: Kind) -> FarmTotal:
+def farm_total(totals: Totals, kind: KindName, at: str = "") -> FarmTotal:
     """Alive of all, power, and how many are in each state."""
-    path = PATHS[kind]
     return FarmTotal(
-        kind=kind,
-        href=path,
+        kind=KINDS[kind],
+        href=KINDS[kind].href(at=at),
         alive=count(totals.alive),
         rigs=count(totals.rigs - totals.states["waiting"]),
         power=power(totals.power_w),
-        counts=tuple(
-            Count(state, count(number), f"{path}?state={state}", TONES.get(state, ""))
-            for state in STATES
-            if (number := totals.states[state]) > 0
-        ),
+        counts=tuple(_counts(totals, KINDS[kind], at)),
     )
+
+
+def _counts(totals: Totals, kind: Kind, at: str) -> Iterator[Count]:
+    """A rig in maintenance counts under its state, and once more by itself."""
+    for state in STATES:
+        if totals.states[state] > 0:
+            tone = TONES.get(state, "") if totals.sick[state] else ""
+            yield Count(state, count(totals.states[state]), kind.href(state=state, at=at), tone)
+    if totals.maintained:
+        yield Count("in maintenance", count(totals.maintained), kind.href(state="maintenance", at=at), "")

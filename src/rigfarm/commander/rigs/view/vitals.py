@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from rigfarm.commander.rigs.view.asic_row import AsicCells, asic_cells
 from rigfarm.commander.rigs.view.levels import LEVELS
-from rigfarm.commander.stats.marks import SHORTFALL
+from rigfarm.commander.stats.marks import MARKS
 from rigfarm.units import UNKNOWN, hashrate, watts
 from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.specs import Specs
@@ -53,7 +53,9 @@ def _hashrate(specs: Specs | None, log: OperationalLog, *, live: bool) -> Vital:
     if made is None or made > 100 * promised:
         return Vital("Hashrate", shown.number, shown.unit, sub)
     part = made / promised
-    return Vital("Hashrate", shown.number, shown.unit, f"{part * 100:.0f} % {sub}", LEVELS[SHORTFALL.level(1.0 - part)])
+    return Vital(
+        "Hashrate", shown.number, shown.unit, f"{part * 100:.0f} % {sub}", LEVELS[MARKS.shortfall.level(1.0 - part)]
+    )
 
 
 def _hottest(cells: AsicCells) -> Vital:

@@ -19,7 +19,7 @@ document.addEventListener("click", async (event) => {
   const done = await copy(source).catch(() => false);
   if (!done) {
     getSelection().selectAllChildren(source);
-    notify("The browser did not let the page copy. It is selected: press Ctrl+C.", "error");
+    notify("The browser blocked copying. The text is selected: press Ctrl+C.", "error");
     return;
   }
   const words = button.textContent;

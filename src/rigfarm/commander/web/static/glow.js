@@ -1,7 +1,7 @@
 // A value that changed glows once, faintly. The animation is the browser's own: it survives the next change in place.
 import { settling } from "./live.js";
 
-const GLOWS = "td:not(.c-seen, .c-uptime, .c-strip), .dev, .total-value .q, .farm-alive b, .farm-alive .q, .count";
+const GLOWS = "td:not(.c-seen, .c-uptime, .c-strip, .c-day), .dev, .total-value .q, .farm-alive b, .farm-alive .q, .count";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const FRAMES = [{ backgroundColor: "var(--glow)" }, { backgroundColor: "transparent" }];
 

@@ -1,4 +1,4 @@
-// The keyboard. Not while somebody types, not with Ctrl, Alt or Meta, not behind a dialog.
+// The keyboard. Not while a field has the focus, not with Ctrl, Alt or Meta, not behind a dialog.
 import { toggle } from "./expand.js";
 import { toggleSelected } from "./select.js";
 
@@ -26,7 +26,10 @@ function select() {
   if (row?.matches(".rig")) toggleSelected(row);
 }
 
+const visits = "visitor" in document.documentElement.dataset; // changes nothing: what would is not drawn
+
 function edit() {
+  if (visits) return;
   if (click("[data-edit]")) return;
   const row = at();
   if (!row?.matches(".rig")) return;
@@ -49,6 +52,7 @@ const actions = {
   x: select,
   e: edit,
   n: () => {
+    if (visits) return;
     const { newHref } = document.body.dataset;
     if (!click("[data-new]") && newHref) htmx.ajax("GET", newHref, { target: "#dialog", swap: "innerHTML" });
   },

@@ -1,5 +1,7 @@
 // Which rows of an index are chosen, by box or by key, and what can be done with them. The choice lives as long as the
 // page: other pages of the same table add to it, a snapshot does not disturb it. `rigfarm:selection` says what it is.
+import { count } from "./numbers.js";
+
 const chosen = new Map(); // rig id -> its name
 let everything = null; // the filter, when all that match are meant, those on other pages too
 
@@ -42,7 +44,7 @@ function fields() {
 }
 
 function words(matches) {
-  if (everything) return `All ${matches.toLocaleString("en")} that match are selected`;
+  if (everything) return `All ${count(matches)} that match are selected`;
   const names = [...chosen.values()];
   return `${names.length} selected: ${names.slice(0, 8).join(", ")}${names.length > 8 ? " …" : ""}`;
 }
@@ -93,7 +95,7 @@ function draw() {
     const more = here.querySelector("[data-select-all]");
     if (more) {
       more.hidden = Boolean(everything) || matches <= chosen.size;
-      more.textContent = `Select all ${matches.toLocaleString("en")} that match`;
+      more.textContent = `Select all ${count(matches)} that match`;
     }
   }
   const ids = everything ? [] : [...chosen.keys()].map(Number);

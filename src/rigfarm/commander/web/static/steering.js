@@ -1,4 +1,4 @@
-// Choosing all rigs of a form at once.
+// Choosing all rigs of a form at once; and the template of a mining program that was chosen.
 const boxes = (all) => [...all.form.elements].filter((one) => one.name === all.dataset.checkAll && one.type === "checkbox" && !one.disabled);
 
 document.addEventListener("change", (event) => {
@@ -13,4 +13,15 @@ document.addEventListener("change", (event) => {
     all.checked = some.length > 0 && some.every((one) => one.checked);
     all.indeterminate = !all.checked && some.some((one) => one.checked);
   }
+});
+
+// Only what was not typed is replaced: nothing, or another program's template.
+document.addEventListener("change", ({ target }) => {
+  if (!(target instanceof HTMLSelectElement) || !target.dataset.fills) return;
+  const field = document.getElementById(target.dataset.fills);
+  const template = target.selectedOptions[0]?.dataset.template;
+  const now = field.value.trim();
+  if (!template || (now && [...target.options].every((one) => one.dataset.template !== now))) return;
+  field.value = template;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
 });

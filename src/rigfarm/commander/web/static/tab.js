@@ -1,4 +1,4 @@
-// The tab: how many rigs need attention, in its title and on its icon.
+// The tab: how many rigs need attention, in its title and on its icon; on pages of alerts, how many alerts fire.
 const ICON = document.querySelector('link[rel="icon"]');
 const PLAIN = ICON?.href;
 let sick = Number(document.querySelector('meta[name="sick"]')?.content ?? 0);
@@ -16,10 +16,17 @@ function badge(number) {
   );
 }
 
+function number() {
+  if (!/^\/alerts(\/|$)/.test(location.pathname)) return sick;
+  return document.getElementById("main")?.dataset.page ? Number(document.getElementById("bell")?.dataset.count ?? 0) : 0;
+}
+
 function draw() {
+  const count = number();
   const words = document.title.replace(/^\(\d+\) /, "");
-  document.title = sick ? `(${sick}) ${words}` : words;
-  if (ICON) ICON.href = sick ? badge(sick) : PLAIN;
+  const title = count ? `(${count}) ${words}` : words;
+  if (document.title !== title) document.title = title;
+  if (ICON) ICON.href = count ? badge(count) : PLAIN;
 }
 
 // `counts`: by key of the top bar, or their sum.
@@ -43,5 +50,12 @@ export function setSick(counts) {
   draw();
 }
 
+export function setName(name) {
+  document.title = `${name} · Rigfarm`;
+  draw();
+}
+
 document.addEventListener("htmx:finally:swap", draw); // a new view brought its own title
+const bar = document.querySelector("header.bar");
+if (bar) new MutationObserver(draw).observe(bar, { subtree: true, attributeFilter: ["data-count"] });
 draw();

@@ -2,7 +2,9 @@
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const asked = location.pathname === "/wall" ? new URLSearchParams(location.search).get("theme") : null; // of that screen
   const chosen = () => {
+    if (asked === "light" || asked === "dark") return asked;
     try {
       return localStorage.getItem("theme") || "auto";
     } catch {
@@ -30,3 +32,24 @@
     dispatchEvent(new Event("rigfarm:theme"));
   });
 })();
+
+// Who wants to be told of alerts by the browser (alarm.js) is told in a tab in the background, too.
+try {
+  const config = document.querySelector('meta[name="htmx-config"]');
+  if (config && localStorage.getItem("alarm") === "on")
+    config.content = config.content.replace('"ws":{', '"ws":{"pauseOnBackground":false,');
+} catch {
+  // storage is forbidden: nothing was chosen
+}
+
+// The page's socket may open before live.js listens, which finds it here then.
+document.addEventListener("htmx:ws:after:connection", ({ detail }) => {
+  window.rigfarm = { socket: detail.connection.socket };
+});
+
+// A step back or forward that htmx is too late to hear would change the URL and not the view.
+{
+  const again = () => location.reload();
+  addEventListener("popstate", again);
+  document.addEventListener("DOMContentLoaded", () => removeEventListener("popstate", again));
+}

@@ -1,4 +1,6 @@
 // Ages grow by themselves, counted from the Commander's clock; the moment itself, in the viewer's zone, is the tooltip.
+import { duration } from "./numbers.js";
+
 let ahead = Number(document.querySelector('meta[name="now"]')?.content || Date.now()) - Date.now();
 const read = new WeakMap();
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -8,23 +10,7 @@ export function setClock(nowMs) {
 }
 
 export function now() {
-  return Date.now() + ahead;
-}
-
-// The same words as units.duration in Python.
-export function duration(seconds) {
-  const s = Math.max(Math.floor(seconds), 0);
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min`;
-  if (s < 86400) {
-    const h = Math.floor(s / 3600);
-    const min = Math.floor((s % 3600) / 60);
-    return min && h < 10 ? `${h} h ${min} min` : `${h} h`;
-  }
-  const d = Math.floor(s / 86400);
-  const h = Math.floor((s % 86400) / 3600);
-  if (h && d < 10) return `${d} d ${h} h`;
-  return `${String(d).replace(/\B(?=(\d{3})+$)/g, "\u202f")} d`;
+  return Number(document.getElementById("past")?.dataset.at) || Date.now() + ahead; // or the moment that is shown
 }
 
 function moment(element) {

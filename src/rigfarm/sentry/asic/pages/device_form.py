@@ -16,11 +16,11 @@ from rigfarm.sentry.ui import Html, fill, join
 __all__ = ["DeviceForm"]
 
 _MAX_LOGIN = 200
-_KEEP_TOKEN = "Leave it empty to keep the one it has."  # noqa: S105 - words
-_NEW_TOKEN = "From the Commander, when the rig was made; without one it is shown here only."  # noqa: S105 - words
-_KEEP_LOGIN = "Leave the password empty to keep the one it has; empty both to go back to what the make ships with."
+_KEEP_TOKEN = "Leave it empty to keep the current one."  # noqa: S105 - words
+_NEW_TOKEN = "From the Commander, when the rig was created; without one the device is shown only here."  # noqa: S105 - words
+_KEEP_LOGIN = "Leave the password empty to keep the current one; clear both to use the make's default."
 _NEW_LOGIN = (
-    "Only if it was changed from what the make ships with. It is kept on this machine, and sent to this device only."
+    "Only if it was changed from the make's default. It is stored on this machine, and sent only to this device."
 )
 
 

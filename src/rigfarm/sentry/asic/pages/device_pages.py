@@ -103,7 +103,7 @@ class DevicePages:
         text = visit.request.params["id"]
         try:
             if not text.isascii() or not text.isdigit() or len(text) > 15:
-                raise InputError("id", "There is no such device.")
+                raise InputError("id", "This device does not exist.")
             return self._service.device(int(text))
         except InputError as error:
             raise BadRequestError(404, error.message) from None

@@ -20,6 +20,7 @@ __all__ = ["ScanForm", "names_for", "scan_card"]
 
 DEFAULT_NAMES = "{ip}"
 SCANNING_AGAIN_S = 1.0
+_LATE_SHOWN = 8
 _WORDS = {"running": "Scanning", "done": "Scanned", "cancelled": "Cancelled"}
 
 
@@ -31,7 +32,7 @@ class ScanForm(Struct):
     commander: str = ""
     key: str = ""
     picks: list[str] | None = None
-    """Addresses that were ticked; None: nobody has chosen yet."""
+    """Addresses that were ticked; None: nothing was chosen yet."""
     field: str | None = None
     problem: str = ""
 
@@ -90,6 +91,14 @@ def _progress(scan: ScanProgress, new: int, csrf: Html) -> list[Row]:
     addresses = f"{units.count(scan.done)} of {units.count(scan.total)}" if running else units.count(scan.done)
     found = f"{len(scan.finds)} ASICs found, {new} of them new" if scan.finds else "no ASICs found"
     words = f"{_WORDS[scan.state]} {scan.text}: {addresses} addresses in {units.duration(scan.seconds)}, {found}"
+    if scan.again:
+        words += "; asking again where nothing was heard"
+    if scan.late:
+        late = ", ".join(scan.late[:_LATE_SHOWN]) + (" …" if len(scan.late) > _LATE_SHOWN else "")
+        words += (
+            f". {units.counted(len(scan.late), 'address', 'addresses')} ({late}) took a connection and then said"
+            " nothing: scan again, or restart what is there."
+        )
     rows = [Row("progress", render("progress", done=scan.done, total=scan.total, words=words))]
     if running:
         # Apart from the figures: it stays the same button while they change.

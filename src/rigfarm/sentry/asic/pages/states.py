@@ -15,7 +15,7 @@ LOOKS: dict[DeviceState, tuple[str, str]] = {
     "new": ("○", ""),
     "reading": ("●", "ok"),
 }
-"""State -> sign and tone, in the order in which they need somebody."""
+"""State -> sign and tone, in the order in which they need attention."""
 
 _RANKS = {state: rank for rank, state in enumerate(LOOKS)}
 

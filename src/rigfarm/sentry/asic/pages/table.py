@@ -1,4 +1,4 @@
-"""The table of devices: a page of it, filtered; the sick first, and nothing moves while somebody looks."""
+"""The table of devices: a page of it, filtered; the sick first, and nothing moves under the reader's eyes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_SEARCH = 60
 
 
 class Choice(NamedTuple):
-    """What of the list somebody looks at; it is in the address of the page."""
+    """Which part of the list is shown; it is in the address of the page."""
 
     state: DeviceState | None = None
     search: str = ""
@@ -44,7 +44,7 @@ class Choice(NamedTuple):
 
     def path(self, **changes: object) -> str:
         """The address of this, or of something near it."""
-        said = self._replace(**{"page": 1, **changes})  # type: ignore[arg-type]
+        said = self._replace(**{"page": 1, **changes})  # type: ignore[arg-type]  # the changes are named by their fields
         query = {"state": said.state, "q": said.search, "page": said.page if said.page > 1 else None}
         text = urlencode({name: value for name, value in query.items() if value})
         return f"/asics?{text}" if text else "/asics"

@@ -1,4 +1,4 @@
-"""What every reader offers: read one device, carry out an order on it."""
+"""What every reader offers: read one device, carry out a command on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rigfarm.sentry.asic.answer import DeviceAnswer, Nature
 from rigfarm.sentry.asic.model import DeviceState
-from rigfarm.wire.orders import Order
+from rigfarm.wire.commands import Command
 
 __all__ = ["Reader", "ReadingError", "Refused", "Scope"]
 
@@ -48,8 +48,8 @@ class Reader(Protocol):
     async def read(self, scope: Scope) -> DeviceAnswer:
         """Ask it. A device that says nothing gives a `silent` answer or ReadingError, within the caller's timeout."""
 
-    async def obey(self, order: Order) -> None:
-        """Pass an order on: returns if the device took it, raises Refused if not."""
+    async def obey(self, command: Command) -> None:
+        """Pass a command on: returns if the device took it, raises Refused if not."""
 
     def close(self) -> None:
         """Let go of what is kept for it."""

@@ -2,7 +2,8 @@
 
 Field meanings after the two open readers of it (pyasic 0.79, asic-rs): hashrates are text with a unit ("4021.37G"),
 `runtime` is days:hours:minutes:seconds, boards count from 1, `intmp` is the board and `outtmp` the chips, `softver1`
-ends in the model ("20240302_ks5lminer").
+ends in the model ("20240302_ks5lminer") or, on newer ones, in its number ("20250101_10306_miner", pyasic issue 305).
+`model` and `algo` say "none" on most firmwares.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ _Json = dict[str, object]
 _UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
 _RATE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,12})?)\s*([KMGTP]?)(?:H/?S?)?\s*", re.IGNORECASE)
 _RUNTIME = re.compile(r"(\d{1,5}):(\d{1,2}):(\d{1,2}):(\d{1,2})")
-_ALGORITHMS = {"KS": "KHeavyHash", "AL": "Blake3"}
+_ALGORITHMS = {"KS": "KHeavyHash", "AL": "Blake3", "AE": "zkSNARK", "RX": "SHA512256d"}
+"""By the first letters of the model."""
+_NUMBERS = {"10306": "AL3"}
+"""Model numbers in place of names, as far as they are known."""
+_THREE_BOARDS = ("KS3", "KS5", "KS7", "AL3")
 _MOST = 64
 """More boards, pools or fans than this are no device."""
 
@@ -37,6 +42,8 @@ def parse_panel(body: bytes) -> DeviceAnswer:
         mac=_text(data.get("mac")),
         hostname=_text(data.get("host")),
         firmware_version=_text(data.get("softver1")),
+        model=_named(data.get("model")),
+        algorithm=_named(data.get("algo")),
         hashrate=_rate(data.get("rtpow"), unit),
         expected_hashrate=_ideal(data),
         uptime_s=_seconds(data.get("runtime")),
@@ -54,19 +61,19 @@ def model_of(firmware_version: str | None) -> str | None:
     parts = (firmware_version or "").strip().split("_")
     last = parts[-1].lower()
     name = parts[-2] if last == "miner" and len(parts) > 1 else last.removesuffix("miner")
-    return name.upper() if re.fullmatch(r"[A-Za-z]{2}\d\w{0,8}", name) else None
+    return name.upper() if re.fullmatch(r"[A-Za-z]{2}\d\w{0,8}", name) else _NUMBERS.get(name)
 
 
 def nature_of(answer: DeviceAnswer) -> Nature:
     """What kind of IceRiver it is."""
-    model = model_of(answer.firmware_version)
+    model = model_of(answer.firmware_version) or answer.model
     return Nature(
         make="IceRiver",
         model=model,
         firmware="IceRiver Stock",
-        algorithm=_ALGORITHMS.get((model or "")[:2]),
+        algorithm=_ALGORITHMS.get((model or "").upper()[:2]) or answer.algorithm,
         supports=frozenset({"locate"}),
-        boards_expected=3 if model and model.startswith(("KS3", "KS5")) else None,
+        boards_expected=3 if model and model.upper().startswith(_THREE_BOARDS) else None,
     )
 
 
@@ -91,6 +98,11 @@ def _objects(value: object) -> list[_Json]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _named(value: object) -> str | None:
+    text = _text(value)
+    return None if text is None or text.strip().lower() in ("none", "null", "unknown", "") else text.strip()[:40]
 
 
 def _number(value: object) -> float | None:

@@ -12,20 +12,25 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from msgspec import structs
 from pyasic_rs import Miner, MinerFactory, Pool, PoolGroup
 from pyasic_rs.data import BoardData, ChipData, HashRate, HashRateUnit, MinerData, TuningTarget
 from pyasic_rs.data import PoolData as MinerPool
 
 from rigfarm.sentry.asic import clean
 from rigfarm.sentry.asic.answer import BoardAnswer, ChipAnswer, DeviceAnswer, Nature, PoolAnswer
+from rigfarm.sentry.asic.lan_http import LanHttpError, ask
 from rigfarm.sentry.asic.model import Login
+from rigfarm.sentry.asic.readers import axeos, cgminer
 from rigfarm.sentry.asic.readers.base import ReadingError, Refused, Scope
 from rigfarm.sentry.asic.readers.plan import steps
-from rigfarm.wire.orders import Locate, Order, Pause, PowerLimit, Restart, Resume, SetPools
+from rigfarm.wire.commands import Command, Locate, Pause, PowerLimit, Restart, Resume, SetPools
 
 __all__ = ["LibraryReader", "identify"]
 
 _T = TypeVar("_T")
+_AXE_S = 2.0
+_CGMINER_S = 2.0
 
 _FIRMWARES = (
     "AntMiner Stock",
@@ -57,13 +62,24 @@ async def identify(ip: str, login: Login | None) -> LibraryReader | None:
     factory = MinerFactory()
     for firmware in _FIRMWARES if login else ():
         with suppress(ValueError):  # another version of the library may know fewer
-            factory = factory.with_firmware_discovery_auth(firmware, login.username, login.password)  # type: ignore[union-attr]
+            factory = factory.with_firmware_discovery_auth(firmware, login.username, login.password)  # type: ignore[union-attr]  # a login was given here
     miner = await _calm(factory.get_miner(ip))
     if miner is None:
         return None
     if login is not None:
         miner.set_auth(login.username, login.password)
-    return LibraryReader(miner)
+    reader = LibraryReader(miner, ip)
+    if miner.firmware in axeos.FIRMWARES:
+        reader.know_axe(await _axe_info(ip))
+    return reader
+
+
+async def _axe_info(ip: str) -> axeos.AxeInfo | None:
+    """What the device says of itself; None if it does not, or not in time."""
+    try:
+        return axeos.read_info((await ask("GET", f"http://{ip}{axeos.INFO}", timeout_s=_AXE_S)).body)
+    except LanHttpError:
+        return None
 
 
 async def _calm(call: Awaitable[_T]) -> _T:
@@ -85,9 +101,15 @@ def _reason(error: Exception) -> str:
 class LibraryReader:
     """One device known to pyasic_rs. The handle is kept: the first reading of a new one costs twenty times as much."""
 
-    def __init__(self, miner: Miner) -> None:
+    def __init__(self, miner: Miner, ip: str) -> None:
         self._miner = miner
+        self._ip = ip
         self._kept = DeviceAnswer()
+        self._chains: dict[int, cgminer.Chain] = {}
+        """Of the last round: another connection costs half as much as a pulse."""
+        self._serials: dict[int, str] = {}
+        self._supply_fans_turn = False
+        """A supply without a fan says that it stands still."""
         self.nature = Nature(
             make=miner.make,
             model=miner.model,
@@ -95,7 +117,7 @@ class LibraryReader:
             algorithm=str(miner.algo),
             supports=_supported(miner),
             boards_expected=miner.expected_hashboards,
-            chips_expected=miner.expected_chips,
+            chips_expected=None if miner.firmware in axeos.FIRMWARES else miner.expected_chips,
             fans_expected=miner.expected_fans,
         )
 
@@ -109,20 +131,44 @@ class LibraryReader:
                 _TAKE[field](answer, data)
             if answer.silent:
                 return answer
+        if self._miner.firmware in axeos.FIRMWARES:
+            axeos.as_it_means_it(answer)
+            if any((board.chips or 0) > 1 for board in answer.boards) and (info := await _axe_info(self._ip)):
+                axeos.complete(answer, info)
+        if self._miner.firmware in cgminer.FIRMWARES:
+            await self._complete_boards(answer, scope)
+        self._supply_fans_turn = self._supply_fans_turn or any(answer.supply_fans)
+        if not self._supply_fans_turn:
+            answer.supply_fans = []
         _remember(answer, self._kept, asked)
         self._kept = answer
         return answer
 
-    async def obey(self, order: Order) -> None:
+    async def _complete_boards(self, answer: DeviceAnswer, scope: Scope) -> None:
+        if scope is not Scope.PULSE:
+            self._chains = cgminer.chains(await cgminer.ask(self._ip, "stats", _CGMINER_S))
+        cgminer.complete(answer.boards, self._chains)
+        if self._miner.firmware in cgminer.SHUFFLED:
+            if answer.identified:
+                self._serials = cgminer.serials(await cgminer.ask(self._ip, "devs", _CGMINER_S))
+            for board in answer.boards:
+                board.serial = self._serials.get(board.index)
+
+    def know_axe(self, info: axeos.AxeInfo | None) -> None:
+        """The library knows a Bitaxe by its chip, which boards of one and of several have alike."""
+        if info is not None and info.model is not None and self.nature.make == "Bitaxe":
+            self.nature = structs.replace(self.nature, model=info.model)
+
+    async def obey(self, command: Command) -> None:
         try:
-            taken = await _calm(self._carry_out(order))
+            taken = await _calm(self._carry_out(command))
         except ReadingError as error:
             raise Refused(error.message) from error
         if not taken:
             raise Refused("The device did not accept it.")
 
-    def _carry_out(self, order: Order) -> Awaitable[bool]:
-        match order:
+    def _carry_out(self, command: Command) -> Awaitable[bool]:
+        match command:
             case Restart():
                 return self._miner.restart()
             case Pause():
@@ -152,7 +198,7 @@ def _supported(miner: Miner) -> frozenset[str]:
         "power-limit": miner.supports_set_power_limit,
         "set-pools": miner.supports_pools_config,
     }
-    return frozenset(order for order, able in can.items() if able)
+    return frozenset(command for command, able in can.items() if able)
 
 
 _KEPT = {
@@ -168,6 +214,7 @@ _KEPT = {
     "LightFlashing": "light",
     "Fans": "fans",
     "Pools": "pools",
+    "PsuFans": "supply_fans",
     "Messages": "messages",
 }
 """Field of the library -> where it is kept. What was asked for and not told is unknown, and not what it was."""
@@ -178,6 +225,8 @@ def _remember(answer: DeviceAnswer, kept: DeviceAnswer, asked: set[str]) -> None
     for field, name in _KEPT.items():
         if field not in asked:
             setattr(answer, name, getattr(kept, name))
+    if "Pools" not in asked:
+        answer.accepted, answer.rejected = kept.accepted, kept.rejected
     if "TuningCapabilities" not in asked:
         answer.power_limit_min_w, answer.power_limit_max_w = kept.power_limit_min_w, kept.power_limit_max_w
 
@@ -237,6 +286,7 @@ _TAKE: dict[str, Callable[[DeviceAnswer, MinerData], None]] = {
     "Messages": _keep("messages", lambda data: [message.message for message in data.messages]),
     "OperatingState": _state,
     "Pools": _pools,
+    "PsuFans": _keep("supply_fans", lambda data: [fan.rpm for fan in data.psu_fans]),
     "SerialNumber": _keep("serial", lambda data: data.serial_number),
     "TuningCapabilities": _limits,
     "Uptime": _uptime,

@@ -42,6 +42,7 @@ _PULSE_AT_ONCE: tuple[_Fields, ...] = (
 _ROUND: dict[str, tuple[_Fields, ...]] = {
     "Braiins": (("Fans",), ("Pools",)),
     "LuxOS": (("Fans",), ("Pools",)),
+    "WhatsMiner Stock": (("Pools",), ("PsuFans",)),
 }
 _ROUND_AT_ONCE: tuple[_Fields, ...] = (("Pools",),)
 

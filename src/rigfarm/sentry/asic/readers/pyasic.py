@@ -1,4 +1,4 @@
-"""Makes only pyasic knows (Goldshell, Innosilicon, Hammer, …): read by a worker process that can hurt nobody."""
+"""Makes only pyasic knows (Goldshell, Innosilicon, Hammer, …): read by a worker process that can hurt no other part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rigfarm.sentry.asic.answer import DeviceAnswer, Nature
 from rigfarm.sentry.asic.model import Login
 from rigfarm.sentry.asic.readers.base import ReadingError, Refused, Scope
 from rigfarm.sentry.asic.readers.pyasic_wire import MAX_LINE_BYTES, NOT_INSTALLED, Answer, Request
-from rigfarm.wire.orders import Order
+from rigfarm.wire.commands import Command
 
 __all__ = ["PyasicReader", "PyasicWorker"]
 
@@ -24,7 +24,7 @@ _COMMAND = (sys.executable, "-m", "rigfarm.sentry.asic.readers.pyasic_worker")
 
 
 class PyasicWorker:
-    """The worker process: started when first needed, killed when it hangs, started anew for the next request."""
+    """The worker process: started when first needed, killed when it hangs, started again for the next request."""
 
     def __init__(self, command: Sequence[str] | None = None, timeout_s: float = 15.0) -> None:
         self._command = command or _COMMAND
@@ -94,7 +94,7 @@ class PyasicWorker:
         self._fail(process, await process.wait())
 
     def _fail(self, process: asyncio.subprocess.Process, status: int) -> None:
-        """This worker is gone: whoever waits for it, and not for the next one, learns why."""
+        """This worker is gone: what waits for it, and not for the next one, learns why."""
         ended = ReadingError("unreachable", "pyasic ended unexpectedly and will be restarted.")
         error = _not_installed() if status == NOT_INSTALLED else ended
         for worker, future in self._waiting.values():
@@ -111,7 +111,7 @@ def _not_installed() -> ReadingError:
 
 
 class PyasicReader:
-    """One device read through the worker. Its handle lives over there, and is made anew after a restart."""
+    """One device read through the worker. Its handle lives over there, and is made again after a restart."""
 
     def __init__(self, worker: PyasicWorker, ip: str, login: Login | None, nature: Nature) -> None:
         self.nature = nature
@@ -125,10 +125,10 @@ class PyasicReader:
         answer = await self._call(Request(id=0, do="read", ip=self._ip))
         return answer.reading or DeviceAnswer()
 
-    async def obey(self, order: Order) -> None:
+    async def obey(self, command: Command) -> None:
         await self._be_known()
         try:
-            await self._call(Request(id=0, do="obey", ip=self._ip, order=order))
+            await self._call(Request(id=0, do="obey", ip=self._ip, command=command))
         except ReadingError as error:
             raise Refused(error.message) from error
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rigfarm.sentry.asic.answer import DeviceAnswer, Nature
 from rigfarm.sentry.asic.model import DeviceState, Login
-from rigfarm.wire.orders import Order
+from rigfarm.wire.commands import Command
 
 __all__ = ["MAX_LINE_BYTES", "NOT_INSTALLED", "Answer", "Request"]
 
@@ -22,7 +22,7 @@ class Request(Struct):
     do: Literal["identify", "read", "obey", "forget"]
     ip: str
     login: Login | None = None
-    order: Order | None = None
+    command: Command | None = None
     timeout_s: float = 15.0
 
 

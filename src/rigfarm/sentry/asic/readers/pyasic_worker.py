@@ -1,8 +1,8 @@
 """The process in which pyasic lives: `python -m rigfarm.sentry.asic.readers.pyasic_worker`, one JSON object a line.
 
-pyasic knows makes nobody else knows, but it hangs on a frozen device, keeps passwords for the whole process, and costs
-70 MB: so it gets a process of its own, that can be killed, and every call a deadline. It ends when its stdin does, and
-with its Sentry even while it hangs.
+pyasic knows makes that no other library knows, but it hangs on a frozen device, keeps passwords for the whole process,
+and costs 70 MB: so it gets a process of its own that can be killed, and every call a deadline. It ends when its stdin
+does, and with its Sentry even while it hangs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import msgspec
 from rigfarm.sentry.asic.answer import BoardAnswer, DeviceAnswer, Nature, PoolAnswer
 from rigfarm.sentry.asic.model import Login
 from rigfarm.sentry.asic.readers.pyasic_wire import MAX_LINE_BYTES, NOT_INSTALLED, Answer, Request
-from rigfarm.sentry.playbooks.shim import PR_SET_PDEATHSIG, prctl
-from rigfarm.wire.orders import Locate, Order, Pause, PowerLimit, Restart, Resume
+from rigfarm.sentry.processes.shim import PR_SET_PDEATHSIG, prctl
+from rigfarm.wire.commands import Command, Locate, Pause, PowerLimit, Restart, Resume
 
 __all__ = ["main"]
 
@@ -89,8 +89,8 @@ class _Worker:
             case "read":
                 miner = self._miners[request.ip]
                 answer.reading = _reading(await miner.get_data(exclude=_left_out(miner)))
-            case "obey" if request.order is not None:
-                if not await _obey(self._miners[request.ip], request.order):
+            case "obey" if request.command is not None:
+                if not await _obey(self._miners[request.ip], request.command):
                     answer.trouble = "The device did not accept it."
             case _:
                 self._miners.pop(request.ip, None)
@@ -104,7 +104,7 @@ class _Worker:
             before = {name: settings.get(name) for name in _password_settings(settings)}
             try:
                 for name in before if login else ():
-                    settings.update(name, login.password)  # type: ignore[union-attr]
+                    settings.update(name, login.password)  # type: ignore[union-attr]  # pyasic's settings have no types
                 miner = await pyasic.get_miner(ip)
             finally:
                 for name, value in before.items():
@@ -146,12 +146,14 @@ def _supports(miner: _Miner) -> frozenset[str]:
     methods = {"restart": "reboot", "pause": "stop_mining", "resume": "resume_mining", "locate": "fault_light_on"}
     methods["power-limit"] = "set_power_limit"
     return frozenset(
-        order for order, name in methods.items() if getattr(type(miner), name, None) is not getattr(base, name, None)
+        command
+        for command, name in methods.items()
+        if getattr(type(miner), name, None) is not getattr(base, name, None)
     )
 
 
-async def _obey(miner: _Miner, order: Order) -> bool:
-    match order:
+async def _obey(miner: _Miner, command: Command) -> bool:
+    match command:
         case Restart():
             return bool(await miner.reboot())
         case Pause():
@@ -197,7 +199,8 @@ def _board(board: Any) -> BoardAnswer:
         hashrate=_per_second(board.hashrate),
         board_c=board.temp,
         inlet_c=board.inlet_temp,
-        outlet_c=board.chip_temp if board.chip_temp is not None else board.outlet_temp,
+        outlet_c=board.outlet_temp,
+        chip_c=board.chip_temp,
         chips=board.chips,
         chips_expected=board.expected_chips,
         voltage_v=board.voltage,

@@ -63,7 +63,7 @@
       place.textContent = value[0];
       place.classList.remove("glow");
       if (!/running|uptime|since|age|count/.test(place.dataset.live)) {
-        void place.offsetWidth; // begins the animation anew
+        void place.offsetWidth; // begins the animation again
         place.classList.add("glow");
       }
     }

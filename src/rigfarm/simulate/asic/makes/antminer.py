@@ -24,7 +24,7 @@ _BUILT = "Tue Dec  6 16:12:30 CST 2022"
 class AntminerStock(Make):
     name = "antminer-stock"
     what = "Antminer S19 Pro, Bitmain firmware"
-    ports = {RPC_PORT: "rpc", 80: "http"}  # noqa: RUF012
+    ports = {RPC_PORT: "rpc", 80: "http"}  # noqa: RUF012 - never changed
     rate = 110566.89e9
 
     def rpc(self, asic: FakeAsic, command: str, request: dict[str, Json]) -> Json:

@@ -28,7 +28,7 @@ class Make(ABC):
     login: ClassVar[tuple[str, str]] = ("root", "root")
     """What it ships with."""
     rate: ClassVar[float]
-    """H/s as recorded, for whoever checks what was read."""
+    """H/s as recorded, to check what was read."""
 
     def rpc(self, asic: FakeAsic, command: str, request: dict[str, Json]) -> Json:
         """The answer to one cgminer command; KeyError for one it does not know."""

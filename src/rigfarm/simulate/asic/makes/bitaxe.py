@@ -14,7 +14,7 @@ __all__ = ["Bitaxe"]
 class Bitaxe(Make):
     name = "bitaxe"
     what = "Bitaxe Supra, AxeOS"
-    ports = {80: "http"}  # noqa: RUF012
+    ports = {80: "http"}  # noqa: RUF012 - never changed
     rate = 1000e9
 
     def http(self, asic: FakeAsic, request: HttpRequest) -> HttpAnswer:

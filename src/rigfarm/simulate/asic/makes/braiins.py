@@ -33,7 +33,7 @@ _GHS = "gigahash_per_second"
 class Braiins(Make):
     name = "braiins"
     what = "Antminer S21 Pro, Braiins OS 26.04"
-    ports = {80: "http"}  # noqa: RUF012
+    ports = {80: "http"}  # noqa: RUF012 - never changed
     rate = 248186.67720002498e9
 
     def http(self, asic: FakeAsic, request: HttpRequest) -> HttpAnswer:

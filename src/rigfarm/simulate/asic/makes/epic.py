@@ -26,7 +26,7 @@ _PAGES = {
 class Epic(Make):
     name = "epic"
     what = "Antminer S19 XP, ePIC UMC OS"
-    ports = {80: "http", RPC_PORT: "http"}  # noqa: RUF012
+    ports = {80: "http", RPC_PORT: "http"}  # noqa: RUF012 - never changed
     login = ("root", "letmein")
     rate = (49440724.0 + 49925124.0) * 1e6
 

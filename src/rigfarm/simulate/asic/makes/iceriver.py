@@ -28,7 +28,7 @@ _POOLS = [
 class IceRiver(Make):
     name = "iceriver"
     what = "IceRiver KS5L"
-    ports = {80: "http"}  # noqa: RUF012
+    ports = {80: "http"}  # noqa: RUF012 - never changed
     login = ("admin", "12345678")
     rate = 3 * _BOARD_GHS * 1e9
 

@@ -1,4 +1,4 @@
-"""Antminer S19K Pro with LuxOS: everything over cgminer's port, orders under a session that anybody may open."""
+"""Antminer S19K Pro with LuxOS: everything over cgminer's port, orders under a session that anyone may open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BOARDS = 3
 class LuxOs(Make):
     name = "luxos"
     what = "Antminer S19K Pro, LuxOS"
-    ports = {RPC_PORT: "rpc"}  # noqa: RUF012
+    ports = {RPC_PORT: "rpc"}  # noqa: RUF012 - never changed
     rate = 59756.06e9
 
     def rpc(self, asic: FakeAsic, command: str, request: dict[str, Json]) -> Json:

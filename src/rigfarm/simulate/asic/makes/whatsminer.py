@@ -23,7 +23,7 @@ _TIME, _SALT, _NEW_SALT = "5626", "BQ5hoXV9", "jbzkfQls"
 class Whatsminer(Make):
     name = "whatsminer"
     what = "Whatsminer M50S, API v2"
-    ports = {RPC_PORT: "rpc"}  # noqa: RUF012
+    ports = {RPC_PORT: "rpc"}  # noqa: RUF012 - never changed
     login = ("admin", "admin")
     rate = 124500000.0e6
 

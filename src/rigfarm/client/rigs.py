@@ -1,0 +1,195 @@
+"""`rigfarm rigs` and `rigfarm asics`: list and watch them, and tell them what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from rigfarm import units
+from rigfarm.client import config
+from rigfarm.client.connection import Api, JsonValue
+from rigfarm.client.errors import Failure
+from rigfarm.client.show import Row, columns, details, hashrates, print_json, print_table, text, when
+from rigfarm.client.watch import watch as watch_rows
+from rigfarm.common.text import escaped
+
+__all__ = ["ALL", "AS_JSON", "FILTER", "WATCH", "YES", "asics", "chosen", "confirmed", "rigs"]
+
+SHOWN_NAMES = 12
+FILTER = click.argument("search", nargs=-1, metavar="[FILTER]...")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
+WATCH = click.option("--watch", is_flag=True, help="Then print what changes, until Ctrl-C.")
+YES = click.option("--yes", is_flag=True, help="Don't ask.")
+ALL = click.option("--all", "every", is_flag=True, help="Every rig; instead of a filter.")
+COLUMNS = columns(
+    id="id",
+    name="name",
+    state="state",
+    hashrate=hashrates,
+    power=lambda row: str(units.power(row.get("power_w"))) if "power_w" in row else "",
+    place="place",
+    tags="tags",
+    reason="reason",
+)
+RESULTS = columns(rig="rig_id", command="title", state="state", detail="detail", id="id", given=when("created_at"))
+
+
+def chosen(api: Api, kind: str, search: Sequence[str], *, every: bool) -> list[Row]:
+    """The rigs that a filter finds now. UsageError where none is given, Failure where it finds nothing."""
+    said = " ".join(search).strip()
+    if bool(said) == every:
+        raise click.UsageError("Give a filter, for example name=rig-7 or place:hall-2, or --all.")
+    found = api.all("/api/rigs", kind=kind, filter=said, fields="id,name")
+    if not found:
+        raise Failure("No rigs match this filter: nothing was done.")
+    return found
+
+
+def confirmed(what: str, found: Sequence[Row], *, yes: bool) -> list[int]:
+    """Show what would be done, and ask. Ids of the rigs."""
+    names = ", ".join(text(rig["name"]) for rig in found[:SHOWN_NAMES])
+    more = f" and {len(found) - SHOWN_NAMES} more" if len(found) > SHOWN_NAMES else ""
+    click.echo(f"{what}: {units.counted(len(found), 'rig')}: {names}{more}", err=True)
+    if not yes:
+        click.confirm("Go on?", abort=True, err=True)
+    return [rig["id"] for rig in found]
+
+
+def _print_results(results: list[Row], names: Sequence[Row] = (), *, as_json: bool) -> None:
+    """Of a command, rig by rig. Failure when a rig refused it at once."""
+    if as_json:
+        print_json(results)
+    else:
+        by_id = {rig["id"]: rig["name"] for rig in names}
+        print_table([{**one, "rig_id": by_id.get(one["rig_id"], one["rig_id"])} for one in results], RESULTS)
+    if refused := sum(one["state"] in ("refused", "failed") for one in results):
+        raise Failure(f"{units.counted(refused, 'rig')} of {len(results)} refused it.")
+
+
+def _named(api: Api, kind: str, said: str) -> JsonValue:
+    """A rig by its id or its name."""
+    if said.isascii() and said.isdecimal():
+        return api.get(f"/api/rigs/{said}").content
+    quoted = said.replace('"', "")
+    found = [one for one in api.all("/api/rigs", kind=kind, filter=f'name="{quoted}"') if one["name"] == said]
+    if not found:
+        raise Failure(f"There is no rig named {escaped(said)}.")
+    return api.get(f"/api/rigs/{found[0]['id']}").content
+
+
+def _group(name: str, kind: str, about: str) -> click.Group:
+    """What both kinds have."""
+
+    @click.group(name=name, help=about)
+    def group() -> None:
+        pass
+
+    @group.command("list")
+    @FILTER
+    @click.option("--sort", default="name", show_default=True, help="A column of the page; -power: descending.")
+    @WATCH
+    @AS_JSON
+    def list_rigs(search: tuple[str, ...], sort: str, watch: bool, as_json: bool) -> None:
+        """Rigs that FILTER finds, in the language of the search box."""
+        api, said = Api(config.load()), " ".join(search)
+        if watch:
+            watch_rows(api, "rigs", COLUMNS, as_json=as_json, kind=kind, filter=said)
+            return
+        found = api.all("/api/rigs", kind=kind, filter=said, sort=sort)
+        if as_json:
+            print_json(found)
+        else:
+            print_table(found, COLUMNS)
+
+    @group.command("show")
+    @click.argument("rig")
+    @AS_JSON
+    def show_rig(rig: str, as_json: bool) -> None:
+        """One rig with its latest log: by id or name."""
+        found = _named(Api(config.load()), kind, rig)
+        if as_json:
+            print_json(found)
+        else:
+            details(found)
+
+    @group.command("rename")
+    @click.argument("rig")
+    @click.argument("name")
+    def rename_rig(rig: str, name: str) -> None:
+        """Give a rig another name."""
+        api = Api(config.load())
+        found = _named(api, kind, rig)
+        changed = api.send("PATCH", f"/api/rigs/{found['id']}", {"name": name})
+        click.echo(f"{text(found['name'])} is now {text(changed['name'])}.")
+
+    @group.command("remove")
+    @FILTER
+    @ALL
+    @YES
+    def remove_rigs(search: tuple[str, ...], every: bool, yes: bool) -> None:
+        """Remove rigs: their Sentries stop mining and clean up."""
+        api = Api(config.load())
+        ids = confirmed("Remove", chosen(api, kind, search, every=every), yes=yes)
+        removed = api.send("POST", "/api/rigs/remove", {"rigs": ids})["rigs"]
+        click.echo(f"Removed {units.counted(len(removed), 'rig')}.")
+
+    return group
+
+
+def _verb(group: click.Group, kind: str, name: str, about: str, command: dict[str, JsonValue]) -> None:
+    """A command without values of its own."""
+
+    @group.command(name, help=about)
+    @FILTER
+    @ALL
+    @click.option("--at-once", type=click.IntRange(min=1), help="To so many rigs at a time.")
+    @click.option("--pause", "pause_s", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds.")
+    @YES
+    @AS_JSON
+    def give(
+        search: tuple[str, ...], every: bool, at_once: int | None, pause_s: float, yes: bool, as_json: bool
+    ) -> None:
+        pace = None if at_once is None else {"at_once": at_once, "pause_s": pause_s}
+        _give(kind, about.rstrip("."), command, search, every=every, pace=pace, yes=yes, as_json=as_json)
+
+
+def _give(
+    kind: str,
+    about: str,
+    command: dict[str, JsonValue],
+    search: Sequence[str],
+    *,
+    every: bool,
+    pace: JsonValue,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    api = Api(config.load())
+    found = chosen(api, kind, search, every=every)
+    body = {"command": command, "rigs": confirmed(about, found, yes=yes), "kind": kind}
+    if pace is not None:
+        body["pace"] = pace
+    _print_results(api.send("POST", "/api/commands", body), found, as_json=as_json)
+
+
+rigs = _group("rigs", "cpu-gpu", "CPU/GPU rigs: list, watch, restart, reboot.")
+asics = _group("asics", "asic", "ASICs: list, watch, restart, pause, resume.")
+_verb(rigs, "cpu-gpu", "restart", "Restart the mining programs.", {"type": "restart-miner"})
+_verb(rigs, "cpu-gpu", "reboot", "Reboot the machine.", {"type": "reboot"})
+_verb(rigs, "cpu-gpu", "shut-down", "Power the machine off.", {"type": "shut-down"})
+_verb(asics, "asic", "restart", "Restart the ASIC.", {"type": "restart"})
+_verb(asics, "asic", "pause", "Stop hashing.", {"type": "pause"})
+_verb(asics, "asic", "resume", "Hash again after a pause.", {"type": "resume"})
+
+
+@asics.command("power-limit")
+@click.argument("watts", type=click.FloatRange(min=0))
+@FILTER
+@ALL
+@YES
+@AS_JSON
+def power_limit(watts: float, search: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> None:
+    """Draw no more than WATTS."""
+    command = {"type": "power-limit", "watts": watts}
+    _give("asic", f"Limit the power to {watts:g} W", command, search, every=every, pace=None, yes=yes, as_json=as_json)

@@ -1,0 +1,192 @@
+"""The JSON API of what is sent about alerts: channels and maintenance windows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from litestar import Request, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict
+
+from rigfarm.commander.alerts.delivery.channels import Channels
+from rigfarm.commander.alerts.delivery.model import MAX_URL, Channel, ChannelForm, masked
+from rigfarm.commander.alerts.delivery.windows import Window, WindowForm, Windows, window_end
+from rigfarm.commander.auth import CONFIGURE
+from rigfarm.commander.fields import Changes, changes_of
+from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
+from rigfarm.common.clock import moment, utc_ms
+
+__all__ = ["delivery_routes"]
+
+REVISED = "Fields that are left out don't change. `revision`: refuse if someone else has changed it since."
+
+
+class ChannelAnswer(ChannelForm, frozen=True, kw_only=True):
+    """One channel, without its URL."""
+
+    id: int
+    service: str
+    """The kind of service: `ntfys://…`."""
+    revision: int
+    updated_at: datetime
+
+
+class NewChannel(ChannelForm, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A channel. `url` is a secret, and never shown again."""
+
+    url: Annotated[str, Meta(max_length=MAX_URL)]
+
+
+class WindowAnswer(WindowForm, frozen=True, kw_only=True):
+    """One maintenance window: nothing is sent about its rigs meanwhile."""
+
+    id: int
+    revision: int
+    updated_at: datetime
+    now_until: datetime | UnsetType = UNSET
+    """When it ends, if it is now."""
+
+
+class NewWindow(WindowForm, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`repeats` is `once`, with a `date`, or `weekly`, with `days`. Without `kind`, `q` and `rigs`: for all rigs."""
+
+
+class TestAnswer(Struct):
+    """What a service answered to a test message."""
+
+    ok: bool
+    answer: str
+
+
+if TYPE_CHECKING:
+
+    class ChannelChange(Changes):
+        """See below: made of the fields of ChannelForm."""
+
+        url: str | UnsetType = UNSET
+        revision: int | UnsetType = UNSET
+
+    class WindowChange(Changes):
+        """See below: made of the fields of WindowForm."""
+
+        revision: int | UnsetType = UNSET
+
+else:
+    ChannelChange = changes_of(
+        "ChannelChange", ChannelForm, REVISED, url=Annotated[str, Meta(max_length=MAX_URL)], revision=int
+    )
+    WindowChange = changes_of("WindowChange", WindowForm, REVISED, revision=int)
+
+
+@get("/api/alert-channels", summary="List alert channels", tags=["alerts"])
+async def list_channels(
+    request: Request[Any, Any, Any], alert_channels: NamedDependency[Channels], limit: Limit = LIMIT, after: After = ""
+) -> Response[list[ChannelAnswer]]:
+    """Without their URLs."""
+    found = list(alert_channels.channels.values())
+    return one_page(request, found, limit, after, key=lambda one: one.id, answer=_channel_answer)
+
+
+@post("/api/alert-channels", opt=CONFIGURE, status_code=201, summary="Add an alert channel", tags=["alerts"])
+async def create_channel(data: JSONBody[NewChannel], alert_channels: NamedDependency[Channels]) -> ChannelAnswer:
+    """Nothing that fired before is sent to it."""
+    return _channel_answer(await alert_channels.create(ChannelForm(**_values(data, ChannelForm)), data.url))
+
+
+@patch("/api/alert-channels/{channel_id:int}", opt=CONFIGURE, summary="Change an alert channel", tags=["alerts"])
+async def change_channel(
+    channel_id: FromPath[int], data: JSONBody[ChannelChange], alert_channels: NamedDependency[Channels]
+) -> ChannelAnswer:
+    """Without `url`, the stored one stays."""
+    stored = alert_channels.get(channel_id)
+    url = "" if data.url is UNSET else data.url
+    revision = stored.revision if data.revision is UNSET else data.revision
+    return _channel_answer(await alert_channels.change(channel_id, data.over(stored.form), url, revision))
+
+
+@delete("/api/alert-channels/{channel_id:int}", opt=CONFIGURE, summary="Remove an alert channel", tags=["alerts"])
+async def delete_channel(channel_id: FromPath[int], alert_channels: NamedDependency[Channels]) -> None:
+    """With the log of what was sent to it."""
+    await alert_channels.remove(channel_id)
+
+
+@post("/api/alert-channels/{channel_id:int}/test", opt=CONFIGURE, status_code=200, summary="Test an alert channel",
+      tags=["alerts"])  # fmt: skip
+async def test_channel(channel_id: FromPath[int], alert_channels: NamedDependency[Channels]) -> TestAnswer:
+    """Sends a message, and says what the service answered."""
+    found = await alert_channels.test(channel_id)
+    return TestAnswer(found.ok, found.answer)
+
+
+@get("/api/maintenance-windows", summary="List maintenance windows", tags=["alerts"])
+async def list_windows(
+    request: Request[Any, Any, Any], alert_windows: NamedDependency[Windows], limit: Limit = LIMIT, after: After = ""
+) -> Response[list[WindowAnswer]]:
+    """Those that are over as well, until they are removed."""
+    found = list(alert_windows.windows.values())
+    return one_page(request, found, limit, after, key=lambda one: one.id, answer=_window_answer)
+
+
+@post("/api/maintenance-windows", opt=CONFIGURE, status_code=201, summary="Add a maintenance window", tags=["alerts"])
+async def create_window(data: JSONBody[NewWindow], alert_windows: NamedDependency[Windows]) -> WindowAnswer:
+    """What is wrong with its rigs is found all the same, and what still lasts is sent when it ends."""
+    return _window_answer(await alert_windows.create(WindowForm(**_values(data, WindowForm))))
+
+
+@patch("/api/maintenance-windows/{window_id:int}", opt=CONFIGURE, summary="Change a maintenance window",
+       tags=["alerts"])  # fmt: skip
+async def change_window(
+    window_id: FromPath[int], data: JSONBody[WindowChange], alert_windows: NamedDependency[Windows]
+) -> WindowAnswer:
+    """What waits for its end waits for the new one, or is sent now."""
+    stored = alert_windows.get(window_id)
+    revision = stored.revision if data.revision is UNSET else data.revision
+    return _window_answer(await alert_windows.change(window_id, data.over(stored.form), revision))
+
+
+@delete("/api/maintenance-windows/{window_id:int}", opt=CONFIGURE, summary="Remove a maintenance window",
+        tags=["alerts"])  # fmt: skip
+async def delete_window(window_id: FromPath[int], alert_windows: NamedDependency[Windows]) -> None:
+    """Ends it, if it is now: what waits for its end is sent."""
+    await alert_windows.remove(window_id)
+
+
+delivery_routes = [
+    list_channels,
+    create_channel,
+    change_channel,
+    delete_channel,
+    test_channel,
+    list_windows,
+    create_window,
+    change_window,
+    delete_window,
+]
+
+
+def _values(body: Struct, form: type[Struct]) -> dict[str, Any]:
+    return {name: getattr(body, name) for name in form.__struct_fields__}
+
+
+def _channel_answer(channel: Channel) -> ChannelAnswer:
+    return ChannelAnswer(
+        **asdict(channel.form),
+        id=channel.id,
+        service=masked(channel.url),
+        revision=channel.revision,
+        updated_at=moment(channel.updated_ms),
+    )
+
+
+def _window_answer(window: Window) -> WindowAnswer:
+    end = window_end(window.form, utc_ms())
+    return WindowAnswer(
+        **asdict(window.form),
+        id=window.id,
+        revision=window.revision,
+        updated_at=moment(window.updated_ms),
+        now_until=UNSET if end is None else moment(end),
+    )

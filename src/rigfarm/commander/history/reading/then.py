@@ -1,0 +1,277 @@
+"""How every rig was at one moment: its last log before it, and all that was true then.
+
+Logs are read while they are kept; of an older moment, the minute that holds it stands for one. *In brief*, only what a
+rig's log added to the totals is read, and its state and name: a twentieth of the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import takewhile
+from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rigfarm.commander.history.chunks.brief import Briefs
+from rigfarm.commander.history.chunks.chunk import last_log
+from rigfarm.commander.history.chunks.codes import UNKNOWN, value
+from rigfarm.commander.history.chunks.columns import Columns, DamagedError, Key
+from rigfarm.commander.history.happened.facts import LabelsWere, NameWas, NormalWas, RestWas, SpecsWas, StateWas
+from rigfarm.commander.history.happened.rows import Life, lasting_of, lives, running
+from rigfarm.commander.history.model import HOUR_MS, OWNER, SLOT_MS, group_of, row_id
+from rigfarm.commander.history.rollups.minutes import MINUTE_MS, Pace
+from rigfarm.commander.history.store import Reader
+from rigfarm.commander.stats.condition import STATES
+from rigfarm.commander.stats.contribution import Contribution, contribution_of, of_one_coin
+from rigfarm.wire.log import Device, DeviceKind, Devices, OperationalLog, Workload
+from rigfarm.wire.specs import Specs
+
+__all__ = ["Brief", "FarmThen", "RigThen", "farm_then"]
+
+AT_ONCE = 50
+"""Rigs between two pauses, in which the interpreter belongs to others."""
+PAUSE_S = 0.001
+LONGEST_MS = 3_600_000
+"""So much is looked through for last logs, at most."""
+_POWER: Key = ("", "power_w", "mean")
+_DEVICE = re.compile(r"(cpu|gpu|hashboard)(\d{1,4})")
+_MEASURES = frozenset(("core_c", "memory_c", "chip_c", "fan_percent", "fan_rpm", "power_w"))
+
+
+Brief = tuple[int, Contribution]
+"""Of a rig's last log: when it was, UTC ms, and what it added to the totals."""
+
+
+class RigThen(Struct, frozen=True, kw_only=True):
+    """A rig as it was. What isn't known is empty or None."""
+
+    life: Life
+    name: str = ""
+    labels: LabelsWere | None = None
+    specs: Specs | None = None
+    state: StateWas | None = None
+    since_ms: int | None = None
+    """Since when it was in this state."""
+    normals: Mapping[str, float] = {}
+    """H/s by coin."""
+    rests: str = ""
+    """Why it mined nothing on purpose."""
+    log: OperationalLog | None = None
+    brief: Brief | None = None
+    """In its log's place, where it was read in brief: then specs, normals and rests are not read, either."""
+
+
+class FarmThen(Struct, frozen=True, kw_only=True):
+    """All rigs that there were."""
+
+    t_ms: int
+    rigs: list[RigThen]
+    ran: bool
+    """Whether the Commander ran then."""
+    by_minute: bool
+    """Figures are those of a minute: logs are no longer kept."""
+    brief: Collection[int] = ()
+    """Those of which no more than a brief was read."""
+    until_ms: int
+    """Up to when logs are in the history; it is written some time after they came."""
+
+
+def farm_then(
+    reader: Reader, t_ms: int, pace: Pace, rigs: Collection[int] | None = None, *, brief: bool = False
+) -> FarmThen:
+    """How the farm was at a time (UTC ms), or some rigs; in `brief`: those of which it is known how they were."""
+    there = {
+        one.rig: one
+        for one in lives(reader, rigs)
+        if one.added_ms <= t_ms and (one.removed_ms is None or one.removed_ms > t_ms)
+    }
+    by_minute = t_ms < (reader.note("raw_floor_ms") or 0)
+    until_ms = reader.note("until_ms") or 0
+    since_ms = min(t_ms, until_ms) - pace.hold_ms  # beyond the history, the last that it has is shown
+    ran = bool(running(reader, t_ms, t_ms + 1))
+    names, states = lasting_of(reader, NameWas, t_ms, there), lasting_of(reader, StateWas, t_ms, there)
+    labels = lasting_of(reader, LabelsWere, t_ms, there)
+    short = {rig for rig in there if rig in states and states[rig][1].state in STATES} if brief and ran else set()
+    whole = there.keys() - short
+    read = _minutes if by_minute else _logs
+    logs = dict(read(reader, t_ms, whole, since_ms))
+    briefs = dict((_minutes_in_brief if by_minute else _briefs)(reader, t_ms, short, since_ms))
+    specs, normals = lasting_of(reader, SpecsWas, t_ms, whole), lasting_of(reader, NormalWas, t_ms, whole)
+    rests = lasting_of(reader, RestWas, t_ms, whole)
+    none = (None, None)
+    return FarmThen(
+        t_ms=t_ms,
+        rigs=[
+            RigThen(
+                life=one,
+                name=names[rig][1].name if rig in names else "",
+                labels=labels[rig][1] if rig in labels else None,
+                specs=specs[rig][1].specs if rig in specs else None,
+                state=states.get(rig, none)[1],
+                since_ms=states.get(rig, none)[0],
+                normals=normals[rig][1].coins if rig in normals else {},
+                rests=rests[rig][1].why if rig in rests else "",
+                log=logs.get(rig),
+                brief=briefs.get(rig),
+            )
+            for rig, one in there.items()
+        ],
+        ran=ran,
+        by_minute=by_minute,
+        brief=short,
+        until_ms=until_ms,
+    )
+
+
+def _logs(reader: Reader, t_ms: int, rigs: Iterable[int], since_ms: int) -> Iterator[tuple[int, OperationalLog]]:
+    """(rig, its last log) of those that were heard of after a time."""
+    wanted = set(rigs)
+    for slot in _slots(t_ms, since_ms):
+        for rig, log in _logs_of(reader, slot, t_ms, wanted):
+            if log.t > since_ms:
+                wanted.discard(rig)
+                yield rig, log
+
+
+def _slots(t_ms: int, since_ms: int) -> range:
+    """Where last logs are looked for, the last first."""
+    return range(min(t_ms, since_ms + LONGEST_MS) // SLOT_MS, since_ms // SLOT_MS - 1, -1)
+
+
+def _logs_of(reader: Reader, slot: int, t_ms: int, rigs: Iterable[int]) -> Iterator[tuple[int, OperationalLog]]:
+    for n, (row, body) in enumerate(reader.some("raw", [row_id(slot, rig) for rig in rigs])):
+        log = _last(body, t_ms)
+        if log is not None:
+            yield row & OWNER, log
+        _pause(n, AT_ONCE)
+
+
+def _briefs(reader: Reader, t_ms: int, rigs: Iterable[int], since_ms: int) -> Iterator[tuple[int, Brief]]:
+    """The same in brief. Of what is not written in brief yet, the logs are read."""
+    wanted = set(rigs)
+    for slot in _slots(t_ms, since_ms):
+        groups: dict[int, set[int]] = defaultdict(set)
+        for rig in wanted:
+            groups[group_of(rig)].add(rig)
+        unread: set[int] = set()
+        for n, (row, body) in enumerate(reader.some("briefs", [row_id(slot, group) for group in groups])):
+            with contextlib.suppress(DamagedError):  # made again when its logs are next written
+                briefs = Briefs(body)
+                some = groups.pop(row & OWNER)
+                unread |= some.intersection(briefs.unread)
+                for rig, found in briefs.at(t_ms).items():
+                    if rig in some and found[0] > since_ms:
+                        wanted.discard(rig)
+                        yield rig, found
+            _pause(n, 1)
+        for rig, log in _logs_of(reader, slot, t_ms, unread.union(*groups.values())):
+            if log.t > since_ms:
+                wanted.discard(rig)
+                yield rig, (log.t, contribution_of(log))
+
+
+def _last(body: bytes, t_ms: int) -> OperationalLog | None:
+    with contextlib.suppress(DamagedError):  # begun again when it is next written
+        return last_log(body, t_ms)
+    return None
+
+
+def _minutes(reader: Reader, t_ms: int, rigs: Iterable[int], _: int) -> Iterator[tuple[int, OperationalLog]]:
+    """(rig, the means of its minute as a log)."""
+    for rig, columns in _hours(reader, t_ms, rigs):
+        log = _minute(columns, t_ms)
+        if log is not None:
+            yield rig, log
+
+
+def _minutes_in_brief(reader: Reader, t_ms: int, rigs: Iterable[int], _: int) -> Iterator[tuple[int, Brief]]:
+    begin_ms = t_ms // MINUTE_MS * MINUTE_MS
+    for rig, columns in _hours(reader, t_ms, rigs):
+        rates = [key for key in takewhile(_is_no_device, columns.keys) if key[0] == "coin" and key[2] == "mean"]
+        if len(rates) <= 1:
+            found = columns.row(t_ms % HOUR_MS // MINUTE_MS, [_POWER, *rates])
+            power, rate = value(found.get(_POWER, UNKNOWN)), value(found[rates[0]]) if rates else None
+            if power is not None or rate is not None:
+                yield rig, (begin_ms, of_one_coin(rates[0][1] if rates else "", rate, power, None, None))
+                continue
+        # What each of several coins takes is known from the devices, and so may it be that the rig reported at all.
+        log = _minute(columns, t_ms)
+        if log is not None:
+            yield rig, (log.t, contribution_of(log))
+
+
+def _is_no_device(key: Key) -> bool:
+    """Keys are in order."""
+    return key[0] <= "coin"
+
+
+def _hours(reader: Reader, t_ms: int, rigs: Iterable[int]) -> Iterator[tuple[int, Columns]]:
+    for n, (row, body) in enumerate(reader.some("minutes", [row_id(t_ms // HOUR_MS, rig) for rig in rigs])):
+        with contextlib.suppress(DamagedError):  # begun again when it is next written
+            yield row & OWNER, Columns(body)
+        _pause(n, AT_ONCE)
+
+
+def _minute(columns: Columns, t_ms: int) -> OperationalLog | None:
+    """The means of one minute; None where none is known."""
+    found = columns.row(t_ms % HOUR_MS // MINUTE_MS, filter(_is_mean, columns.keys))
+    means = {key[:2]: value(coded) for key, coded in found.items() if coded != UNKNOWN}
+    return _as_log(means, t_ms // MINUTE_MS * MINUTE_MS) if means else None
+
+
+@lru_cache(4096)
+def _is_mean(key: Key) -> bool:
+    return key[2] == "mean" and (key[0] in ("", "coin", "fan") or _DEVICE.match(key[0]) is not None)
+
+
+def _as_log(means: Mapping[tuple[str, str], float | None], t_ms: int) -> OperationalLog:
+    coins = sorted(name for scope, name in means if scope == "coin")
+    devices: dict[str, dict[str, float | None]] = {}
+    for (scope, name), mean in means.items():
+        if found := _DEVICE.match(scope):
+            devices.setdefault(found[0], {})[f"rate {name}" if scope.endswith(":rate") else name] = mean
+    fans = {int(name): mean for (scope, name), mean in means.items() if scope == "fan" and name.isdecimal()}
+    return OperationalLog(
+        t=t_ms,
+        power_w=means.get(("", "power_w")),
+        workloads=[Workload(coin=coin, hashrate=means["coin", coin], state="mining") for coin in coins],
+        devices=Devices.from_rows(
+            [_device(name, known, coins) for name, known in sorted(devices.items(), key=lambda one: _order(one[0]))]
+        ),
+        fans=[fans.get(n) for n in range(max(fans, default=-1) + 1)][:64],
+    )
+
+
+def _order(name: str) -> tuple[str, int]:
+    kind, index = _split(name)
+    return kind, index
+
+
+def _split(name: str) -> tuple[DeviceKind, int]:
+    found = _DEVICE.match(name)
+    assert found is not None
+    return cast("DeviceKind", found[1]), int(found[2])
+
+
+def _device(name: str, known: Mapping[str, float | None], coins: Iterable[str]) -> Device:
+    kind, index = _split(name)
+    chips, expected = known.get("chips"), known.get("chips_expected")
+    device = Device(
+        kind=kind,
+        index=index,
+        hashrates=[known.get(f"rate {coin}") for coin in coins],
+        chips=None if chips is None else round(chips),
+        chips_expected=None if expected is None else round(expected),
+    )
+    return replace(device, **{measure: mean for measure, mean in known.items() if measure in _MEASURES})
+
+
+def _pause(n: int, every: int) -> None:
+    if n % every == every - 1:
+        time.sleep(PAUSE_S)

@@ -1,0 +1,1 @@
+"""Metrics as text: https://prometheus.io/docs/instrumenting/exposition_formats/"""

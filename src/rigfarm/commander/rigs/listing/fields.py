@@ -1,0 +1,286 @@
+"""What can be asked of a rig in the search box: fields by name, what each reads, and what its values mean."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from rigfarm import units
+from rigfarm.commander.refusals import NotUnderstood
+from rigfarm.commander.rigs.boards.alive import chips_of
+from rigfarm.commander.rigs.listing.sorting import SORT_KEYS
+from rigfarm.commander.rigs.model import Rig, within
+from rigfarm.commander.stats import RigStats
+from rigfarm.commander.stats.condition import STATES
+
+__all__ = ["FIELDS", "Field", "Test", "TextField", "hottest_c", "of_normal"]
+
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+
+KEPT_TEXTS = 256
+"""Texts of which a condition remembers whether they fit: most rigs of a farm say the same."""
+Test = Callable[[Rig, RigStats], bool]
+"""Whether a condition holds for a rig."""
+_Texts = Callable[[Rig, RigStats], Iterable[str | None]]
+_Value = Callable[[Rig, RigStats], float | None]
+
+
+class TextField(NamedTuple):
+    """Something that is known of a rig as texts. `whole`: a value is compared with the whole of it, else it is looked
+    for in it."""
+
+    about: str
+    example: str
+    of: _Texts
+    whole: bool = True
+    known: tuple[str, ...] = ()
+    """All there can be."""
+    sign: str = ":"
+    """The usual one."""
+
+    def test(self, sign: str, value: str) -> Test:
+        """The condition. NotUnderstood."""
+        if sign in _COMPARE:
+            raise NotUnderstood("this field is text: use :, = or !=")
+        values = [one.strip() for one in value.replace('"', "").split(",") if one.strip()]
+        if not values:
+            raise NotUnderstood(f"a value is missing, for example {self.example}")
+        for one in values if self.known else ():
+            if "*" not in one and one.casefold() not in self.known:
+                raise NotUnderstood(f"the value must be one of {', '.join(self.known)}")
+        matches = [_matcher(one, whole=self.whole or sign != ":") for one in values]
+        of = self.of
+        if sign == ":" and not self.whole and not any(set(one) & {"*", "\n"} for one in values):
+            folded = [one.casefold() for one in values]
+
+            def contains(rig: Rig, stats: RigStats) -> bool:
+                text = "\n".join(filter(None, of(rig, stats))).casefold()
+                return any(one in text for one in folded)
+
+            return contains
+
+        @lru_cache(KEPT_TEXTS)
+        def fits(text: str) -> bool:
+            text = text.casefold()
+            return any(match(text) for match in matches)
+
+        def test(rig: Rig, stats: RigStats) -> bool:
+            texts = [text for text in of(rig, stats) if text]
+            if sign == "!=":
+                return bool(texts) and not any(map(fits, texts))
+            return any(map(fits, texts))
+
+        return test
+
+
+class NumberField(NamedTuple):
+    """Something that is measured of a rig. `read` understands what people write; `exact`: it is counted."""
+
+    about: str
+    example: str
+    of: _Value
+    read: Callable[..., float]
+    exact: bool = False
+    of_ratio: _Value | None = None
+    """What a percentage is compared with."""
+
+    @property
+    def sign(self) -> str:
+        """The usual one."""
+        return next(char for char in self.example if char in ":<>")
+
+    def test(self, sign: str, value: str) -> Test:
+        """The condition. NotUnderstood."""
+        value = value.replace('"', "").strip()
+        if not value:
+            raise NotUnderstood(f"a number is missing, for example {self.example}")
+        of, read = self.of, self.read
+        if self.of_ratio is not None and value.endswith("%"):
+            of, read = self.of_ratio, units.parse_percent
+        if value == "*" and sign == ":":
+            return lambda rig, stats: of(rig, stats) is not None
+        try:
+            if compare := _COMPARE.get(sign):
+                mark = read(value)
+                return lambda rig, stats: (known := of(rig, stats)) is not None and compare(known, mark)
+            first, dots, last = value.partition("..")
+            if not dots and not self.exact:
+                raise NotUnderstood(f"write > or <, or a range, for example {self.example}")
+            low, high = read(first), read(last if dots else first)
+        except ValueError as error:
+            raise NotUnderstood(str(error)) from None
+        if low > high:
+            raise NotUnderstood(f"a range begins with the smaller number: {last}..{first}")
+        negative = sign == "!="
+        return lambda rig, stats: (known := of(rig, stats)) is not None and (low <= known <= high) is not negative
+
+
+def _matcher(value: str, *, whole: bool) -> Callable[[str], bool]:
+    value = value.casefold()
+    if "*" in value:
+        return lambda text: _like(value, text)
+    return (lambda text: text == value) if whole else (lambda text: value in text)
+
+
+def _like(pattern: str, text: str) -> bool:
+    """Whether a text is like a pattern in which * stands for anything; in one pass over it."""
+    first, *parts = pattern.split("*")
+    last = parts.pop()
+    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in parts:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _workloads(name: str) -> _Texts:
+    return lambda _, stats: [getattr(one, name) for one in stats.log.workloads] if stats.log is not None else ()
+
+
+def _specs(*names: str) -> _Texts:
+    return lambda rig, _: [getattr(rig.specs, name) for name in names] if rig.specs is not None else ()
+
+
+def _states(_: Rig, stats: RigStats) -> Iterable[str | None]:
+    condition = stats.condition
+    yield condition.state
+    if condition.severity:
+        yield "attention"
+    if condition.maintenance:
+        yield "maintenance"
+
+
+def _models(rig: Rig, _: RigStats) -> Iterable[str | None]:
+    if (specs := rig.specs) is not None:
+        yield " ".join(part for part in (specs.make, specs.model, specs.variant) if part)
+        yield " ".join(part for part in (specs.model, specs.variant) if part)
+
+
+def _firmwares(rig: Rig, _: RigStats) -> Iterable[str | None]:
+    if (specs := rig.specs) is not None:
+        yield specs.firmware
+        yield specs.firmware_version
+        yield " ".join(part for part in (specs.firmware, specs.firmware_version) if part)
+
+
+def _gpus(rig: Rig, _: RigStats) -> Iterable[str | None]:
+    return [gpu.name for gpu in rig.specs.gpus] if rig.specs is not None else ()
+
+
+def _sorted_by(name: str) -> _Value:
+    """A figure that an index sorts by."""
+    key = SORT_KEYS[name]
+
+    def value(rig: Rig, stats: RigStats) -> float | None:
+        found = key(rig, stats)
+        return float(found) if isinstance(found, int | float) else None
+
+    return value
+
+
+hottest_c = _sorted_by("devices")
+"""°C of the rig's hottest part."""
+
+
+def _watts(_: Rig, stats: RigStats) -> float | None:
+    milliwatts = stats.contribution.milliwatts
+    return None if milliwatts is None else milliwatts / 1000
+
+
+def _hashrate(_: Rig, stats: RigStats) -> float | None:
+    return max((share.millihashes / 1000 for share in stats.contribution.coins), default=None)
+
+
+def of_normal(_: Rig, stats: RigStats) -> float | None:
+    """The worst coin's hashrate against its normal."""
+    known = [
+        share.millihashes / 1000 / normal
+        for share in stats.contribution.coins
+        if (normal := stats.expected(share.coin))
+    ]
+    return min(known, default=None)
+
+
+def _age(rig: Rig, stats: RigStats) -> float | None:
+    return None if stats.heard_ms is None else max(rig.now_ms - stats.heard_ms, 0) / 1000
+
+
+def _alive(rig: Rig, stats: RigStats) -> float | None:
+    chips = None if stats.log is None else chips_of(rig.specs, stats.log)
+    return None if chips is None else chips.ratio
+
+
+def _fan(_: Rig, stats: RigStats) -> float | None:
+    """The slowest."""
+    if stats.log is None:
+        return None
+    return min(
+        (rpm for rpm in (*stats.log.fans, *stats.log.devices.fan_rpm) if rpm is not None and rpm >= 0), default=None
+    )
+
+
+def _gpu_count(rig: Rig, _: RigStats) -> float | None:
+    return None if rig.specs is None else len(rig.specs.gpus)
+
+
+_STATES = (*STATES, "attention", "maintenance")
+Field = TextField | NumberField
+FIELDS: Mapping[str, Field] = {
+    "name": TextField("its name in Rigfarm", "name:rig-1*", lambda rig, _: (rig.name,), whole=False),
+    "state": TextField(
+        "online, degraded, offline, attention, maintenance …", "state:offline", _states, known=_STATES
+    ),
+    "tag": TextField("a tag that it has", "tag:solar", lambda rig, _: rig.tags),
+    "place": TextField("everything in this place", "place:hall-2/rack-3", lambda rig, _: within(rig.place)),
+    "reason": TextField(
+        "why it is in this state", "reason:pool", lambda _, stats: (stats.condition.reason,), whole=False
+    ),
+    "coin": TextField("the coin it mines", "coin:XMR,KAS", _workloads("coin")),
+    "algorithm": TextField("the algorithm", "algorithm:kawpow", _workloads("algorithm")),
+    "software": TextField("its mining software", "software:xmrig", _workloads("software")),
+    "pool": TextField("its pool", "pool:example.com", _workloads("pool"), whole=False),
+    "wallet": TextField("its wallet", "wallet:48ed*", _workloads("wallet"), whole=False),
+    "worker": TextField("its worker name at the pool", "worker:rig-1", _workloads("worker"), whole=False),
+    "gpu": TextField("a graphics card", 'gpu:"RTX 3070"', _gpus, whole=False),
+    "cpu": TextField("the processor", "cpu:ryzen", _specs("cpu"), whole=False),
+    "model": TextField("an ASIC's make and model", 'model:"S19*"', _models, whole=False),
+    "firmware": TextField("an ASIC's firmware, and its version", "firmware!=braiins", _firmwares, whole=False),
+    "hostname": TextField("its hostname", "hostname:rig-1", _specs("hostname"), whole=False),
+    "mac": TextField("its MAC address", "mac:02:aa:*", _specs("mac")),
+    "serial": TextField("its serial number", "serial:AB12*", _specs("serial")),
+    "sentry": TextField("the version of its Sentry", "sentry!=0.2.0", _specs("sentry_version")),
+    "ip": TextField(
+        "its address on the LAN", "ip:10.0.3.*", lambda _, stats: (stats.log.lan_ip if stats.log else None,)
+    ),
+    "message": TextField(
+        "a message in its log", "message:xid", lambda _, stats: stats.log.messages if stats.log else (), whole=False
+    ),
+    "temp": NumberField("its hottest part, °C", "temp>80", hottest_c, units.parse_temperature),
+    "power": NumberField("its power", "power>1.2kW", _watts, units.parse_power),
+    "hashrate": NumberField(
+        "its hashrate, or the share of its normal one", "hashrate<90%", _hashrate, units.parse_hashrate,
+        of_ratio=of_normal,
+    ),
+    "rejects": NumberField("rejected shares", "rejects>2%", _sorted_by("rejects"), units.parse_percent),
+    "fan": NumberField("its slowest fan, rpm", "fan<1000", _fan, units.parse_count),
+    "uptime": NumberField("time since it started", "uptime<1h", _sorted_by("uptime"), units.parse_duration),
+    "seen": NumberField("time since its last report", "seen>10m", _age, units.parse_duration),
+    "chips": NumberField("share of chips that work", "chips<99%", _alive, units.parse_percent),
+    "gpus": NumberField("how many graphics cards", "gpus:6", _gpu_count, units.parse_count, exact=True),
+    "messages": NumberField(
+        "how many messages", "messages>0", lambda _, stats: len(stats.log.messages) if stats.log else None,
+        units.parse_count, exact=True,
+    ),
+}  # fmt: skip
+"""By name; what an error and the help beside the search box list."""

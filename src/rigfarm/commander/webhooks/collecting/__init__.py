@@ -1,0 +1,1 @@
+"""What happens in the farm, as events for webhooks."""

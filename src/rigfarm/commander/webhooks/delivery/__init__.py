@@ -1,0 +1,1 @@
+"""How an event gets to its receiver."""

@@ -1,1 +1,0 @@
-"""Every page with made-up rigs, for work on how Rigfarm looks: `python -m rigfarm.simulate.gallery`."""

@@ -1,0 +1,262 @@
+"""The command line against a real Commander with a certificate of its own: docs/cli.md, and what may go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from rigfarm.simulate.commander import CommanderProcess, free_port
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+LINES = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+WATCHING = [line for line in LINES if "--watch" in line]
+HOSTILE = "\x1b]0;owned\x07\u202erig\x9b31m"
+
+
+class Operator:
+    """Somebody with a home of their own."""
+
+    def __init__(self, home: Path) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RIGFARM_", "XDG_"))}
+        path = f"{Path(sys.executable).parent}:{clean['PATH']}"
+        self.home = home
+        self.environment = {**clean, "HOME": str(home), "PATH": path}
+
+    def run(self, line: str, said: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", line],
+            env=self.environment | more, input=said, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    def good(self, line: str, said: str = "", **more: str) -> str:
+        ran = self.run(line, said, **more)
+        assert ran.returncode == 0, (line, ran.stderr)
+        return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def commander(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommanderProcess]:
+    with CommanderProcess(tmp_path_factory.mktemp("commander"), tls=True) as commander:
+        commander.add_rigs(["rig-1", "rig-2", "rig-3"])
+        commander.add_rigs(["asic-1"], "asic")
+        commander.api("POST", "/api/rigs/labels", {"filter": {}, "place": "hall-2"})
+        commander.api("POST", "/api/rigs/labels", {"filter": {}, "kind": "asic", "place": "hall-1"})
+        yield commander
+
+
+@pytest.fixture(scope="module")
+def operator(commander: CommanderProcess, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    operator = Operator(tmp_path_factory.mktemp("home"))
+    said = operator.good(_here(LINES[0], commander), f"{commander.key}\n")
+    assert "Logged in" in said
+    assert commander.key not in said
+    return operator
+
+
+def _here(line: str, commander: CommanderProcess) -> str:
+    return line.replace("https://commander.lan:7070", f"{commander.url} --fingerprint {commander.fingerprint}")
+
+
+def test_the_login_is_stored_for_this_user_only(operator: Operator) -> None:
+    stored = operator.home / ".config" / "rigfarm" / "login.json"
+    assert stored.stat().st_mode & 0o777 == 0o600
+    assert stored.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_documented_lines_work_in_their_order(operator: Operator) -> None:
+    """A rig that waits for its first report takes no command: exit code 1, and the reason."""
+    assert LINES[0].startswith("rigfarm login")
+    for line in LINES[1:]:
+        if line in WATCHING:
+            continue
+        ran = operator.run(line)
+        told = re.search(r" (restart|reboot|pause|resume|power-limit) ", line)
+        assert ran.returncode == 0 or (told and ran.returncode == 1), (line, ran.stdout, ran.stderr)
+        assert "Traceback" not in ran.stderr
+    assert "rig-02" not in operator.good("rigfarm rigs list")
+
+
+@pytest.mark.parametrize("line", WATCHING)
+def test_watching_goes_on_until_it_is_interrupted(operator: Operator, line: str) -> None:
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {line} --json"], env=operator.environment, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert first["event"] == "snapshot"
+
+
+def test_watching_prints_a_change(operator: Operator, commander: CommanderProcess) -> None:
+    process = subprocess.Popen(
+        ["bash", "-c", "exec rigfarm asics list --watch"], env=operator.environment, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        while "asic-1" not in process.stdout.readline():
+            pass
+        commander.add_rigs(["asic-2"], "asic")
+        while "asic-2" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+def test_json_is_what_the_api_answers(operator: Operator, commander: CommanderProcess) -> None:
+    printed = json.loads(operator.good("rigfarm rigs list --json"))
+    assert printed == commander.api("GET", "/api/rigs?kind=cpu-gpu")
+
+
+def test_a_name_cannot_control_the_terminal() -> None:
+    code = (
+        "import json, sys; from rigfarm.client.show import *; from rigfarm.client.errors import Failure;"
+        f"row = {{'name': {HOSTILE!r}, {HOSTILE!r}: [{{'a': {HOSTILE!r}}}], 'hashrates': {{{HOSTILE!r}: 1.0}}}};"
+        "print_table([row], columns(name='name', rate=hashrates)); print_json(row); details(row);"
+        f"Failure({HOSTILE!r}).show()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for char in "\x1b\x07\u202e\x9b":
+        assert char not in ran.stdout + ran.stderr, repr(char)
+    assert "owned" in ran.stdout
+    assert "owned" in ran.stderr
+
+
+def test_nothing_is_done_without_a_filter_or_a_yes(operator: Operator) -> None:
+    assert operator.run("rigfarm rigs remove --yes").returncode == 2
+    assert operator.run("rigfarm rigs remove --all name:rig --yes").returncode == 2
+    asked = operator.run("rigfarm rigs remove --all", "n\n")
+    assert asked.returncode == 1
+    assert "rig-1, " in asked.stderr, "which rigs it is about"
+    assert operator.run("rigfarm rigs remove name=rig-77 --yes").returncode == 1
+    assert "rig-1" in operator.good("rigfarm rigs list")
+
+
+def test_exit_codes_say_what_went_wrong(operator: Operator, commander: CommanderProcess, tmp_path: Path) -> None:
+    assert operator.run("rigfarm rigs show 999").returncode == 1
+    assert operator.run("rigfarm rigs list colour:red").returncode == 1
+    assert operator.run("rigfarm rigs list --colour red").returncode == 2
+    nowhere = {"RIGFARM_URL": f"http://127.0.0.1:{free_port()}", "RIGFARM_API_KEY": "rk_x"}
+    assert operator.run("rigfarm rigs list", **nowhere).returncode == 3
+    script = {"RIGFARM_URL": commander.url, "RIGFARM_FINGERPRINT": commander.fingerprint}
+    stranger = Operator(tmp_path)
+    assert stranger.run("rigfarm rigs list").returncode == 4
+    assert stranger.run("rigfarm rigs list", **script, RIGFARM_API_KEY="rk_wrong").returncode == 4
+    assert "rig-1" in stranger.good("rigfarm rigs list", **script, RIGFARM_API_KEY=commander.key)
+    script["RIGFARM_FINGERPRINT"] = f"SHA256:{'0' * 64}"
+    other = stranger.run("rigfarm rigs list", **script, RIGFARM_API_KEY=commander.key)
+    assert other.returncode == 3
+    assert "another certificate" in other.stderr
+    assert stranger.run("rigfarm login http://farm.example").returncode == 2
+    assert "not logged in" in stranger.good("rigfarm logout")
+
+
+class _Liar(BaseHTTPRequestHandler):
+    """Answers each question alike."""
+
+    answer = b""
+    link = ""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if self.link:
+            self.send_header("Link", self.link)
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("line", "answer", "link", "code", "said"),
+    [
+        ("rigfarm rigs list", b"[5, null]", "", 3, "This is not a Commander"),
+        ("rigfarm rigs list", b'{"a": 1}', "", 3, "This is not a Commander"),
+        ("rigfarm rigs list", b"null", "", 3, "This is not a Commander"),
+        ("rigfarm rigs list", b"[]", '</api/rigs?after=1>; rel="next"', 1, "The list is too long"),
+    ],
+)
+def test_what_answers_otherwise_than_a_commander_is_said(
+    tmp_path: Path, line: str, answer: bytes, link: str, code: int, said: str
+) -> None:
+    liar = type("Liar", (_Liar,), {"answer": answer, "link": link})
+    with ThreadingHTTPServer(("127.0.0.1", 0), liar) as server:
+        threading.Thread(target=server.serve_forever).start()
+        there = {"RIGFARM_URL": f"http://127.0.0.1:{server.server_port}", "RIGFARM_API_KEY": "rk_x"}
+        ran = Operator(tmp_path).run(line, **there)
+        server.shutdown()
+    assert (ran.returncode, said in ran.stderr) == (code, True), ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_an_unknown_certificate_is_shown_before_a_key_is_sent(commander: CommanderProcess, tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    refused = operator.run(f"rigfarm login {commander.url}", f"{commander.key}\n")
+    assert refused.returncode == 3
+    assert commander.fingerprint in refused.stdout
+    assert not (tmp_path / ".config").exists()
+    main, other = pty.openpty()
+    process = subprocess.Popen(
+        ["bash", "-c", f"rigfarm login {commander.url}"],
+        env=operator.environment, stdin=other, stdout=other, stderr=other, start_new_session=True,
+    )  # fmt: skip
+    os.close(other)
+    said = _until(main, "Is it the same?")
+    assert commander.fingerprint in said
+    os.write(main, b"y\n")
+    _until(main, "API key")
+    os.write(main, f"{commander.key}\n".encode())
+    shown = _until(main, "logout deletes it")
+    assert commander.key not in shown
+    assert process.wait(60) == 0
+    os.close(main)
+    assert "rig-1" in operator.good("rigfarm rigs list")
+    assert "Logged out" in operator.good("rigfarm logout")
+    assert operator.run("rigfarm rigs list").returncode == 4
+
+
+def _until(terminal: int, words: str) -> str:
+    said = ""
+    while words not in said:
+        said += os.read(terminal, 65536).decode(errors="replace")
+    return said
+
+
+def test_the_shell_completes_commands(operator: Operator) -> None:
+    line = 'COMP_WORDS="rigfarm rigs re" COMP_CWORD=2 _RIGFARM_COMPLETE=bash_complete rigfarm'
+    assert set(operator.run(line).stdout.split()) == {
+        f"plain,{name}" for name in ("restart", "reboot", "rename", "remove")
+    }
+
+
+def test_it_imports_no_web_stack() -> None:
+    code = (
+        "import sys, rigfarm.client.login, rigfarm.client.rigs, rigfarm.client.farm;"
+        "print({'litestar', 'httpx', 'uvicorn', 'sqlalchemy', 'asyncio', 'jinja2'} & {*sys.modules})"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
+
+
+def test_every_exit_code_is_documented() -> None:
+    from rigfarm.client.errors import ExitCode
+
+    assert {str(int(code)) for code in ExitCode} == set(re.findall(r"^\| (\d) \|", PAGE.read_text(), re.MULTILINE))

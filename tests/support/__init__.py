@@ -1,0 +1,1 @@
+"""What tests and benchmarks put together and send: load, hostile programs, whole rigs, and every page."""

@@ -1,0 +1,1 @@
+"""Playbooks put to the test: hostile archives, the server that gives them out, and a rig that runs them."""
