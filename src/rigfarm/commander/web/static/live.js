@@ -5,12 +5,14 @@
 //   gone {url, notice}     what this page is about exists no more
 //   notice {text, level}   words in the corner
 //   points …               for the charts (charts.js)
-//   title {sick}           how many rigs need attention, by page of the top bar
-//   pong                   the answer to {"ping": 1}
+//   map {areas}, tiles {tiles}   for the map (places.js) and the wall (wall.js)
+//   wall {build}           which program the Commander is (wall.js)
+//   title {sick, name}     how many rigs need attention, by page of the top bar; what the page is about is called now
+//   pong                   the answer to {"ping": 1}: any frame is a sign of life
 // Any of them may carry now_ms, the Commander's clock.
 import { notify, notifyThere } from "./notices.js";
 import { setClock } from "./times.js";
-import { setSick } from "./tab.js";
+import { setName, setSick } from "./tab.js";
 
 const GONE_MS = 3000;
 const QUIET_MS = 6000;
@@ -24,7 +26,6 @@ let lostAt = null; // when the page began to be without its socket
 let visibleAt = Date.now();
 let heardAt = 0;
 let askedAt = 0;
-let answers = false; // the server answers pings: only then is silence a sign
 let failures = 0;
 export let settling = true; // between a connection and its snapshot: everything may change, nothing is news
 
@@ -91,7 +92,7 @@ document.addEventListener("htmx:ws:close", ({ detail }) => {
   show("off", "connecting");
   if (detail.code === 4401) toLogin();
   else if (detail.code === 4404) location.reload();
-  else if (detail.code === 4429) notify("Too many pages are open: this one does not follow what happens.", "error");
+  else if (detail.code === 4429) notify("Too many pages are open: this one is not updated.", "error");
   else if (++failures % 3 === 0) stillLoggedIn();
 });
 
@@ -131,20 +132,27 @@ const handlers = {
   points(event) {
     document.dispatchEvent(new CustomEvent("rigfarm:points", { detail: event }));
   },
-  title({ sick }) {
-    setSick(sick);
+  map(event) {
+    document.dispatchEvent(new CustomEvent("rigfarm:map", { detail: event }));
   },
-  pong() {
-    answers = true;
+  tiles(event) {
+    document.dispatchEvent(new CustomEvent("rigfarm:tiles", { detail: event }));
+  },
+  wall(event) {
+    document.dispatchEvent(new CustomEvent("rigfarm:wall", { detail: event }));
+  },
+  title({ sick, name }) {
+    if (sick) setSick(sick);
+    if (name) setName(name);
   },
 };
 
-// A socket can die without a word (a cable, a sleeping laptop): who hears nothing asks, who gets no answer connects anew.
+// A socket can die without a word (a cable, a sleeping laptop): who hears nothing asks, who gets no answer connects again.
 function watch() {
   if (document.hidden || !main()?.dataset.page) return;
   const now = Date.now();
   if (lostAt !== null && now - lostAt >= GONE_MS) setStale(true);
-  if (socket?.readyState !== WebSocket.OPEN || !answers) return;
+  if (socket?.readyState !== WebSocket.OPEN) return;
   if (askedAt && now - askedAt > ANSWER_MS) {
     lostAt ??= heardAt;
     askedAt = 0;
@@ -157,7 +165,7 @@ function watch() {
 }
 
 // The socket may have been quicker than this script.
-const early = main()?._htmx?.ws?.connection?.socket;
+const early = window.rigfarm?.socket;
 if (early?.readyState === WebSocket.OPEN) {
   settling = false;
   connected(early);
