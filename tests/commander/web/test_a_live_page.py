@@ -32,7 +32,8 @@ def watch_glows(page: Page) -> Page:
     """Keep the class of each element that began to glow: a glow itself is over after a second."""
     page.evaluate(
         """() => { window.glowed = []; const plain = Element.prototype.animate;
-        Element.prototype.animate = function (...a) { window.glowed.push(this.className); return plain.apply(this, a); }; }"""
+        Element.prototype.animate = function (...a)
+        { window.glowed.push(this.className); return plain.apply(this, a); }; }"""
     )
     return page
 
