@@ -8,20 +8,22 @@ from typing import Any
 
 import pytest
 from history_helpers import START, Dying, Farm, PowerCut, a_log
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
 from rigfarm.commander.history.chunks.brief import Briefs, brief_of, pack_briefs
 from rigfarm.commander.history.chunks.chunk import Chunk
-from rigfarm.commander.history.chunks.columns import DamagedError
+from rigfarm.commander.history.chunks.columns import Columns, DamagedError
 from rigfarm.commander.history.happened.facts import Happened, StateWas
 from rigfarm.commander.history.happened.rows import added, runs, write
-from rigfarm.commander.history.model import BRIEF_RIGS, SLOT_MS, row_id
+from rigfarm.commander.history.model import BRIEF_RIGS, HOUR_MS, SLOT_MS, row_id
 from rigfarm.commander.history.reading.then import farm_then
-from rigfarm.commander.history.rollups.minutes import Pace
+from rigfarm.commander.history.rollups.as_log import hour_in_brief, minute_as_log
+from rigfarm.commander.history.rollups.minutes import MINUTE_MS, Pace
 from rigfarm.commander.history.store import Reader, Store
 from rigfarm.commander.history.writing.briefs import make_briefs
+from rigfarm.commander.history.writing.merge import Merge
 from rigfarm.commander.history.writing.retention import forget
 from rigfarm.commander.stats.contribution import Contribution, contribution_of
 from rigfarm.wire.log import Device, Devices, OperationalLog, Workload
@@ -106,6 +108,16 @@ def same(reader: Reader, until_ms: int = 2 * SLOT_MS) -> None:
         assert known(reader, t_ms, brief=True) == known(reader, t_ms, brief=False), t_ms - START
 
 
+def same_by_minute(store: Store) -> None:
+    """Where logs are no longer kept."""
+    kept_since = store.note("raw_floor_ms") or 0
+    with store.transaction():
+        store.set_note("raw_floor_ms", START + HOUR_MS)
+    same(store)
+    with store.transaction():
+        store.set_note("raw_floor_ms", kept_since)
+
+
 def a_farm(folder: Path, step: int = 2) -> Farm:
     """Four rigs over twenty minutes; one of them falls silent."""
     farm = Farm(folder, dict.fromkeys(RIGS, "cpu-gpu"))
@@ -127,9 +139,9 @@ def some(rigs: Sequence[int], steps: Sequence[int]) -> list[tuple[int, Operation
     ]
 
 
-def rows(store: Store) -> list[tuple[int, bytes]]:
+def rows(store: Store, table: str = "briefs") -> list[tuple[int, bytes]]:
     return store.db.execute(
-        "SELECT id, body FROM briefs UNION ALL SELECT id, body FROM briefs_open ORDER BY id"
+        f"SELECT id, body FROM {table} UNION ALL SELECT id, body FROM {table}_open ORDER BY id"
     ).fetchall()
 
 
@@ -176,10 +188,49 @@ def test_minutes_say_in_brief_what_they_say_at_length(tmp_path: Path) -> None:
     only_hot = [structs.replace(log, devices=Devices.from_rows([Device("gpu", 0, core_c=60.0)])) for log in only_hot]
     farm.arrive([(7, log) for log in two_coins] + [(8, log) for log in only_hot], at_ms=START + 2 * SLOT_MS)
     farm.catch_up()
-    with farm.store.transaction():
-        farm.store.set_note("raw_floor_ms", START + 2 * SLOT_MS)
-    same(farm.store)
+    same_by_minute(farm.store)
     assert len(known(farm.store, START + 60_000, brief=True)[7][1].coins) == 2
+    farm.close()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(slots=st.lists(logs(), min_size=1, max_size=3))
+def test_an_hour_in_brief_is_what_each_of_its_minutes_adds(slots: list[list[OperationalLog]], tmp_path: Path) -> None:
+    """Of every other ten minutes of an hour there are logs."""
+    store = Store(tmp_path / "history.db")
+    merge = Merge(store, 7, PACE, {"raw": {}, "minutes": {}, "hours": {}})
+    merge.add([structs.replace(log, t=log.t + 2 * n * SLOT_MS) for n, some in enumerate(slots) for log in some])
+    store.close()
+    hour = START // HOUR_MS
+    columns = Columns(merge.changed["minutes"][row_id(hour, 7)])
+    wanted = {}
+    for minute in range(60):
+        log = minute_as_log(columns, START + minute * MINUTE_MS + 7)
+        if log is not None:
+            wanted[log.t] = contribution_of(log)
+    assert dict(hour_in_brief(columns, hour)) == wanted
+
+
+def test_an_hour_that_is_over_is_written_in_brief(tmp_path: Path) -> None:
+    farm = a_farm(tmp_path)
+    farm.arrive([(7, a_log(START + HOUR_MS + 1))], at_ms=START + HOUR_MS)
+    farm.catch_up()
+    of_groups = [row_id(START // HOUR_MS, group) for group in (0, 1)]
+    assert rows(farm.store, "minute_briefs") == []
+    make_briefs(farm.store, **NEVER)
+    same_by_minute(farm.store)
+    made = rows(farm.store, "minute_briefs")
+    assert [row for row, _ in made] == of_groups
+    farm.arrive(some((8,), range(1, 60, 2)), at_ms=START + HOUR_MS)
+    farm.catch_up()
+    assert [row for row, _ in rows(farm.store, "minute_briefs")] == of_groups[1:], "what is not right any more is gone"
+    same_by_minute(farm.store)
+    make_briefs(farm.store, **NEVER)
+    assert [row for row, _ in rows(farm.store, "minute_briefs")] == of_groups
+    assert rows(farm.store, "minute_briefs") != made
+    same_by_minute(farm.store)
+    forget(farm.store, [8], START + HOUR_MS)
+    assert [row for row, _ in rows(farm.store, "minute_briefs")] == of_groups[1:]
     farm.close()
 
 

@@ -11,6 +11,7 @@ from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.wire.specs import Specs
 
 __all__ = [
+    "BRIEF_OF",
     "BRIEF_RIGS",
     "DAY_MS",
     "HOUR_MS",
@@ -31,11 +32,12 @@ SLOT_MS = 600_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
-Table = Literal["raw", "briefs", "minutes", "hours", "minute_totals", "hour_totals"]
+Table = Literal["raw", "briefs", "minutes", "minute_briefs", "hours", "minute_totals", "hour_totals"]
 TABLES: dict[Table, int] = {
     "raw": SLOT_MS,
     "briefs": SLOT_MS,
     "minutes": HOUR_MS,
+    "minute_briefs": HOUR_MS,
     "hours": DAY_MS,
     "minute_totals": HOUR_MS,
     "hour_totals": DAY_MS,
@@ -44,6 +46,8 @@ TABLES: dict[Table, int] = {
 
 OF_RIGS: tuple[Table, ...] = ("raw", "minutes", "hours")
 """The tables whose rows belong to a rig."""
+BRIEF_OF: dict[Table, Table] = {"raw": "briefs", "minutes": "minute_briefs"}
+"""Where those of many rigs are said again in brief."""
 
 
 class KnownRig(Struct, frozen=True, kw_only=True):
@@ -67,7 +71,8 @@ class Keep(Struct, frozen=True, kw_only=True):
     def of(self, table: Table) -> float:
         """How long the rows of a table are kept, ms: those that are made from others longer than these."""
         minutes = max(self.minutes, self.raw + 24)
-        hours = {"raw": self.raw, "briefs": self.raw, "minutes": minutes, "minute_totals": minutes}
+        hours = dict.fromkeys(("raw", "briefs"), self.raw)
+        hours |= dict.fromkeys(("minutes", "minute_briefs", "minute_totals"), minutes)
         return hours.get(table, max(self.hours, minutes + 24)) * HOUR_MS
 
 

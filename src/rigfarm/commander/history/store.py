@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from rigfarm.commander.history.model import OWNER, TABLES, Table, group_of, row_id
+from rigfarm.commander.history.model import BRIEF_OF, OWNER, TABLES, Table, group_of, row_id
 from rigfarm.common.clock import utc_ms
 
 __all__ = ["Reader", "Store", "damaged", "set_aside"]
@@ -46,9 +46,9 @@ CREATE TABLE IF NOT EXISTS rig_day_coins (
     day INTEGER, rig INTEGER, coin TEXT, work REAL, ms INTEGER, judged REAL, expected REAL, powered REAL, mj INTEGER,
     accepted INTEGER, rejected INTEGER, stale INTEGER, invalid INTEGER, PRIMARY KEY (day, rig, coin)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rigs (rig INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS briefs_due (id INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
+_SCHEMA += "".join(f"CREATE TABLE IF NOT EXISTS {brief}_due (id INTEGER PRIMARY KEY);" for brief in BRIEF_OF.values())
 _PAGE = 65_536
 """Rows are some kilobytes: in smaller pages they would leave much of the last one empty."""
 _AT_ONCE = 500
@@ -149,8 +149,9 @@ class Store(Reader):
         super().__init__(db)
         if self.note("briefs_position") != self.note("position"):  # an earlier version wrote, which knows none
             with self.transaction():
-                for table in ("briefs", "briefs_open", "briefs_due"):
-                    db.execute(f"DELETE FROM {table}")  # noqa: S608
+                for brief in BRIEF_OF.values():
+                    for part in ("", "_open", "_due"):
+                        db.execute(f"DELETE FROM {brief}{part}")  # noqa: S608
 
     def close(self) -> None:
         """Close the file, with all that was written in it: readers may still have it open."""
@@ -174,16 +175,16 @@ class Store(Reader):
         """Write rows, or write them again."""
         settled = self._settled(table)
         ordered = sorted(rows)
-        if table == "raw":
-            self._brief_anew(row for row, _ in ordered)
+        if table in BRIEF_OF:
+            self._brief_anew(BRIEF_OF[table], (row for row, _ in ordered))
         for part, some in groupby(ordered, key=lambda one: "" if one[0] < settled else "_open"):
             self.db.executemany(f"INSERT OR REPLACE INTO {table}{part} (id, body) VALUES (?, ?)", some)  # noqa: S608
 
-    def _brief_anew(self, rows: Iterable[int]) -> None:
-        """These logs are others than before: what is said of them in brief is wrong from now on."""
+    def _brief_anew(self, table: Table, rows: Iterable[int]) -> None:
+        """These rows are others than before: what is said of them in brief is wrong from now on."""
         briefs = [(row,) for row in sorted({row_id(row >> 32, group_of(row & OWNER)) for row in rows})]
-        self.db.executemany("INSERT OR IGNORE INTO briefs_due (id) VALUES (?)", briefs)
-        self.delete("briefs", (row for (row,) in briefs))
+        self.db.executemany(f"INSERT OR IGNORE INTO {table}_due (id) VALUES (?)", briefs)  # noqa: S608
+        self.delete(table, (row for (row,) in briefs))
 
     def _settled(self, table: Table) -> int:
         return self.note(f"{table}_settled") or 0
@@ -226,8 +227,8 @@ class Store(Reader):
     def delete(self, table: Table, rows: Iterable[int]) -> None:
         """Delete rows."""
         gone = [(row,) for row in rows]
-        if table == "raw":
-            self._brief_anew(row for (row,) in gone)
+        if table in BRIEF_OF:
+            self._brief_anew(BRIEF_OF[table], (row for (row,) in gone))
         for one in (table, f"{table}_open"):
             self.db.executemany(f"DELETE FROM {one} WHERE id = ?", gone)  # noqa: S608
 

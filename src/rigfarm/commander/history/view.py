@@ -146,9 +146,10 @@ _NAMES: Mapping[Table, str] = {
     "raw": "Logs",
     "briefs": "Logs of the farm, in brief",
     "minutes": "Minutes of each rig",
+    "minute_briefs": "Minutes of the farm, in brief",
     "hours": "Hours of each rig",
-    "minute_totals": "Minutes of the farm",
-    "hour_totals": "Hours of the farm",
+    "minute_totals": "Minutes of the farm together",
+    "hour_totals": "Hours of the farm together",
 }
 
 

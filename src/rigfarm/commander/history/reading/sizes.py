@@ -13,7 +13,7 @@ from rigfarm.commander.history.store import Reader
 
 __all__ = ["HistorySizes", "TableSize", "sizes"]
 
-OF_PART_MS = {"raw": HOUR_MS, "briefs": HOUR_MS, "minutes": TABLES["minutes"], "minute_totals": TABLES["minute_totals"]}
+OF_PART_MS: dict[Table, int] = dict.fromkeys(("raw", "briefs", "minutes", "minute_briefs", "minute_totals"), HOUR_MS)
 """What a day is reckoned from: the last hour that is over; of hours, the last day."""
 
 

@@ -7,29 +7,24 @@ rig's log added to the totals is read, and its state and name: a twentieth of th
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import lru_cache
-from itertools import takewhile
-from typing import cast
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from rigfarm.commander.history.chunks.brief import Briefs
 from rigfarm.commander.history.chunks.chunk import last_log
-from rigfarm.commander.history.chunks.codes import UNKNOWN, value
-from rigfarm.commander.history.chunks.columns import Columns, DamagedError, Key
+from rigfarm.commander.history.chunks.columns import Columns, DamagedError
 from rigfarm.commander.history.happened.facts import LabelsWere, NameWas, NormalWas, RestWas, SpecsWas, StateWas
 from rigfarm.commander.history.happened.rows import Life, lasting_of, lives, running
-from rigfarm.commander.history.model import HOUR_MS, OWNER, SLOT_MS, group_of, row_id
+from rigfarm.commander.history.model import HOUR_MS, OWNER, SLOT_MS, Table, group_of, row_id
+from rigfarm.commander.history.rollups.as_log import minute_as_log, minute_in_brief
 from rigfarm.commander.history.rollups.minutes import MINUTE_MS, Pace
 from rigfarm.commander.history.store import Reader
 from rigfarm.commander.stats.condition import STATES
-from rigfarm.commander.stats.contribution import Contribution, contribution_of, of_one_coin
-from rigfarm.wire.log import Device, DeviceKind, Devices, OperationalLog, Workload
+from rigfarm.commander.stats.contribution import Contribution, contribution_of
+from rigfarm.wire.log import OperationalLog
 from rigfarm.wire.specs import Specs
 
 __all__ = ["Brief", "FarmThen", "RigThen", "farm_then"]
@@ -39,10 +34,6 @@ AT_ONCE = 50
 PAUSE_S = 0.001
 LONGEST_MS = 3_600_000
 """So much is looked through for last logs, at most."""
-_POWER: Key = ("", "power_w", "mean")
-_DEVICE = re.compile(r"(cpu|gpu|hashboard)(\d{1,4})")
-_MEASURES = frozenset(("core_c", "memory_c", "chip_c", "fan_percent", "fan_rpm", "power_w"))
-
 
 Brief = tuple[int, Contribution]
 """Of a rig's last log: when it was, UTC ms, and what it added to the totals."""
@@ -156,24 +147,33 @@ def _briefs(reader: Reader, t_ms: int, rigs: Iterable[int], since_ms: int) -> It
     """The same in brief. Of what is not written in brief yet, the logs are read."""
     wanted = set(rigs)
     for slot in _slots(t_ms, since_ms):
-        groups: dict[int, set[int]] = defaultdict(set)
-        for rig in wanted:
-            groups[group_of(rig)].add(rig)
         unread: set[int] = set()
-        for n, (row, body) in enumerate(reader.some("briefs", [row_id(slot, group) for group in groups])):
-            with contextlib.suppress(DamagedError):  # made again when its logs are next written
-                briefs = Briefs(body)
-                some = groups.pop(row & OWNER)
-                unread |= some.intersection(briefs.unread)
-                for rig, found in briefs.at(t_ms).items():
-                    if rig in some and found[0] > since_ms:
-                        wanted.discard(rig)
-                        yield rig, found
-            _pause(n, 1)
-        for rig, log in _logs_of(reader, slot, t_ms, unread.union(*groups.values())):
+        for rig, found in _written(reader, "briefs", slot, t_ms, wanted, unread):
+            if found[0] > since_ms:
+                wanted.discard(rig)
+                yield rig, found
+        for rig, log in _logs_of(reader, slot, t_ms, unread):
             if log.t > since_ms:
                 wanted.discard(rig)
                 yield rig, (log.t, contribution_of(log))
+
+
+def _written(
+    reader: Reader, table: Table, number: int, t_ms: int, rigs: Collection[int], unread: set[int]
+) -> Iterator[tuple[int, Brief]]:
+    """(rig, its last one until then) of a row's time, as far as it is written in brief. Those of whom it is not written
+    are added to `unread`."""
+    groups: dict[int, set[int]] = defaultdict(set)
+    for rig in rigs:
+        groups[group_of(rig)].add(rig)
+    for n, (row, body) in enumerate(reader.some(table, [row_id(number, group) for group in groups])):
+        with contextlib.suppress(DamagedError):  # made again when what it is made from is next written
+            briefs = Briefs(body)
+            some = groups.pop(row & OWNER)
+            unread |= some.intersection(briefs.unread)
+            yield from ((rig, found) for rig, found in briefs.at(t_ms).items() if rig in some)
+        _pause(n, 1)
+    unread |= set().union(*groups.values())
 
 
 def _last(body: bytes, t_ms: int) -> OperationalLog | None:
@@ -185,30 +185,22 @@ def _last(body: bytes, t_ms: int) -> OperationalLog | None:
 def _minutes(reader: Reader, t_ms: int, rigs: Iterable[int], _: int) -> Iterator[tuple[int, OperationalLog]]:
     """(rig, the means of its minute as a log)."""
     for rig, columns in _hours(reader, t_ms, rigs):
-        log = _minute(columns, t_ms)
+        log = minute_as_log(columns, t_ms)
         if log is not None:
             yield rig, log
 
 
 def _minutes_in_brief(reader: Reader, t_ms: int, rigs: Iterable[int], _: int) -> Iterator[tuple[int, Brief]]:
+    """Of what is not written in brief, the minutes are read."""
     begin_ms = t_ms // MINUTE_MS * MINUTE_MS
-    for rig, columns in _hours(reader, t_ms, rigs):
-        rates = [key for key in takewhile(_is_no_device, columns.keys) if key[0] == "coin" and key[2] == "mean"]
-        if len(rates) <= 1:
-            found = columns.row(t_ms % HOUR_MS // MINUTE_MS, [_POWER, *rates])
-            power, rate = value(found.get(_POWER, UNKNOWN)), value(found[rates[0]]) if rates else None
-            if power is not None or rate is not None:
-                yield rig, (begin_ms, of_one_coin(rates[0][1] if rates else "", rate, power, None, None))
-                continue
-        # What each of several coins takes is known from the devices, and so may it be that the rig reported at all.
-        log = _minute(columns, t_ms)
-        if log is not None:
-            yield rig, (log.t, contribution_of(log))
-
-
-def _is_no_device(key: Key) -> bool:
-    """Keys are in order."""
-    return key[0] <= "coin"
+    unread: set[int] = set()
+    for rig, found in _written(reader, "minute_briefs", t_ms // HOUR_MS, t_ms, set(rigs), unread):
+        if found[0] == begin_ms:
+            yield rig, found
+    for rig, columns in _hours(reader, t_ms, unread):
+        one = minute_in_brief(columns, t_ms)
+        if one is not None:
+            yield rig, one
 
 
 def _hours(reader: Reader, t_ms: int, rigs: Iterable[int]) -> Iterator[tuple[int, Columns]]:
@@ -216,60 +208,6 @@ def _hours(reader: Reader, t_ms: int, rigs: Iterable[int]) -> Iterator[tuple[int
         with contextlib.suppress(DamagedError):  # begun again when it is next written
             yield row & OWNER, Columns(body)
         _pause(n, AT_ONCE)
-
-
-def _minute(columns: Columns, t_ms: int) -> OperationalLog | None:
-    """The means of one minute; None where none is known."""
-    found = columns.row(t_ms % HOUR_MS // MINUTE_MS, filter(_is_mean, columns.keys))
-    means = {key[:2]: value(coded) for key, coded in found.items() if coded != UNKNOWN}
-    return _as_log(means, t_ms // MINUTE_MS * MINUTE_MS) if means else None
-
-
-@lru_cache(4096)
-def _is_mean(key: Key) -> bool:
-    return key[2] == "mean" and (key[0] in ("", "coin", "fan") or _DEVICE.match(key[0]) is not None)
-
-
-def _as_log(means: Mapping[tuple[str, str], float | None], t_ms: int) -> OperationalLog:
-    coins = sorted(name for scope, name in means if scope == "coin")
-    devices: dict[str, dict[str, float | None]] = {}
-    for (scope, name), mean in means.items():
-        if found := _DEVICE.match(scope):
-            devices.setdefault(found[0], {})[f"rate {name}" if scope.endswith(":rate") else name] = mean
-    fans = {int(name): mean for (scope, name), mean in means.items() if scope == "fan" and name.isdecimal()}
-    return OperationalLog(
-        t=t_ms,
-        power_w=means.get(("", "power_w")),
-        workloads=[Workload(coin=coin, hashrate=means["coin", coin], state="mining") for coin in coins],
-        devices=Devices.from_rows(
-            [_device(name, known, coins) for name, known in sorted(devices.items(), key=lambda one: _order(one[0]))]
-        ),
-        fans=[fans.get(n) for n in range(max(fans, default=-1) + 1)][:64],
-    )
-
-
-def _order(name: str) -> tuple[str, int]:
-    kind, index = _split(name)
-    return kind, index
-
-
-def _split(name: str) -> tuple[DeviceKind, int]:
-    found = _DEVICE.match(name)
-    assert found is not None
-    return cast("DeviceKind", found[1]), int(found[2])
-
-
-def _device(name: str, known: Mapping[str, float | None], coins: Iterable[str]) -> Device:
-    kind, index = _split(name)
-    chips, expected = known.get("chips"), known.get("chips_expected")
-    device = Device(
-        kind=kind,
-        index=index,
-        hashrates=[known.get(f"rate {coin}") for coin in coins],
-        chips=None if chips is None else round(chips),
-        chips_expected=None if expected is None else round(expected),
-    )
-    return replace(device, **{measure: mean for measure, mean in known.items() if measure in _MEASURES})
 
 
 def _pause(n: int, every: int) -> None:
