@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -331,6 +332,7 @@ async def test_a_few_acknowledged_logs_are_deleted_after_a_while(
 ) -> None:
     """Not at once, because disks of rigs wear out; and not only when the next log comes, for there may be none."""
     monkeypatch.setattr(spool_module, "IDLE_FLUSH_S", 0.05)
+    monkeypatch.setattr(spool_module, "COMMIT_EVERY_S", 0.0)
     async with opened(tmp_path / "spool.db") as spool:
         for number in range(1, 4):
             spool.append("a", log(number))
@@ -338,6 +340,8 @@ async def test_a_few_acknowledged_logs_are_deleted_after_a_while(
         spool.acked(1, 2)
         spool._wake.set()
         await until(lambda: spool._facts.meta.logs == 1)
+        await until(lambda: spool._commit is None)
+        await asyncio.sleep(0)  # the writer has nothing to do by now, and waits
         spool.acked(3, 3)
         await until(lambda: spool._facts.meta.logs == 0)
 

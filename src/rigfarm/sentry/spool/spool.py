@@ -108,6 +108,8 @@ class Spool:
         self._commit: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._retry_at = 0.0
+        self._idle: asyncio.TimerHandle | None = None
+        """Until acknowledged logs are deleted without a next commit."""
         self._closing = False
 
     # Life
@@ -132,6 +134,8 @@ class Spool:
         self._wake.set()
         if self._writer is not None:
             await self._writer
+        if self._idle is not None:
+            self._idle.cancel()
         if self._file is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
         self._thread.shutdown(wait=False)
@@ -249,6 +253,8 @@ class Spool:
         self._pending.acknowledge(first, last)
         if self._pending.acked.size >= FLUSH_LOGS:
             self._wake.set()
+        elif self._idle is None:
+            self._idle = asyncio.get_running_loop().call_later(IDLE_FLUSH_S, self._wake.set)
 
     def body(self, record: Record) -> bytes:
         """The log as it is sent: with its time corrected where that was an estimate."""
@@ -357,7 +363,7 @@ class Spool:
 
     async def _work(self) -> None:
         """Wait until there is something to write, or time to try again."""
-        timeout = RETRY_S if self._pending.unwritten or self.problem else IDLE_FLUSH_S if self._pending.acked else None
+        timeout = RETRY_S if self._pending.unwritten or self.problem else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
@@ -384,6 +390,10 @@ class Spool:
             self._failed(error)
             return
         self._pending.committed(batch)
+        if self._idle is not None:
+            self._idle.cancel()
+            again = self._pending.acked  # meanwhile
+            self._idle = asyncio.get_running_loop().call_later(IDLE_FLUSH_S, self._wake.set) if again else None
         if self.problem is not None:
             await self._recover()
 
