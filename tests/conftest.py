@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from rigfarm.simulate.commander import CommanderProcess
 from support.browser import QUIET
@@ -34,6 +34,8 @@ _patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("patient", _patient, derandomize=True)
 settings.register_profile("exploring", _patient, derandomize=False)
 settings.load_profile("exploring" if os.environ.get("RIGFARM_FAULTS_FULL") else "patient")
+
+expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
 
 CommanderProcess.launch = staticmethod(launch)  # type: ignore[method-assign] # many start; that takes less
 

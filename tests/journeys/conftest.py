@@ -9,14 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 from living_farm import LivingFarm, mining
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from rigfarm.simulate.commander import CommanderProcess
 from rigfarm.wire.log import OperationalLog
 from support.browser import Person, Visit
 from support.until import until_now
-
-expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
 
 IGNORED = (
     "status of 400",

@@ -25,7 +25,6 @@ def served() -> Iterator[Served]:
 def visitors(browser: Browser, served: Served) -> Callable[..., BrowserContext]:
     """A browser profile per size, appearance and so on: what one page fetched, the next has."""
 
-    @cache
     def visitor(size: tuple[int, int], scheme: str, scripts: bool, motion: bool) -> BrowserContext:
         return browser.new_context(
             service_workers="block",
@@ -40,11 +39,18 @@ def visitors(browser: Browser, served: Served) -> Callable[..., BrowserContext]:
     return visitor
 
 
+@pytest.fixture(scope="module")
+def kept_visitors(visitors: Callable[..., BrowserContext]) -> Callable[..., BrowserContext]:
+    """The same for each test of a module."""
+    return cache(visitors)
+
+
 @pytest.fixture
-def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
+def look(visitors: Callable[..., BrowserContext], kept_visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
     """`look("rigs-12")`: a page of the gallery. What its console complains about fails the test. With `clock` the test
-    may turn the page's clock."""
+    may turn the page's clock, which is that of its whole profile."""
     pages: list[Page] = []
+    with_clock: list[BrowserContext] = []
     heard: list[str] = []
     expected = ["WebSocket", "htmx:ws:error", "status of 409", "status of 503", "Service Worker registration blocked"]
 
@@ -59,7 +65,10 @@ def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
         clock: bool = False,
     ) -> Page:
         expected.extend(complaints)
-        page = visitors(size, scheme, scripts, motion).new_page()
+        context = (visitors if clock else kept_visitors)(size, scheme, scripts, motion)
+        if clock:
+            with_clock.append(context)
+        page = context.new_page()
         pages.append(page)
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: heard.append(str(error)))
@@ -75,4 +84,6 @@ def look(visitors: Callable[..., BrowserContext]) -> Iterator[Look]:
     yield at
     for page in pages:
         page.close()
+    for context in with_clock:
+        context.close()
     assert [text for text in heard if not any(part in text for part in expected)] == []

@@ -39,18 +39,24 @@ class Served:
 
     def stop(self) -> None:
         self._uvicorn.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
 
     def say(self, *frames: str) -> None:
         """Send frames to every open page."""
-        asyncio.run_coroutine_threadsafe(self.server.say(*frames), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.say(*frames), self._loop).result(60)
 
     def hang_up(self, code: int = 1012) -> None:
         """Close every page's socket."""
-        asyncio.run_coroutine_threadsafe(self.server.hang_up(code), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.hang_up(code), self._loop).result(60)
 
 
 def live(page: Page) -> Page:
-    """Wait until the page is connected and has its snapshot."""
+    """Wait until the page is connected."""
     page.locator('#live[data-live="on"]').wait_for()
+    return page
+
+
+def stopped(page: Page) -> Page:
+    """Stop the clock of a page that was looked at with `clock`: what it does after a while, it does when told to."""
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 60)  # never in its past, however slow this machine is
     return page

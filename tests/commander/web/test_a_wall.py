@@ -33,7 +33,7 @@ def test_all_of_it_is_on_the_screen_and_readable_from_five_metres(look: Look, na
 
 
 def test_many_rigs_have_a_tile_each_and_few_have_none(look: Look) -> None:
-    assert look("wall-1000", SCREENS[0]).evaluate(DRAWN)
+    until_true(look("wall-1000", SCREENS[0]), DRAWN)
     assert look("wall-3", SCREENS[0]).locator("#wall-map").is_hidden()
 
 

@@ -16,6 +16,9 @@ from support.gallery.pages import HERE, Gallery
 
 __all__ = ["GalleryServer"]
 
+GONE = (WebSocketDisconnect, OSError)
+"""What a page that is just being closed answers: the server knows it before the socket's own task does."""
+
 
 class GalleryServer:
     """`app` serves the pages; `say` sends a frame to every page that is open."""
@@ -38,14 +41,15 @@ class GalleryServer:
     async def say(self, *frames: str) -> None:
         """Send frames to every open page."""
         for socket in tuple(self._open):
-            for frame in frames:
-                with contextlib.suppress(WebSocketDisconnect):
+            with contextlib.suppress(*GONE):
+                for frame in frames:
                     await socket.send_data(frame, mode="text")
 
     async def hang_up(self, code: int = 1012) -> None:
         """Close every page's socket."""
         for socket in tuple(self._open):
-            await socket.close(code=code)
+            with contextlib.suppress(*GONE):
+                await socket.close(code=code)
 
     def _routes(self) -> list[Any]:
         @get("/", sync_to_thread=False, media_type=MediaType.HTML)
