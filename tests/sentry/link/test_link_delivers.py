@@ -18,8 +18,8 @@ from support.toy_commander import ToyCommander
 from support.until import until
 
 
-def linked(settings: Settings, commander: ToyCommander, *parts: FakePart, resend_s: float = 1.0) -> Agent:
-    timings = msgspec.structs.replace(QUICK, resend_s=resend_s)
+def linked(settings: Settings, commander: ToyCommander, *parts: FakePart, **changed: float) -> Agent:
+    timings = msgspec.structs.replace(QUICK, **changed)
     return Agent(msgspec.structs.replace(settings, commander=commander.url), parts, timings=timings)
 
 
@@ -101,7 +101,7 @@ async def test_a_commander_that_restarts_is_found_again(settings: Settings, comm
 async def test_a_half_open_connection_is_noticed(settings: Settings, commander: ToyCommander) -> None:
     part = FakePart()
     commander.good(part.token)
-    async with running(linked(settings, commander, part)) as agent:
+    async with running(linked(settings, commander, part, ping_timeout_s=0.5)) as agent:
         await until(lambda: part.verdicts)
         # The Commander's process hangs: its kernel still takes bytes, but nobody answers a ping.
         hung = commander.sockets[0].transport
