@@ -33,7 +33,7 @@ async def browsing(
     settings = msgspec.structs.replace(settings, ui=f"127.0.0.1:{port}", commander=url, **changes)
     base = f"http://127.0.0.1:{port}"
     agent = Agent(settings, parts, timings=QUICK, serve=serve_page)
-    async with running(agent), httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20) as client:
+    async with running(agent), httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=60) as client:
         await until(lambda: _listens(port))
         if login:
             assert (await enter(client, await code(agent))).status_code == 303

@@ -116,7 +116,7 @@ class Sentry:
         assert unit is not None
         return unit
 
-    async def state(self, token: str, state: str, within_s: float = 20.0) -> Unit:
+    async def state(self, token: str, state: str, within_s: float = 60.0) -> Unit:
         """Wait until the device is in this state."""
         unit = self.by(token)
         await until(

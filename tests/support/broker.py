@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -71,10 +72,13 @@ class Listener:
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         if username:
             self._client.username_pw_set(username, password)
+        subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe("#")
+        self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.on_message = self._received
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
+        assert subscribed.wait(60), "the broker does not answer"
 
     def _received(self, _: object, __: object, message: paho.MQTTMessage) -> None:
         payload = bytes(message.payload)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import secrets
 import socket
 import ssl
 import subprocess
@@ -24,12 +26,18 @@ AT_ONCE = 2_000
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of simulated farms only
 
 
+PORTS = range(10_000, 20_000)
+"""Below those that systems give to whoever asks for any: a server that is started again finds its own still free."""
+
+
 def free_port() -> int:
     """A TCP port of the loopback address that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for _ in range(1_000):
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 class CommanderProcess(StartedProcess):

@@ -46,7 +46,7 @@ class Socket:
         self.times.append(asyncio.get_running_loop().time())
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.frames) < count:
                 await asyncio.sleep(0.005)
 

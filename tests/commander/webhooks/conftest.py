@@ -46,9 +46,15 @@ async def hooks(storage: Storage, hub: Hub, incidents: Incidents, within_s: floa
 
 
 @pytest.fixture
-async def sender(storage: Storage, hub: Hub, hooks: Webhooks) -> AsyncIterator[Sender]:
-    """Running; it repeats after a tenth of a second, three times."""
-    sender = Sender(storage, hub, hooks, backoff_s=(0.1, 0.1, 0.1), look_s=0.05)
+def repeats() -> int:
+    """How often a sender tries again before it gives up."""
+    return 3
+
+
+@pytest.fixture
+async def sender(storage: Storage, hub: Hub, hooks: Webhooks, repeats: int) -> AsyncIterator[Sender]:
+    """Running; it repeats after a tenth of a second."""
+    sender = Sender(storage, hub, hooks, backoff_s=(0.1,) * repeats, look_s=0.05)
     task = asyncio.create_task(sender.run(Part("webhooks")))
     yield sender
     task.cancel()

@@ -117,6 +117,7 @@ async def test_a_redirect_is_not_followed(
         assert other.received == []
 
 
+@pytest.mark.parametrize("repeats", [600])
 async def test_a_receiver_that_is_down_gets_everything_when_it_is_back(
     storage: Storage, hooks: Webhooks, sender: Sender
 ) -> None:
@@ -212,6 +213,7 @@ async def test_a_removed_webhook_is_sent_nothing_more(
     assert len(receiver.received) <= seen + 2  # the test, and one that was under way
 
 
+@pytest.mark.parametrize("repeats", [600])
 async def test_a_webhook_that_is_off_waits_with_what_it_has(
     storage: Storage, hooks: Webhooks, sender: Sender, receiver: Receiver
 ) -> None:
