@@ -3,7 +3,7 @@
     make mutants                                  every module (about half an hour)
     tools/mutants.py stats spool                  only these; the others keep their figures
     tools/mutants.py --most 30 link               a smaller sample
-    tools/mutants.py --seed 8 link                other places
+    tools/mutants.py --seed 8 link                other places: how much the tests notice where none was looked at yet
 
 Of each module a sample is drawn with a fixed seed, so that it takes minutes. The changes are made in a copy: the
 checkout stays as it is. mutmut makes them (requirements/mutants.txt).
@@ -65,6 +65,16 @@ LARGE = ROOT / SRC / "commander/bundle/data"
 """What is not copied; no test of these modules needs it."""
 SURVIVED, UNTESTED = 0, 33
 """Exit codes by which mutmut says so."""
+TOO_LONG = (24, -24, 36, 152, 255, -9)
+"""Exit codes of tests that mutmut ended because they took too long."""
+PATIENCE = {"timeout_constant": 10.0, "timeout_multiplier": 8.0}
+"""Tests may take so many seconds longer than they do by themselves, and then so many times as long: what a busy machine
+slows down is not noticed."""
+ALONE = {"process_isolation": "forkserver"}
+"""Each change is tried in a process where no test ran before. Threads of a library (pyasic_rs has some) do not survive
+a fork: tests that wait for them would hang, and every change would be noticed."""
+SEED = 7
+"""Of the sample that tests are written for."""
 REFUSED, WORDS = "refused by mypy", "words only"
 
 
@@ -73,19 +83,24 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("modules", nargs="*", metavar="module", help=", ".join(MODULES))
     asked.add_argument("--most", type=int, default=100, help="changes per module")
-    asked.add_argument("--seed", type=int, default=7, help="of the sample")
+    asked.add_argument("--seed", type=int, default=SEED, help="of the sample")
     asked.add_argument("--at-once", type=int, default=1, help="changes that are tried side by side")
     options = asked.parse_args()
     if unknown := set(options.modules) - set(MODULES):
         asked.error(f"there is no module {min(unknown)}: {', '.join(MODULES)}")
     install = ["install", "--quiet", "--require-virtualenv", "--require-hashes", "--only-binary=:all:"]
     subprocess.run([sys.executable, "-m", "pip", *install, "-r", ROOT / "requirements/mutants.txt"], check=True)
-    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for module in options.modules or MODULES:
-        kept[module] = measure(module, options.most, options.seed, options.at_once)
+        found = measure(module, options.most, options.seed, options.at_once)
+        kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+        before = kept.get(module, {})
+        if options.seed not in (SEED, before.get("fresh", {}).get("seed")):
+            kept[module] = before | {"fresh": found}
+        else:
+            kept[module] = found | {key: value for key, value in before.items() if key == "fresh"}
         KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
         PAGE.write_text(page(kept))
-        print(f"{module}: {kept[module]['noticed']} of {kept[module]['tried']} were noticed", flush=True)
+        print(f"{module}: {found['noticed']} of {found['tried']} were noticed", flush=True)
     return 0
 
 
@@ -101,10 +116,10 @@ def measure(module: str, most: int, seed: int, at_once: int) -> dict[str, Any]:
             "source_paths": [SRC],
             "only_mutate": [f"{SRC}/{one}" for one in changed],
             "also_copy": ["src", "tests"],
-            "pytest_add_cli_args": ["-p", "no:cacheprovider"],
+            "pytest_add_cli_args": ["-p", "no:cacheprovider", "--timeout", "0"],  # mutmut ends and counts what hangs
             "pytest_add_cli_args_test_selection": [f"tests/{one}" for one in tests],
         }
-        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        lines = [f"{name} = {json.dumps(value)}" for name, value in (settings | PATIENCE | ALONE).items()]
         project = (ROOT / "pyproject.toml").read_text()
         (copy / "pyproject.toml").write_text("\n".join([project, "[tool.mutmut]", *lines, ""]))
 
@@ -119,6 +134,7 @@ def measure(module: str, most: int, seed: int, at_once: int) -> dict[str, Any]:
         return {
             "tried": len(outcomes),
             "noticed": len(outcomes) - len(missed),
+            "too_long": sum(code in TOO_LONG for code in outcomes.values()),
             "places": len(every),
             "left_out": {why: list(left_out.values()).count(why) for why in (REFUSED, WORDS)},
             "seed": seed,
@@ -248,28 +264,51 @@ def page(kept: dict[str, Any]) -> str:
         "Written by `make mutants`. It breaks the modules that decide in one place at a time (a comparison turned",
         "around, a number changed, an argument left out) and runs their tests. A change that no test notices shows a",
         "test that is missing, or a change that makes no difference. tools/mutants.py says which tests belong to which",
-        "module; the sample is drawn with a fixed seed. Tests are written after reading what a sample showed, so a",
-        "fresh seed (`--seed`) is the better estimate of what they would notice elsewhere.",
+        "module; a sample is drawn with a fixed seed.",
         "",
         "Some changes are left out before the sample is drawn: those that `make lint` refuses, because mypy does, and",
         "those of words only: the letters of a sentence, what is logged, the name of a task, and `strict` of a `zip`.",
-        "",
-        "| module | noticed | of | share | possible changes | refused by mypy | words only | measured |",
-        "|---|---|---|---|---|---|---|---|",
     ]
-    for name in [one for one in MODULES if one in kept]:
-        one = kept[name]
-        share = f"{100 * one['noticed'] / max(one['tried'], 1):.0f} %"
-        measured = f"{one['date']}, {one['commit']}, {one['minutes']} min"
-        left_out = " | ".join(str(one["left_out"][why]) for why in (REFUSED, WORDS))
-        figures = f"{one['noticed']} | {one['tried']} | {share} | {one['places']} | {left_out}"
-        lines.append(f"| {name} | {figures} | {measured}, seed {one['seed']} |")
-    if missing := [name for name in MODULES if name not in kept]:
+    fresh = {name: kept[name]["fresh"] for name in MODULES if "fresh" in kept.get(name, {})}
+    if fresh:
+        lines += [
+            "",
+            "## A fresh sample",
+            "",
+            "Measured before any test was written for what it showed: the honest estimate of what the tests notice.",
+            "The figures stay as they were then, although tests were written for some of these changes afterwards.",
+            "*By time* are those noticed only because the tests ran until they were ended.",
+            "",
+            *_table(fresh),
+        ]
+    again = {name: kept[name] for name in MODULES if "tried" in kept.get(name, {})}
+    lines += ["", "## The sample that tests were written for", "", *_table(again)]
+    if missing := [name for name in MODULES if name not in again]:
         lines += ["", f"Not measured yet: {', '.join(missing)}."]
-    for name in [one for one in MODULES if kept.get(one, {}).get("missed")]:
-        lines += ["", f"## What no test of {name} noticed", ""]
-        lines += [f"- {path}: `{was}` → `{became}`" for path, was, became in kept[name]["missed"]]
+    for measured, when in ((fresh, " at first in the fresh sample"), (again, "")):
+        for name in [one for one in measured if measured[one]["missed"]]:
+            lines += ["", f"## What no test of {name} noticed{when}", ""]
+            lines += [_line(*one) for one in measured[name]["missed"]]
     return "\n".join(lines) + "\n"
+
+
+def _line(path: str, was: str, became: str, since: str = "") -> str:
+    """`since` is written into docs/mutants.json by hand: what came of it."""
+    return f"- {path}: `{was}` → `{became}`" + (f" ({since})" if since else "")
+
+
+def _table(measured: dict[str, dict[str, Any]]) -> list[str]:
+    lines = [
+        "| module | noticed | of | share | by time | possible changes | refused by mypy | words only | measured |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in measured.items():
+        share = f"{100 * one['noticed'] / max(one['tried'], 1):.0f} %"
+        when = f"{one['date']}, {one['commit']}, {one['minutes']} min"
+        left_out = " | ".join(str(one["left_out"][why]) for why in (REFUSED, WORDS))
+        noticed = f"{one['noticed']} | {one['tried']} | {share} | {one.get('too_long', '?')}"
+        lines.append(f"| {name} | {noticed} | {one['places']} | {left_out} | {when}, seed {one['seed']} |")
+    return lines
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ async def test_it_works(stage: Stage) -> None:
     assert rollout.state == "watching"
     assert stage.revisions() == [2, 1, 1]
     await stage.pass_minutes(1.2)
-    assert rollout.state == "done"
+    assert (rollout.state, rollout.detail) == ("done", "")
     assert stage.revisions() == [2, 2, 2]
     assert stage.rollouts.active == {}
     assert (await stage.rollouts.listed(stage.playbook))[0].finished_at is not None
@@ -341,6 +341,19 @@ async def test_what_cannot_be_is_said(stage: Stage, changes: dict[str, Any], fie
 async def test_nothing_to_do_is_said(stage: Stage) -> None:
     await stage.farm.assignments.apply(stage.playbook, stage.rigs)
     with pytest.raises(Invalid, match=r"Nothing to do on these rigs\. It is already queued for this rig\.$"):
+        await stage.begin()
+
+
+async def test_a_few_reasons_are_enough(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand rigs may have a thousand of them."""
+    plan = await stage.farm.assignments.plan(stage.playbook, stage.rigs)
+    steps = [replace(plan.steps[0], action="refused", detail=f"Reason {number}.") for number in range(4)]
+
+    async def refuses(*_: object) -> Any:
+        return replace(plan, steps=steps)
+
+    monkeypatch.setattr(stage.farm.assignments, "plan", refuses)
+    with pytest.raises(Invalid, match=r"^Nothing to do on these rigs\. Reason 0\. Reason 1\. Reason 2\.$"):
         await stage.begin()
 
 

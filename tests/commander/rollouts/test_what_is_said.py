@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy.exc import OperationalError
 from test_rollouts import FORM, Stage
 
 from rigfarm.commander.events import RolloutEnded
@@ -126,6 +127,55 @@ async def test_its_end_is_said_with_its_rigs(stage: Stage) -> None:
     assert ended[1:] == [
         RolloutEnded(other.id, stage.playbook, name, "aborted", "Aborted by hand.", (rigs[0], rigs[2]))
     ]
+
+
+async def test_what_the_first_rigs_were_given_back_is_said_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although the disk was full, and it took three attempts to store the end."""
+    one = await stage.begin()
+    stage.farm.say(stage.rigs[0], stage.playbook, "failed", detail="no such option")
+    keep = stage.rollouts._keep
+
+    async def full(rollout: Rollout) -> None:
+        if rollout.state == "stopped":
+            raise OperationalError("disk is full", None, Exception())
+        await keep(rollout)
+
+    monkeypatch.setattr(stage.rollouts, "_keep", full)
+    await stage.rollouts.tick(1.0)
+    await stage.rollouts.tick(1.0)
+    assert one.state == "putting-back"
+    monkeypatch.undo()
+    await stage.rollouts.tick(1.0)
+    assert one.state == "stopped"
+    assert one.detail == "It failed on rig-01. no such option rig-01 was given back revision 1."
+
+
+async def test_a_first_rig_that_was_removed_is_given_nothing_back(stage: Stage) -> None:
+    one = await stage.begin()
+    await stage.farm.rigs.remove(stage.rigs[0])
+    await stage.rollouts.tick(1.0)
+    assert (one.state, one.detail) == ("stopped", "A first rig was removed.")
+
+
+async def test_a_playbook_that_was_removed_while_its_roll_out_ended_is_named_by_its_number(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The activity says of what a roll-out ended; it would name nothing."""
+    ended: list[RolloutEnded] = []
+    stage.farm.events.listen(RolloutEnded, ended.append)
+    await stage.begin()
+    stage.mine(stage.rigs[0])
+    apply = stage.farm.assignments.apply
+
+    async def removed_meanwhile(*of_it: Any) -> Any:
+        done = await apply(*of_it)
+        await stage.farm.playbooks.remove(stage.playbook, even_if_used=True)
+        return done
+
+    monkeypatch.setattr(stage.farm.assignments, "apply", removed_meanwhile)
+    await stage.pass_minutes(3)
+    assert stage.rollouts.active == {}
+    assert [(one.playbook, one.state) for one in ended] == [(f"playbook {stage.playbook}", "done")]
 
 
 async def test_viewers_are_told_of_each_step_and_of_the_time_that_passes(
@@ -284,8 +334,6 @@ async def test_what_it_was_given_before_it_could_act_is_not_taken_back(stage: St
 
 
 async def test_what_cannot_be_stored_did_not_happen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sqlalchemy.exc import OperationalError
-
     one = await stage.begin()
     stage.mine(stage.rigs[0])
 

@@ -352,6 +352,8 @@ def test_a_silent_device_says_what_its_sentry_knows() -> None:
     assert (refused.state, refused.reason) == ("offline", f"wrong login: {LOGIN[1]}")
     assert (dead.state, dead.reason) == ("offline", "no answer on ports 80, 4028.")
     assert refused.cause != dead.cause, "one after the other is an event"
+    assert (dead.severity, dead.attention_rank) == (2, 0), "as urgent as any that is offline"
+    assert judge(a_log(), age_s=60.0, trouble=("unreachable", "")).reason == "no answer", "a kind says enough"
     assert judge(a_log(), age_s=60.0).reason == "connected, but sends nothing", "an older Sentry does not say"
     assert judge(a_log(), trouble=LOGIN).state == "online", "what reports is not silent"
     assert judge(a_log(), link_up=False, trouble=LOGIN).reason == "link lost"

@@ -209,7 +209,7 @@ class Rollouts:
         elif rollout.state == "putting-back":
             await running.put_back(plan.first, plan.had)
             given_back = self._given_back(rollout)
-            rollout.detail = f"{rollout.detail.removesuffix(given_back).rstrip()} {given_back}"
+            rollout.detail = f"{rollout.detail.removesuffix(given_back).rstrip()} {given_back}".rstrip()
             await self._finish(rollout, rollout.progress.ending)
 
     def _given_back(self, rollout: Rollout) -> str:
@@ -280,7 +280,7 @@ class Rollouts:
 
     def _playbook(self, rollout: Rollout) -> str:
         playbook = self._assignments.playbooks.playbooks.get(rollout.playbook_id)
-        return "" if playbook is None else playbook.name
+        return f"playbook {rollout.playbook_id}" if playbook is None else playbook.name
 
     def _names(self, rollout: Rollout) -> dict[int, str]:
         rigs = self._assignments.rigs.rigs
