@@ -52,3 +52,35 @@ def test_colours_tell_states_apart_and_follow_the_theme(visit: Visit, farm: Livi
     page.evaluate(CHANGED, [farm.ids["rig-08"], 0, "rig-08", 0, "well again"])
     well = next(name for name, level in levels.items() if level == 0)
     until_true(page, f"({PIXEL})([0, {at['rig-08']}]) === ({PIXEL})([0, {at[well]}])")
+
+
+def test_a_brush_selects_rigs_to_work_on_in_their_index(visit: Visit, farm: LivingFarm) -> None:
+    page = visit("/places")
+    canvas = page.locator("#map canvas").first
+    canvas.wait_for()
+    tiles = page.evaluate("JSON.parse(document.getElementById('map-data').textContent)[0]")
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 2 * 19 + 4, box["y"] + 8, steps=3)
+    expect(page.locator(".brush")).to_be_visible()
+    page.mouse.up()
+    expect(page.locator(".brush")).to_have_count(0)
+    said = page.locator("#selection .said")
+    expect(said).to_contain_text("3 selected: " + ", ".join(tile[2] for tile in tiles[:3]))
+    canvas.click(position={"x": 8, "y": 8}, modifiers=["Shift"])
+    expect(said).to_contain_text(f"2 selected: {tiles[1][2]}")
+    canvas.focus()
+    page.keyboard.press("x")
+    expect(said).to_contain_text("3 selected")
+    path = "asics" if tiles[0][1] else "rigs"
+    some = [tile[0] for tile in tiles[:3] if tile[1] == tiles[0][1]]
+    page.locator(f"#selection [data-path='/{path}']").click()
+    page.wait_for_url(re.compile(f"/{path}$"))
+    expect(said).to_contain_text(f"{len(some)} selected")
+    for rig in some:
+        expect(page.locator(f"#rig-{rig} .pick input")).to_be_checked()
+    page.reload()
+    expect(page.locator(f"#rig-{some[0]}")).to_be_visible()
+    expect(page.locator("#selection")).to_have_count(0)

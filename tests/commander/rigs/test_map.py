@@ -15,6 +15,7 @@ from rigfarm.commander.refusals import NotUnderstood
 from rigfarm.commander.rigs.listing.language import SearchMistake
 from rigfarm.commander.rigs.model import Relabel
 from rigfarm.units import hashrate
+from rigfarm.wire.log import Workload
 from support.asic_load import an_asic_log
 
 
@@ -70,14 +71,32 @@ def test_a_url_is_understood_or_refused() -> None:
 
 async def test_what_colours_say(site: Any) -> None:
     (rig_id,) = await site.asics("a")
-    rig, stats = site.book.get(rig_id), site.stats.rigs[rig_id]
-    level, words = COLOURINGS["temp"].of(rig, stats)
+    rig, stats, totals = site.book.get(rig_id), site.stats.rigs[rig_id], site.stats.totals["asic"]
+    level, words = COLOURINGS["temp"].of(rig, stats, totals)
     assert level == sum(float(words.split()[0]) >= step for step in (50, 60, 70, 80, 90))
-    assert COLOURINGS["normal"].of(rig, stats) == (UNKNOWN, "unknown"), "nothing is normal yet"
-    assert COLOURINGS["state"].of(rig, stats)[0] == 0
+    assert COLOURINGS["normal"].of(rig, stats, totals) == (UNKNOWN, "unknown"), "nothing is normal yet"
+    assert COLOURINGS["state"].of(rig, stats, totals)[0] == 0
     site.stats.rest(rig_id, "stopped by an operator")
     for name, one in COLOURINGS.items():
-        assert one.of(rig, stats)[0] < len(one.legend), name
+        assert one.of(rig, stats, totals)[0] < len(one.legend), name
+
+
+async def test_efficiency_is_against_that_of_all_rigs_that_mine_the_coin(site: Any) -> None:
+    one, two, three = await site.asics("a", "b", "c")
+    for rig, times in ((one, 1.0), (two, 2.0)):
+        log = an_asic_log(rig, 2_000_000)
+        log.power_w = 1000.0
+        log.workloads[:] = [Workload(coin="BTC", hashrate=100e12 * times)]
+        site.stats.receive(rig, log)
+    log = an_asic_log(three, 2_000_000)
+    log.power_w = None
+    site.stats.receive(three, log)
+    page = await map_page(Asked(colour="efficiency"), site.shown)
+    assert {tile.name: (tile.level, tile.said) for tile in page.areas[0].tiles} == {
+        "a": (0, "BTC 10.00 J/TH, 67 % of the farm's"),
+        "b": (5, "BTC 5.000 J/TH, 133 % of the farm's"),
+        "c": (UNKNOWN, "unknown"),
+    }
 
 
 async def test_only_tiles_that_look_otherwise_are_sent(site: Any, changes: Any) -> None:

@@ -330,7 +330,7 @@ class Gallery:
             book=SimpleNamespace(rigs=made.rigs),
         )
         page = wall_page(cast("Shown", shown))
-        tiles = [tile_of(Asked(), *one) for kind in made.totals for one in made.of(kind)]
+        tiles = [tile_of(Asked(), *one, made.totals[kind]) for kind in made.totals for one in made.of(kind)]
         return self.template("wall.html", page=page, tiles=tiles, live="/wall")
 
     def page_wall_0(self) -> str:

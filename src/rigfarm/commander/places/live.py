@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +11,7 @@ from rigfarm.commander import channels
 from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.live import ALL, PageRoutes, PageSession
 from rigfarm.commander.live.session import FLUSH_INTERVAL_S, Changes
-from rigfarm.commander.places.view import SLICE, Asked, MapPage, Maps, Tile, tile_of
+from rigfarm.commander.places.view import Asked, MapPage, Maps, Tile, tell_changed
 from rigfarm.commander.rigs.listing.language import parse
 from rigfarm.commander.web.fragments import event, morph
 
@@ -82,17 +81,7 @@ class LiveMap:
 
     async def _changed(self, ids: Sequence[int]) -> list[str]:
         """Those of these tiles that look otherwise now."""
-        stats, rigs = self._shown.stats.rigs, self._shown.book.rigs
-        changed = []
-        for start in range(0, len(ids), SLICE):
-            for one in ids[start : start + SLICE]:
-                if one in self._tiles and one in stats and one in rigs:
-                    tile = tile_of(self._asked, rigs[one], stats[one])
-                    if tile != self._tiles[one]:
-                        self._tiles[one] = tile
-                        changed.append(tile)
-            await asyncio.sleep(0)
-        return [event("tiles", tiles=changed)] if changed else []
+        return await tell_changed(self._asked, self._shown, ids, self._tiles)
 
     async def hear(self, message: Mapping[str, object]) -> None:
         """It says nothing."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from rigfarm.commander.asked import known_names, one_of, short_text
-from rigfarm.commander.kinds import KINDS, KindName
+from rigfarm.commander.kinds import KINDS, Kind, KindName
 from rigfarm.commander.names import name_sort
 from rigfarm.commander.places.model import COLOURINGS, Colouring
 from rigfarm.commander.rigs.listing.language import MAX_SEARCH
@@ -20,9 +20,10 @@ from rigfarm.commander.rigs.model import Rig, within
 from rigfarm.commander.rigs.view.labels import condition
 from rigfarm.commander.rigs.view.shown import Shown
 from rigfarm.commander.stats import RigStats, Totals
+from rigfarm.commander.web.fragments import event
 from rigfarm.units import Quantity, count, hashrate, power
 
-__all__ = ["PARAMS", "SLICE", "Asked", "MapPage", "Maps", "Tile", "map_page", "tile_of"]
+__all__ = ["PARAMS", "SLICE", "Asked", "MapPage", "Maps", "Tile", "map_page", "tell_changed", "tile_of"]
 
 PARAMS = ("colour", "q", "at")
 MAX_AREAS = 60
@@ -106,8 +107,8 @@ class MapPage(Struct, frozen=True):
     rows: tuple[PlaceRow, ...]
     colours: tuple[tuple[str, str, bool], ...]
     """Label, link, whether it is the current one."""
-    paths: tuple[str, ...]
-    """Of the kinds, for the tiles' links."""
+    kinds: tuple[Kind, ...]
+    """In the order in which tiles name them."""
     some: bool
     """Whether any rig has a place."""
     revision: int
@@ -127,7 +128,7 @@ async def map_page(asked: Asked, shown: Shown) -> MapPage:
             rig, stats = shown.book.rigs.get(one), shown.stats.rigs.get(one)
             if rig is not None and stats is not None:  # it may have gone meanwhile
                 area = "/".join(rig.place.split("/")[:depth])
-                areas.setdefault(area, []).append(tile_of(asked, rig, stats))
+                areas.setdefault(area, []).append(tile_of(asked, rig, stats, shown.stats.totals[rig.kind]))
                 sums.add(rig, stats)
         await asyncio.sleep(0)
     return MapPage(
@@ -139,16 +140,31 @@ async def map_page(asked: Asked, shown: Shown) -> MapPage:
         ),
         rows=tuple(sums.rows()),
         colours=tuple((one.label, asked.url(colour=name), name == asked.colour) for name, one in COLOURINGS.items()),
-        paths=tuple(kind.path for kind in KINDS.values()),
+        kinds=tuple(KINDS.values()),
         some=bool(sums.totals),
         revision=revision,
     )
 
 
-def tile_of(asked: Asked, rig: Rig, stats: RigStats) -> Tile:
-    """A rig's tile as it is now."""
-    level, said = asked.colouring.of(rig, stats)
+def tile_of(asked: Asked, rig: Rig, stats: RigStats, totals: Totals) -> Tile:
+    """A rig's tile as it is now, beside the totals of its kind."""
+    level, said = asked.colouring.of(rig, stats, totals)
     return Tile(rig.id, _KINDS[rig.kind], rig.name, level, said)
+
+
+async def tell_changed(asked: Asked, shown: Shown, ids: Sequence[int], known: dict[int, Tile]) -> list[str]:
+    """A frame with those of these tiles that look otherwise than they are known, if any does; they are known then."""
+    changed = []
+    for start in range(0, len(ids), SLICE):
+        for one in ids[start : start + SLICE]:
+            rig, stats = shown.book.rigs.get(one), shown.stats.rigs.get(one)
+            if one in known and rig is not None and stats is not None:
+                tile = tile_of(asked, rig, stats, shown.stats.totals[rig.kind])
+                if tile != known[one]:
+                    known[one] = tile
+                    changed.append(tile)
+        await asyncio.sleep(0)
+    return [event("tiles", tiles=changed)] if changed else []
 
 
 _KINDS = {kind: n for n, kind in enumerate(KINDS)}

@@ -26,12 +26,22 @@ class CoinShare(Struct, frozen=True, gc=False):
     accepted: int
     rejected: int
 
+    @property
+    def efficiency(self) -> float | None:
+        """H/J (that is H/s per W)."""
+        return self.millihashes / self.milliwatts if self.milliwatts else None
+
 
 class Contribution(Struct, frozen=True, gc=False):
     """One rig's share of everything."""
 
     coins: tuple[CoinShare, ...] = ()
     milliwatts: int | None = None
+
+    @property
+    def powered(self) -> CoinShare | None:
+        """The first coin of which it is known what power goes into it."""
+        return next((share for share in self.coins if share.milliwatts), None)
 
 
 NOTHING = Contribution()

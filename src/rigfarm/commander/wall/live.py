@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment
@@ -11,7 +10,7 @@ from rigfarm.commander import channels
 from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.live import ALL, PageRoutes, PageSession
 from rigfarm.commander.live.session import Changes
-from rigfarm.commander.places.view import SLICE, Maps, Tile, tile_of
+from rigfarm.commander.places.view import Maps, Tile, tell_changed
 from rigfarm.commander.rigs import Shown
 from rigfarm.commander.wall.view import BY_STATE, build, tiles_of, wall_page
 from rigfarm.commander.web.fragments import event, morph
@@ -71,17 +70,7 @@ class LiveWall:
 
     async def _changed(self, ids: Sequence[int]) -> list[str]:
         """Those of these tiles that look otherwise now."""
-        stats, rigs = self._shown.stats.rigs, self._shown.book.rigs
-        changed = []
-        for start in range(0, len(ids), SLICE):
-            for one in ids[start : start + SLICE]:
-                if one in self._tiles and one in stats and one in rigs:
-                    tile = tile_of(BY_STATE, rigs[one], stats[one])
-                    if tile != self._tiles[one]:
-                        self._tiles[one] = tile
-                        changed.append(tile)
-            await asyncio.sleep(0)
-        return [event("tiles", tiles=changed)] if changed else []
+        return await tell_changed(BY_STATE, self._shown, ids, self._tiles)
 
     async def hear(self, message: Mapping[str, object]) -> None:
         """A wall says nothing."""

@@ -58,8 +58,8 @@ def _alive(rig: Rig, stats: RigStats) -> object:
 
 
 def _efficiency(_: Rig, stats: RigStats) -> object:
-    share = next((share for share in stats.contribution.coins if share.milliwatts), None)
-    return share.millihashes / share.milliwatts if share is not None and share.milliwatts else None
+    share = stats.contribution.powered
+    return None if share is None else share.efficiency
 
 
 def _uptime(_: Rig, stats: RigStats) -> object:

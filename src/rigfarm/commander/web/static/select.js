@@ -1,5 +1,6 @@
-// Which rows of an index are chosen, by box or by key, and what can be done with them. The choice lives as long as the
-// page: other pages of the same table add to it, a snapshot does not disturb it. `rigfarm:selection` says what it is.
+// Which rigs are chosen, by box or by key in an index, by brush on the map, and what can be done with them. The choice lives
+// as long as the page: other pages of the same table add to it, a snapshot does not disturb it. The map hands it to an index.
+// `rigfarm:selection` says what it is.
 import { count } from "./numbers.js";
 
 const chosen = new Map(); // rig id -> its name
@@ -12,6 +13,32 @@ const filter = () => {
   const params = new URLSearchParams(location.search);
   return Object.fromEntries(["q", "state", "coin"].map((name) => [name, params.get(name) ?? ""]));
 };
+
+const HANDED = "rigfarm-chosen"; // in the tab's storage: a page's path, and the rigs to choose there
+
+export const isChosen = (id) => chosen.has(String(id));
+
+// Rigs as [id, name]: all of them are, or none is.
+export function choose(some, on) {
+  everything = null;
+  for (const [id, name] of some) {
+    if (on) chosen.set(String(id), name);
+    else chosen.delete(String(id));
+  }
+  draw();
+}
+
+export function chooseAt(path, some) {
+  sessionStorage.setItem(HANDED, JSON.stringify({ path, some }));
+  location.assign(path);
+}
+
+function handed() {
+  const kept = JSON.parse(sessionStorage.getItem(HANDED));
+  if (kept?.path !== location.pathname) return;
+  sessionStorage.removeItem(HANDED);
+  choose(kept.some, true);
+}
 
 export function toggleSelected(row) {
   set(row, !("rfSelected" in row.dataset));
@@ -128,3 +155,5 @@ document.addEventListener("htmx:finally:swap", () => {
 
 // Done with them, or some of them are gone: the server says so by leading on.
 document.addEventListener("rigfarm:done", clear);
+
+handed();
