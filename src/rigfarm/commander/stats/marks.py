@@ -69,50 +69,38 @@ _ratio = within(0.001, 0.99, "%", 100.0)
 class Thresholds(Struct, frozen=True, forbid_unknown_fields=True):
     """The farm's marks: from `…_warn` on a value is coloured, from `…_bad` on its rig counts as sick."""
 
-    cpu_warn: Annotated[float, form_field("CPU, warning", group="cpu", check=_celsius, **_C)] = 80.0
-    cpu_bad: Annotated[float, form_field("CPU, too hot", group="cpu", check=_pair("cpu_warn", 30, 129, "°C"), **_C)] = (
-        90.0
+    cpu_warn: Annotated[float, form_field("CPU, warning", check=_celsius, **_C)] = 80.0
+    cpu_bad: Annotated[float, form_field("CPU, too hot", check=_pair("cpu_warn", 30, 129, "°C"), **_C)] = 90.0
+    gpu_warn: Annotated[float, form_field("GPU core, warning", check=_celsius, **_C)] = 75.0
+    gpu_bad: Annotated[float, form_field("GPU core, too hot", check=_pair("gpu_warn", 30, 129, "°C"), **_C)] = 85.0
+    memory_warn: Annotated[float, form_field("GPU memory, warning", check=_celsius, **_C)] = 95.0
+    memory_bad: Annotated[float, form_field("GPU memory, too hot", check=_pair("memory_warn", 30, 129, "°C"), **_C)] = (
+        105.0
     )
-    gpu_warn: Annotated[float, form_field("GPU core, warning", group="gpu", check=_celsius, **_C)] = 75.0
-    gpu_bad: Annotated[
-        float, form_field("GPU core, too hot", group="gpu", check=_pair("gpu_warn", 30, 129, "°C"), **_C)
-    ] = 85.0
-    memory_warn: Annotated[float, form_field("GPU memory, warning", group="memory", check=_celsius, **_C)] = 95.0
-    memory_bad: Annotated[
-        float, form_field("GPU memory, too hot", group="memory", check=_pair("memory_warn", 30, 129, "°C"), **_C)
-    ] = 105.0
-    hotspot_warn: Annotated[float, form_field("GPU hotspot, warning", group="hotspot", check=_celsius, **_C)] = 105.0
+    hotspot_warn: Annotated[float, form_field("GPU hotspot, warning", check=_celsius, **_C)] = 105.0
     hotspot_bad: Annotated[
-        float, form_field("GPU hotspot, too hot", group="hotspot", check=_pair("hotspot_warn", 30, 129, "°C"), **_C)
+        float, form_field("GPU hotspot, too hot", check=_pair("hotspot_warn", 30, 129, "°C"), **_C)
     ] = 110.0
-    board_warn: Annotated[float, form_field("ASIC board, warning", group="board", check=_celsius, **_C)] = 75.0
-    board_bad: Annotated[
-        float, form_field("ASIC board, too hot", group="board", check=_pair("board_warn", 30, 129, "°C"), **_C)
-    ] = 85.0
-    chip_warn: Annotated[float, form_field("ASIC chip, warning", group="chip", check=_celsius, **_C)] = 80.0
-    chip_bad: Annotated[
-        float, form_field("ASIC chip, too hot", group="chip", check=_pair("chip_warn", 30, 129, "°C"), **_C)
-    ] = 95.0
-    rejects_warn: Annotated[
-        float, form_field("Rejected shares, warning (%)", group="rejects", check=_ratio, **_PERCENT)
-    ] = 0.02
+    board_warn: Annotated[float, form_field("ASIC board, warning", check=_celsius, **_C)] = 75.0
+    board_bad: Annotated[float, form_field("ASIC board, too hot", check=_pair("board_warn", 30, 129, "°C"), **_C)] = (
+        85.0
+    )
+    chip_warn: Annotated[float, form_field("ASIC chip, warning", check=_celsius, **_C)] = 80.0
+    chip_bad: Annotated[float, form_field("ASIC chip, too hot", check=_pair("chip_warn", 30, 129, "°C"), **_C)] = 95.0
+    rejects_warn: Annotated[float, form_field("Rejected shares, warning (%)", check=_ratio, **_PERCENT)] = 0.02
     rejects_bad: Annotated[
         float,
         form_field(
             "Rejected shares, too many (%)",
-            group="rejects",
             check=_pair("rejects_warn", 0.001, 0.99, "%"),
             **_PERCENT,
         ),
     ] = 0.05
-    shortfall_warn: Annotated[
-        float, form_field("Hashrate below normal, warning (%)", group="shortfall", check=_ratio, **_PERCENT)
-    ] = 0.10
+    shortfall_warn: Annotated[float, form_field("Hashrate below normal, warning (%)", check=_ratio, **_PERCENT)] = 0.10
     shortfall_bad: Annotated[
         float,
         form_field(
             "Hashrate below normal, too low (%)",
-            group="shortfall",
             check=_pair("shortfall_warn", 0.001, 0.99, "%"),
             **_PERCENT,
         ),
