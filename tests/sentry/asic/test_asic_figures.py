@@ -185,7 +185,8 @@ async def test_a_paused_device_is_stopped_or_idle_and_misses_no_board(make: str)
 
 
 @pytest.mark.parametrize(
-    ("watts", "limit", "believed"), [(3400.0, 3600.0, True), (5300.0, 3600.0, True), (34_000.0, 3600.0, False)]
+    ("watts", "limit", "believed"),
+    [(3400.0, 3600.0, True), (5400.0, 3600.0, True), (5401.0, 3600.0, False), (34_000.0, 0.0, True)],
 )
 def test_a_power_beyond_what_the_device_takes_is_unknown_and_said(
     watts: float, limit: float, *, believed: bool

@@ -10,7 +10,7 @@ import pytest
 from rigfarm.sentry.asic.answer import BoardAnswer, ChipAnswer, DeviceAnswer, Nature, PoolAnswer
 from rigfarm.sentry.asic.interpret import AsicReading, interpret
 from rigfarm.sentry.asic.model import Device
-from rigfarm.sentry.asic.readers.iceriver_panel import parse_panel
+from rigfarm.sentry.asic.readers.iceriver_panel import NotAPanel, parse_panel
 from rigfarm.wire.log import Device as Board
 
 
@@ -24,6 +24,7 @@ def read(answer: DeviceAnswer, nature: Nature | None = None) -> AsicReading:
         (None, None, None, None),
         (None, None, 5e12, "mining"),
         (None, None, 0.0, "idle"),
+        (None, None, 1.0, "mining"),
         (None, True, 0.0, "idle"),
         (None, False, 0.0, "stopped"),
         (None, False, None, "stopped"),
@@ -66,12 +67,64 @@ def test_whose_shares_count(device: float | None, pools: list[int | None], accep
         ("wallet.worker.two", "wallet", "worker.two"),
         ("account", "account", None),
         ("account.", "account.", None),
+        (f"{'w' * 100}.rig", "w" * 100, "rig"),  # some coins' addresses are long
         (None, None, None),
     ],
 )
 def test_who_mines_there(user: str | None, wallet: str | None, worker: str | None) -> None:
     work = read(DeviceAnswer(pools=[PoolAnswer(url="one.example:1", user=user, active=True)])).workload
     assert (work.wallet, work.worker) == (wallet, worker)
+
+
+@pytest.mark.parametrize(
+    ("said", "length", "kept"), [("url", 200, 200), ("url", 201, 200), ("user", 120, 120), ("user", 121, 120)]
+)
+def test_a_pool_is_told_whole_unless_no_pool_is_like_that(said: str, length: int, kept: int) -> None:
+    """One that is cut short looks like another pool, or another wallet."""
+    fields = {"url": "one.example:1", said: "x" * length}
+    (pool,) = read(DeviceAnswer(pools=[PoolAnswer(**fields)])).pools  # type: ignore[arg-type]
+    assert len(getattr(pool, said)) == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "algorithm", "coin"),
+    [("SHA256", "sha256", "BTC"), ("Unknown", None, None), (None, None, None), ("new", "new", None)],
+)
+def test_what_it_mines_is_known_by_its_algorithm(said: str | None, algorithm: str | None, coin: str | None) -> None:
+    work = read(DeviceAnswer(), Nature(algorithm=said)).workload
+    assert (work.algorithm, work.coin) == (algorithm, coin)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (DeviceAnswer(power_w=100_001.0), "It reports an impossible power"),
+        (DeviceAnswer(hashrate=2e18), "It reports an impossible hashrate"),
+        (DeviceAnswer(fans=[5_000.0, 40_000.0]), "It reports an impossible fan speed"),
+        (DeviceAnswer(fans=[*[5_000.0] * 16, 40_000.0]), None),  # more fans than any device has are not looked at
+        (DeviceAnswer(boards=[BoardAnswer(0, board_c=140.0)]), "Board 0 reports an impossible temperature"),
+        (DeviceAnswer(boards=[BoardAnswer(0, inlet_c=140.0)]), "Board 0 reports an impossible temperature"),
+        (DeviceAnswer(boards=[BoardAnswer(0, outlet_c=140.0)]), "Board 0 reports an impossible temperature"),
+        (
+            DeviceAnswer(boards=[BoardAnswer(7, hashrate=2e18)]),
+            "Board 7 reports an impossible hashrate",
+        ),
+        (DeviceAnswer(boards=[BoardAnswer(1, frequency_mhz=40_000.0)]), "Board 1 reports an impossible frequency"),
+        (DeviceAnswer(power_w=math.nan, hashrate=-1.0, fans=[65_535.0], boards=[BoardAnswer(0, board_c=255.0)]), None),
+    ],
+)
+def test_a_figure_that_cannot_be_is_missed_with_a_reason(answer: DeviceAnswer, said: str | None) -> None:
+    """An operator who misses a figure is told that the device is at fault."""
+    assert read(answer).messages == ([f"{said}; it counts as unknown."] if said else [])
+
+
+def test_a_device_that_says_the_same_without_end_is_not_listened_to_without_end() -> None:
+    assert read(DeviceAnswer(messages=["fan 1 stands", " ", "fan 1 stands", "fan 2 stands"])).messages == [
+        "fan 1 stands",
+        "fan 2 stands",
+    ]
+    assert read(DeviceAnswer(messages=[f"{number}" for number in range(30)])).messages == [str(n) for n in range(20)]
+    assert read(DeviceAnswer(messages=["x"] * 100 + ["y"])).messages == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -256,6 +309,31 @@ def test_every_field_of_an_iceriver_panel() -> None:
 def test_a_board_without_a_number_that_can_be_is_left_out(number: object) -> None:
     panel = {"rtpow": "1G", "boards": [{"no": number, "rtpow": "1G"}, {"no": 64, "rtpow": "1G"}]}
     assert [one.index for one in parse_panel(msgspec.json.encode({"data": panel})).boards] == [63]
+
+
+@pytest.mark.parametrize(
+    ("ideal", "unit", "expected"),
+    [(["4000", "4000"], "G", 8e12), (["4T", "4000"], "G", 8e12), (["4T", None], "G", None), ([4.5, 4.5], "T", 9e12)],
+)
+def test_what_its_boards_are_made_for_may_be_in_the_panels_unit(
+    ideal: list[object], unit: str, expected: float | None
+) -> None:
+    """Against it a device is found to be slow."""
+    boards = [{"no": at, "idealpow": one} for at, one in enumerate(ideal, 1)]
+    panel = {"rtpow": "1G", "unit": unit, "boards": boards}
+    assert parse_panel(msgspec.json.encode({"data": panel})).expected_hashrate == expected
+
+
+def test_what_is_not_a_panel_is_said_with_its_reason() -> None:
+    with pytest.raises(NotAPanel, match="Input data was truncated"):
+        parse_panel(b'{"data": {')
+    with pytest.raises(NotAPanel, match="no panel in it"):
+        parse_panel(b'{"data": []}')
+
+
+@pytest.mark.parametrize(("said", "model"), [(" KS5L ", "KS5L"), ("None", None), ("x" * 41, "x" * 40)])
+def test_a_name_on_a_panel(said: str, model: str | None) -> None:
+    assert parse_panel(msgspec.json.encode({"data": {"rtpow": "1G", "model": said}})).model == model
 
 
 @pytest.mark.parametrize("said", ["1:24:00:00", "1:00:60:00", "1:00:00:60", "soon", 5, None])

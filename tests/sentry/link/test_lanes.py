@@ -98,7 +98,7 @@ async def test_what_is_acknowledged_is_counted_and_gone(line: Line) -> None:
 async def test_what_was_never_sent_cannot_be_acknowledged(line: Line, ranges: list[tuple[int, int]]) -> None:
     await line.report(5)
     line.sent()
-    with pytest.raises(ProtocolError):
+    with pytest.raises(ProtocolError, match=r"acknowledged logs \d+ to \d+, which it was never sent\. Nothing was del"):
         line.lanes.acked(ranges)
     assert line.lanes.in_the_air == [(1, 5)]
 
@@ -121,6 +121,16 @@ async def test_how_many_were_lost_is_told_until_it_is_acknowledged(line: Line) -
     assert not line.spool.gaps()
     if before:
         assert line.spool.dropped() == {}
+
+
+async def test_whose_logs_were_lost_is_told_once_for_all_gaps(line: Line) -> None:
+    """A full disk leaves thousands of gaps; the totals of a thousand ASICs with each would hold up the logs."""
+    await line.report(5)
+    await line.spool.refuse(2, 2)
+    await line.spool.refuse(4, 4)
+    lanes = line.connect()
+    gaps = [decode_up(data) for data in (lanes.next_frame(), lanes.next_frame()) if data is not None]
+    assert gaps == [Gap(2, 2, True, [(0, 2, 0)]), Gap(4, 4, True, [])]
 
 
 async def test_what_is_late_is_sent_again_and_ever_more_rarely(line: Line) -> None:
@@ -260,6 +270,7 @@ async def test_lost_numbers_are_told_once_a_second_and_beside_the_backlog(line: 
     assert (lanes._live_sent, lanes._window.used > 0) == (0, True), "they take no room of new logs"
     await line.spool.refuse(4, 4)
     assert line.sent() == [], "not yet"
+    assert lanes.look_again_in() == lanes_module.GAPS_EVERY_S, "though no new log comes"
     line.now += lanes_module.GAPS_EVERY_S
     assert line.sent() == [(4, 4)], "and the first one is on its way"
     lanes.acked([(2, 2), (4, 4)])

@@ -83,6 +83,8 @@ async def test_what_is_known_of_a_rig_is_told_now_and_again_when_it_is_good(farm
     farm.link.judged("a", Verdict("ok", 1, "an\x00na"))
     assert sent == [RigSpecs(0, SPECS), RigPlaybooks(0, [STATUS]), RigTrouble(0, "unreachable", "no answer")]
     assert farm.events.heard == [("on_verdict", "a", Verdict("ok", 1, "an na"))]
+    farm.link.judged("b", Verdict("ok", 2, "x" * 500))
+    assert farm.events.heard[1] == ("on_verdict", "b", Verdict("ok", 2, "x" * 120)), "a name fits a status page"
     del sent[:]
     farm.link.judged("b", Verdict("ok", 2))
     farm.link.judged("a", Verdict("unknown"))
@@ -329,6 +331,37 @@ async def test_what_nobody_expected_ends_a_connection_in_bounded_words(farm: Far
     assert "(ValueError: line one line two" in text
     assert ("\n" in text, "\x00" in text, len(text) < 400) == (False, False, True)
     assert "Mining continues" in text
+
+
+async def test_why_there_is_no_link_is_logged_once_and_not_at_each_attempt(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Commander that is away for a week would fill the journal of every rig."""
+    logged: list[str] = []
+    monkeypatch.setattr(link_module.log, "warning", lambda _, reason: logged.append(reason))
+    farm.link._changed.set()  # it does not wait
+    for error in (LostError("one"), LostError("one"), LostError("two"), ProtocolError("two"), ProtocolError("two")):
+        await farm.link._pause(error)
+        assert farm.link.error is error
+    assert logged == ["one", "two", "two"]
+
+
+async def test_a_copied_disk_gets_an_identity_of_its_own_or_says_why_not(
+    farm: Farm, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the old one, its new logs would be taken for old ones, and lost."""
+
+    async def cannot() -> None:
+        pass
+
+    copied = spool.id
+    with monkeypatch.context() as full:
+        full.setattr(spool, "renew", cannot)
+        with pytest.raises(LinkError, match="copied or restored, and the spool cannot be written"):
+            await farm.link._renew(copied)
+    assert not farm.link._renewed
+    await farm.link._renew(copied)
+    assert (spool.id != copied, farm.link._renewed) == (True, True)
 
 
 async def test_the_first_forged_frame_is_logged_and_not_each(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
