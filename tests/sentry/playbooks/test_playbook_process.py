@@ -155,13 +155,16 @@ async def test_a_supervisor_that_its_program_took_over_floods_nobody(tmp_path: P
         nonlocal dropped
         dropped += number
 
-    one = Process(program(fake(tmp_path), supervisors=str(tmp_path / "socket")), take, drop)
+    begun: list[tuple[int, int]] = []
+    supervised = program(fake(tmp_path), supervisors=str(tmp_path / "socket"))
+    one = Process(supervised, take, drop, lambda pid: begun.append((pid, passed)))
     flooding = asyncio.create_task(asyncio.to_thread(flood))
     await one.start()
     assert (await one.ended()).survivors == []
     await flooding
     listener.close()
     assert one.pid == os.getpid(), "the first that it names"
+    assert begun == [(one.pid, 0)], "told before anything that it prints"
     assert passed + dropped >= count * (shim.READ_BYTES - 1)
     assert passed < 4 * shim.OUTPUT_BURST_BYTES
 

@@ -254,13 +254,15 @@ class Playbook:
         await asyncio.to_thread(prepare, plan, self._rig)
         await self._rig.software.use(assigned.archive)
         self._say("starting")
-        process = Process(plan.program, self.console.feed, self.console.dropped)
+        started = f"{assigned.archive.software} {assigned.archive.version} started, pid"
+        process = Process(
+            plan.program, self.console.feed, self.console.dropped, lambda pid: self.console.say(f"{started} {pid}")
+        )
         self._process, self._plan = process, plan
         self._began = asyncio.get_running_loop().time()
         self.console.begin()
         errors = self._rig.supervisor_log(assigned.id)
         await process.start(use_cgroup=self._rig.settings.cgroups, errors=errors)
-        self.console.say(f"{assigned.archive.software} {assigned.archive.version} started, pid {process.pid}")
         notes = [note for note in (plan.note, *process.notes) if note]
         self._plan = msgspec.structs.replace(plan, note="; ".join(notes))
         self._rig.changed()

@@ -90,15 +90,23 @@ def shim_command(descriptor: int) -> list[str]:
 
 
 class Process:
-    """One run of a program. As it prints, `on_output` gets the bytes, `on_dropped` the number of those left out."""
+    """One run of a program. As it prints, `on_output` gets the bytes, `on_dropped` the number of those left out;
+    `on_started` gets its pid before."""
 
-    def __init__(self, program: Program, on_output: Callable[[bytes], None], on_dropped: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        on_output: Callable[[bytes], None],
+        on_dropped: Callable[[int], None],
+        on_started: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.program = program
         self.pid: int | None = None
         self.notes: list[str] = []
         self.stopping = False
         self._on_output = on_output
         self._on_dropped = on_dropped
+        self._on_started = on_started
         self._shim: subprocess.Popen[bytes] | Child | None = None
         self._socket: socket.socket | None = None
         self._cgroup: str | None = None
@@ -271,6 +279,7 @@ class Process:
             self.pid, self.notes = event.pid, event.notes
             if self.program.supervisors is not None:
                 self._unit = cgroup.unit_of(event.shim)  # there still when the program has ended at once
+            self._on_started(event.pid)
             self._settle(None)
         elif event.event == "failed":
             self._settle(StartError(event.why))
