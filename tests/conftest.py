@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -35,7 +36,9 @@ settings.register_profile("patient", _patient, derandomize=True)
 settings.register_profile("exploring", _patient, derandomize=False)
 settings.load_profile("exploring" if os.environ.get("RIGFARM_FAULTS_FULL") else "patient")
 
-expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
+# A loaded machine is slow, not wrong.
+expect.set_options(timeout=30_000)
+DEFAULT_TIMEOUT_CONFIG.connect = DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.write = 60.0
 
 CommanderProcess.launch = staticmethod(launch)  # type: ignore[method-assign] # many start; that takes less
 

@@ -42,7 +42,7 @@ async def test_it_works() -> None:
 
     part = Part("work")
     async with supervised(part, work):
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 60)
         await asyncio.sleep(0.01)
         part.check()
         assert part.state == "done"
@@ -63,7 +63,7 @@ async def test_what_fails_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
     part = Part("work")
     async with supervised(part, work):
-        await asyncio.wait_for(well.wait(), 5)
+        await asyncio.wait_for(well.wait(), 60)
     assert (starts, part.failures, part.error) == (3, 2, "RuntimeError: broken")
 
 

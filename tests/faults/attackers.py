@@ -161,7 +161,7 @@ async def over_ever_new_links(url: str, token: str, kind: str, until: float) -> 
             frames, size = frames + 1, size + len(data)
             await asyncio.sleep(0.005)
             link.close()
-            await asyncio.wait_for(link.lost.wait(), 10)
+            await asyncio.wait_for(link.lost.wait(), 60)
 
     await asyncio.gather(*(one() for _ in range(8)))
     return frames, size

@@ -40,7 +40,7 @@ class Login:
 
     async def closed_after(self, began: float) -> float:
         """s until its page was closed by the right code; fails when it stays open."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with suppress(ConnectionClosed):
                 while True:
                     await self.page.recv()

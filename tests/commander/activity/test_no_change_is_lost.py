@@ -128,7 +128,7 @@ def slow_file(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threadi
     def slow(data_dir: Path, left: Left) -> None:
         if not begun.is_set():
             begun.set()
-            go_on.wait(10)
+            go_on.wait(60)
         write_pending(data_dir, left)
         written.append(left)
 

@@ -152,7 +152,7 @@ class Served:
             self.auth.login_limits = LoginLimits(1000, 10_000)
             self.auth.bad_keys = RateLimit(1000)
 
-        asyncio.run_coroutine_threadsafe(clear(), self.app.state.loop).result(10)
+        asyncio.run_coroutine_threadsafe(clear(), self.app.state.loop).result(60)
 
     def client(self, **options: Any) -> httpx.AsyncClient:
         """A program, or a browser that keeps cookies and says where its requests come from."""

@@ -23,7 +23,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def within(gated: Served, work: Callable[[], Any]) -> Any:
-    return asyncio.run_coroutine_threadsafe(work(), gated.app.state.loop).result(10)
+    return asyncio.run_coroutine_threadsafe(work(), gated.app.state.loop).result(60)
 
 
 def half_sent(gated: Served, head: list[str], body: bytes) -> socket.socket:

@@ -31,7 +31,7 @@ async def _page(farm: Served, browser: httpx.AsyncClient) -> ClientConnection:
 async def _closed(page: ClientConnection) -> int | None:
     """The code an open page is closed with; fails when it stays open."""
     with pytest.raises(ConnectionClosed) as closed:
-        await asyncio.wait_for(page.recv(), 10)
+        await asyncio.wait_for(page.recv(), 60)
     return closed.value.rcvd.code if closed.value.rcvd else None
 
 

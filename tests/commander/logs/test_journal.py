@@ -31,7 +31,7 @@ async def put(journal: Journal, first: int, logs: list[bytes], rig: int = 7) -> 
     taken = journal.take(SPOOL, first, last)
     fresh = [logs[seq - first] for low, high in taken for seq in range(low, high + 1)]
     journal.add(SPOOL, taken, [rig] * len(fresh), list(fresh), (first, last), lambda *_: done.set())
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), 60)
 
 
 def stored(path: Path) -> list[int]:
@@ -91,7 +91,7 @@ async def test_a_receipt_comes_only_after_the_commit(tmp_path: Path) -> None:
         done.set()
 
     journal.add(SPOOL, journal.take(SPOOL, 1, 1), [7], [a_log(1)], (1, 1), receipt)
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), 60)
     assert rows_at_receipt == [1]
     await journal.close()
 

@@ -20,7 +20,7 @@ async def test_it_works(client: Any, origin: Any, archive: bytes, names: dict[st
 
     path = f"/api/software/{software['id']}"
     assert (await client.post(f"{path}/fetch")).status_code == 202
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (found := (await client.get(path)).json()["file"])["state"] == "fetching":
             await asyncio.sleep(0.02)
     sha256 = hashlib.sha256(archive).hexdigest()
@@ -33,7 +33,7 @@ async def test_a_failed_fetch_says_why(client: Any) -> None:
     fields = {"name": "XMRig", "version": "1", "url": "https://127.0.0.1:9/x"}
     software = (await client.post("/api/software", json=fields)).json()
     await client.post(f"/api/software/{software['id']}/fetch")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (found := (await client.get(f"/api/software/{software['id']}")).json()["file"])["state"] != "failed":
             await asyncio.sleep(0.02)
     assert "downloads from there are blocked" in found["error"]

@@ -102,7 +102,9 @@ async def test_a_program_sees_every_rig_and_every_change(commander: CommanderPro
         link.send_logs([encode(a_log(1, utc_ms()))])
         await client.until(lambda: client.rows["rig"][made[0]].get("hashrates"))
         link.close()
-        assert client.rows["rig"][made[0]] == api(commander, "GET", "/api/rigs?q=rig-5")[0]
+        async with asyncio.timeout(60):  # once what its link's end changes has come
+            while [client.rows["rig"][made[0]]] != await asyncio.to_thread(api, commander, "GET", "/api/rigs?q=rig-5"):
+                await asyncio.sleep(0.05)
         await asyncio.to_thread(api, commander, "DELETE", f"/api/rigs/{made[0]}")
         await client.until(lambda: "rig-5" not in client.names())
         assert client.events[-1] == ("rig-removed", {"id": made[0]})

@@ -167,16 +167,16 @@ async def test_what_no_commander_takes_is_left_out(line: Line, monkeypatch: pyte
 async def test_it_ends_when_it_is_left_and_when_the_wire_breaks(line: Line) -> None:
     async with line.running() as task:
         line.session.leave()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
     line.session._leaving = False
     line.socket.broken = True
     line.session.send(RigTrouble(0, "", ""))
     async with line.running() as task:
         with pytest.raises(LinkError):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, 60)
     line.socket.say(ConnectionClosedOK(None, None))
     with pytest.raises(LinkError):
-        await asyncio.wait_for(line.session.run(), 10)
+        await asyncio.wait_for(line.session.run(), 60)
 
 
 # What is heard

@@ -32,7 +32,7 @@ def network() -> str:
 async def asked(ip: str, command: bytes, port: int = 4028) -> bytes:
     reader, writer = await asyncio.open_connection(ip, port)
     writer.write(command)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await reader.read()
     writer.close()
     return answer
