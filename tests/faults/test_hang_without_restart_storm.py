@@ -27,6 +27,8 @@ from support.program.rig import Rig, assigned_for
 
 STALL_S = 45 if FULL else 0.6
 QUICK = Supervision(stall_s=STALL_S, backoff_first_s=0.1, backoff_max_s=0.4)
+PATIENT = msgspec.structs.replace(QUICK, stall_s=60)
+"""For programs that end by themselves: a busy machine takes its time to start them."""
 BUDGET = 6
 
 
@@ -59,33 +61,34 @@ def archive(depot: Depot) -> Archive:
 async def test_it_is_found_and_started_again(
     tmp_path: Path, depot: Depot, archive: Archive, behave: str, reason: str
 ) -> None:
-    order = assigned_for(archive, template=f"--behave {behave}", supervision=QUICK)
+    ends = behave.startswith(("crash", "oom", "exit"))
+    order = assigned_for(archive, template=f"--behave {behave}", supervision=PATIENT if ends else QUICK)
     async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
         await rig.runner.apply(1, [order])
-        found = await rig.until("backing-off", within_s=60)
+        # One that took long to start was started again for that before.
+        await rig.when(lambda status: status.state == "backing-off" and re.search(reason, status.detail) is not None)
         # One that dies at once may have been started more often by the time that this looks.
-        await rig.when(lambda status: status.restarts >= 1 and status.pid is not None, within_s=60)
-    assert re.search(reason, found.detail), found.detail
+        await rig.when(lambda status: status.restarts >= 1 and status.pid is not None)
 
 
 async def test_a_budget_that_is_used_up_holds_through_restarts_of_the_sentry(
     tmp_path: Path, depot: Depot, archive: Archive
 ) -> None:
-    supervision = msgspec.structs.replace(QUICK, backoff_max_s=0.1, restarts_per_hour=3)
+    supervision = msgspec.structs.replace(PATIENT, backoff_max_s=0.1, restarts_per_hour=3)
     pids = tmp_path / "pids"
     order = assigned_for(archive, template=f"--behave crash --after 0 --pids {pids}", supervision=supervision)
     for starts in (1 + 3, 4 + 1):
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
             await rig.runner.apply(1, [order])
             status = await rig.when(lambda status: "restarts an hour is used up" in status.detail)
-            assert "the budget of 3 restarts an hour is used up; the next in 59 min" in status.detail
+            assert re.search(r"the budget of 3 restarts an hour is used up; the next in 5\d min", status.detail)
             assert len(pids.read_text().split()) == starts, "each start of the Sentry is one start, no more"
 
 
 async def test_an_operators_restart_does_not_wait_for_the_budget(
     tmp_path: Path, depot: Depot, archive: Archive
 ) -> None:
-    supervision = msgspec.structs.replace(QUICK, restarts_per_hour=1)
+    supervision = msgspec.structs.replace(PATIENT, restarts_per_hour=1)
     order = assigned_for(archive, template="--behave crash --after 0", supervision=supervision)
     async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
         await rig.runner.apply(1, [order])
@@ -106,7 +109,7 @@ async def test_no_second_instance_beside_one_that_cannot_be_ended(
             return msgspec.structs.replace(await stop(self, grace_s), survivors=[stuck.pid])
 
         async with Rig(tmp_path / "sentry", depot.url, depot.token) as rig:
-            await rig.runner.apply(1, [assigned_for(archive, supervision=QUICK)])
+            await rig.runner.apply(1, [assigned_for(archive, supervision=PATIENT)])
             first = await rig.until("mining")
             monkeypatch.setattr(Process, "stop", cannot)
             assert first.pid is not None
