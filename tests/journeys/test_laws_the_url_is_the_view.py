@@ -101,7 +101,7 @@ def test_a_page_beyond_the_last_is_the_last(visit: Visit) -> None:
     [
         ("/rigs?sort=nonsense", "Unknown sort nonsense"),
         ("/rigs?state=purple&per=50", "Unknown state purple"),
-        ("/rigs?page=-3", "page is a number from 1 on"),
+        ("/rigs?page=-3", "page must be a whole number, at least 1"),
     ],
 )
 def test_a_url_that_somebody_mangled_says_what_is_wrong(visit: Visit, url: str, says: str) -> None:

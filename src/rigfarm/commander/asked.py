@@ -34,14 +34,14 @@ def one_of(name: str, text: str, known: Collection[str]) -> str:
 
 
 def whole_number(params: Mapping[str, str], name: str, known: Collection[int] = ()) -> int | None:
-    """A number from 1 on, or one of those that are known; None where there is none."""
+    """A whole number, at least 1, or one of those that are known; None where there is none."""
     text = params.get(name, "")
     if not text:
         return None
     found = number(text)
     if not found or (known and found not in known):
-        choice = f" one of {', '.join(map(str, known))}" if known else " a number from 1 on"
-        raise NotUnderstood(f"{name} is{choice}, not {_shown(text)}.")
+        choice = f"one of {', '.join(map(str, known))}" if known else "a whole number, at least 1"
+        raise NotUnderstood(f"{name} must be {choice}, not {_shown(text)}.")
     return found
 
 

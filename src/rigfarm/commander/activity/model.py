@@ -42,7 +42,7 @@ KINDS_OF_ACTORS: Mapping[ActorKind, str] = {
     "mqtt": "MQTT",
     "sentry": "Sentry",
     "commander": "Commander",
-    "stranger": "stranger",
+    "stranger": "someone without a login",
 }
 """In words for people."""
 _WORDS: Mapping[TargetKind, str] = {

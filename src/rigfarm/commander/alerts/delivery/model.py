@@ -109,7 +109,7 @@ class ChannelForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     use: Annotated[
         Literal["alerts", "escalations"],
         form_field(
-            "Is sent",
+            "It receives",
             group="what",
             choices={"alerts": "alerts when they fire", "escalations": "only alerts that weren't acknowledged in time"},
         ),

@@ -76,7 +76,8 @@ class RuleBook:
         """A kind of rule, or Absent."""
         found = rules().get(name)
         if found is None:
-            raise Absent(f"No kind of alert rule is named {name[:32]}.")
+            said = f"There is no kind of alert rule named {name[:32]}." if name else "Name a kind of alert rule."
+            raise Absent(f"{said} Known kinds: {', '.join(sorted(rules()))}.")
         return found
 
     def active(self) -> list[ActiveRule]:
