@@ -122,7 +122,9 @@ class Left:
         least = (self.tasks(), self.files())
         steady = 0
         while steady < 10:
+            said = self._tasks.stat().st_mtime_ns
             await asyncio.sleep(0.15)
+            await until(lambda said=said: self._tasks.stat().st_mtime_ns != said)  # type: ignore[misc] # it had a turn
             now = (self.tasks(), self.files())
             steady = steady + 1 if now[0] >= least[0] and now[1] >= least[1] else 0
             least = (min(least[0], now[0]), min(least[1], now[1]))

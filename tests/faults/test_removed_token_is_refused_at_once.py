@@ -23,6 +23,7 @@ from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import DownFrame, Verdicts
 from support.load import LoadLink, a_log, connect
+from support.until import until
 
 TOGETHER = 50
 GOES_ON_S = 0.3
@@ -97,6 +98,8 @@ async def end_token(farm: Whole, journal: Journal, rig: int, token: str, *, remo
             answer = await program.get(f"/software/archives/{'0' * 64}")
             outcome.accepted += answer.status_code != 401
         await asyncio.sleep(GOES_ON_S)
+        with contextlib.suppress(AssertionError):
+            await until(lambda: outcome.told_at is not None)
         again.close()
     link.close()
     outcome.accepted += journal.after(rig, outcome.done_at)

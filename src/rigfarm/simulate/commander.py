@@ -21,7 +21,7 @@ from rigfarm.simulate.started import Running, StartedProcess
 
 __all__ = ["CommanderProcess", "free_port"]
 
-START_WITHIN_S = 90.0
+START_WITHIN_S = 180.0
 AT_ONCE = 2_000
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of simulated farms only
 
@@ -118,8 +118,10 @@ class CommanderProcess(StartedProcess):
             if self.ready():
                 return time.monotonic() - started
             time.sleep(0.02)
+        ended, waited_s = self._process.poll(), time.monotonic() - started
         self.kill()
-        raise RuntimeError(f"the Commander did not start:\n{self.log.read_text()[-4000:]}")
+        what = f"did not answer within {waited_s:.0f} s" if ended is None else f"ended at once, with status {ended}"
+        raise RuntimeError(f"the Commander {what}:\n{self.log.read_text()[-4000:]}")
 
     @staticmethod
     def launch(arguments: list[str], environment: dict[str, str], log: Path) -> Running | None:
