@@ -37,6 +37,7 @@ MIB = 1 << 20
 
 
 def test_an_allowance_is_generous_at_once_and_then_has_its_pace() -> None:
+    assert Allowance(10.0, 100.0).spend(100.0, 1_000.0) == 0.0, "all that is there"
     allowance = Allowance(10.0, 100.0)
     assert [allowance.take(50.0, 1_000.0) for _ in range(3)] == [0.0, 0.0, 5.0]
     assert allowance.take(50.0, 1_010.0) == 0.0, "waiting pays"

@@ -4,6 +4,7 @@ stored for another rig or counted twice, is found out by nobody for months."""
 from __future__ import annotations
 
 import asyncio
+from array import array
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,10 +16,13 @@ from desk import NOW, Desk, Sentry
 from rigfarm import __version__
 from rigfarm.commander.events import RigRemoved, RigRenamed, TokenRefused, TokenRotated, WorkWaiting
 from rigfarm.commander.link import charge, registry
+from rigfarm.commander.link import receive as receive_module
 from rigfarm.commander.link.budgets import LOGS_PER_S
 from rigfarm.commander.link.charge import for_words
 from rigfarm.commander.link.receive import AHEAD_MS, BACK_MS, MAX_SPECS_BYTES, _other, receive
 from rigfarm.commander.link.registry import GREETING_WAITS_S
+from rigfarm.commander.logs.doubles import Newcomer
+from rigfarm.commander.logs.seen import MAX_RANGES
 from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import FrameError, encode
 from rigfarm.wire.frames import (
@@ -330,16 +334,40 @@ async def test_a_log_of_exactly_the_largest_size_is_taken(desk: Desk) -> None:
     assert len(list(desk.stored)) == 1
 
 
-async def test_logs_of_an_impossible_time_are_counted_and_not_stored(desk: Desk) -> None:
-    sentry = desk.online("t1")
-    now = utc_ms()
-    minute = 60_000
-    times = [now - BACK_MS + minute, now - BACK_MS - minute, now + AHEAD_MS - minute, now + AHEAD_MS + minute]
-    sentry.log(*map(OperationalLog, times))
+async def test_logs_of_an_impossible_time_are_counted_and_not_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its operator is told which rig of an ASIC Sentry has a clock that is wrong."""
+    monkeypatch.setattr(receive_module, "utc_ms", lambda: NOW)
+    sentry = desk.online("t1", "t2")
+    times = [NOW - BACK_MS, NOW - BACK_MS - 1, NOW + AHEAD_MS, NOW + AHEAD_MS + 1]
+    sentry.log(*map(OperationalLog, times), slots=[1, 1, 1, 1])
     assert [t for _, t in desk.stored] == [times[0], times[2]]
-    assert desk.stats.rigs[1].untimely == 2
-    assert desk.limits() == [("rig-1", "sends logs with an impossible time", 2, 1)]
+    assert desk.stats.rigs[2].untimely == 2
+    assert desk.limits() == [("rig-2", "sends logs with an impossible time", 2, 2)]
     assert desk.links.received == 2
+
+
+async def test_what_a_restored_disk_sends_again_is_stored_once(desk: Desk) -> None:
+    """Its spool has another identity: by their numbers these logs are new. The test of whole Commanders is
+    test_logs_come_again_under_another_identity.py."""
+    sentry = desk.online("t1", "t2")
+    sentry.link.newcomer = Newcomer(bytes(16), {1: NOW + 2})
+    sentry.link.newcomer.known, sentry.link.newcomer.since = {1: array("q", [NOW, NOW + 2])}, 0.0
+    sentry.log(*(OperationalLog(NOW + at) for at in range(5)), slots=[0] * 5)
+    assert list(desk.stored) == [(1, NOW + 1), (1, NOW + 3), (1, NOW + 4)]
+    assert (desk.journal.duplicates, desk.links.received) == (2, 3)
+    sentry.log(OperationalLog(NOW), OperationalLog(NOW + 5), slots=[1, 0], first=5)
+    assert list(desk.stored)[3:] == [(1, NOW + 5)]
+    assert desk.journal.duplicates == 3, "number 5 it had already"
+
+
+async def test_numbers_in_more_pieces_than_a_sentry_makes_are_refused_with_a_reason(desk: Desk) -> None:
+    sentry = desk.online("t1")
+    for at in range(MAX_RANGES):
+        sentry.say(Gap(1 + 2 * at, 1 + 2 * at, True))
+    with pytest.raises(FrameError, match="sequence numbers in more than 1000 pieces"):
+        sentry.say(Gap(3 + 2 * MAX_RANGES, 3 + 2 * MAX_RANGES, True))
 
 
 async def test_a_rig_beyond_its_share_of_the_journal_costs_only_itself(desk: Desk) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs.rows import Row, pack_body, pack_rigs
@@ -94,6 +96,15 @@ def test_since_when_outlives_a_restart() -> None:
     before.rigs[1].since_ms = now - 5 * HOUR_MS
     after = stats_of(1)
     remembered.restore(after, remembered.remember(before)(), [])
+    assert after.rigs[1].since_ms == now - 5 * HOUR_MS
+
+
+def test_since_when_outlives_an_update_from_a_version_that_kept_no_state() -> None:
+    now = utc_ms()
+    old = remembered._RigMemory(1, a_log(now - 1000, 100.0), now - 1000, now - 5 * HOUR_MS, {})
+    parts = [msgspec.msgpack.encode([old])]
+    after = stats_of(1)
+    remembered.restore(after, msgspec.msgpack.encode(remembered._Memory(parts, msgspec.msgpack.encode({}))), [])
     assert after.rigs[1].since_ms == now - 5 * HOUR_MS
 
 

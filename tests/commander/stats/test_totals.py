@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.stats import OperationalStats, operational
 from rigfarm.commander.stats.condition import Condition
-from rigfarm.commander.stats.contribution import contribution_of
+from rigfarm.commander.stats.contribution import contribution_of, of_one_coin
 from rigfarm.commander.stats.operational import LINK_GRACE_S
 from rigfarm.commander.stats.totals import Totals
 from rigfarm.common.clock import utc_ms
@@ -288,6 +289,14 @@ def test_devices_without_their_columns_share_nothing() -> None:
     half = Devices(kinds=["gpu"] * 2, indexes=[0, 1], power_w=[100.0, 50.0], hashrates=[[5.0, None], [None, 0.5]])
     log = OperationalLog(1, power_w=300.0, workloads=works, devices=half)
     assert [one.milliwatts for one in contribution_of(log).coins] == [200_000, 100_000]
+
+
+@pytest.mark.parametrize("shares", [(None, None), (0, 0), (7, 2), (-7, -2)])
+def test_a_moment_of_the_past_is_counted_as_its_log_was(shares: tuple[int | None, int | None]) -> None:
+    """The time machine reads figures, and not the log: its totals must not be others than the page showed then."""
+    for rate, power_w in product([0.0, 0.0004, 5.25, 2e9, *NONSENSE], [0.0, 120.5, *NONSENSE]):
+        log = a_log(1, Workload(coin="XMR", hashrate=rate, accepted=shares[0], rejected=shares[1]), power_w=power_w)
+        assert of_one_coin("XMR", rate, power_w, *shares) == contribution_of(log), (rate, power_w)
 
 
 def test_sums_of_two_rigs_are_sums_and_their_versions_grow() -> None:

@@ -65,6 +65,33 @@ async def test_refused_logs_are_lost_and_the_others_stay(tmp_path: Path) -> None
         assert spool.dropped() == {A: Dropped(1), B: Dropped(2)}
 
 
+async def test_all_that_was_recorded_is_on_the_disk_when_the_sentry_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update restarts it: what one commit cannot hold must not be lost."""
+    monkeypatch.setattr(spool_module, "BATCH_BYTES", 500)
+    path = tmp_path / "spool.db"
+    async with opened(path) as spool:
+        for number in range(1, 51):
+            spool.append("a", log(number, 100))
+    async with opened(path) as spool:
+        assert await everything(spool) == list(range(1, 51))
+
+
+def test_a_new_identity_is_one_that_a_commander_takes(tmp_path: Path) -> None:
+    """One of another length is refused at each greeting, and in a damaged file not believed."""
+    path = tmp_path / "spool.db"
+    file = SpoolFile(path, 1 << 20)
+    before = file.meta.id
+    file.renew()
+    renewed = file.meta.id
+    assert (len(renewed), renewed != before) == (16, True)
+    file.close()
+    file = SpoolFile(path, 1 << 20)
+    assert file.meta.id == renewed
+    file.close()
+
+
 async def test_lost_and_unwanted_numbers_are_told_apart(tmp_path: Path) -> None:
     async with opened(tmp_path / "spool.db") as spool:
         for number in range(1, 9):
@@ -75,6 +102,8 @@ async def test_lost_and_unwanted_numbers_are_told_apart(tmp_path: Path) -> None:
         await spool.refuse(7, 8)
         assert spool.has_gaps
         assert sorted(spool.gaps()) == [(1, 4, False), (7, 8, True)]
+        spool.acked(7, 7)
+        assert spool.stats().logs == 2, "an acknowledged gap is no log less"
         spool.acked(2, 7)
         assert sorted(spool.gaps()) == [(1, 1, False), (8, 8, True)]
         assert spool.stats().logs == 0, "5 and 6 are acknowledged, and of the others none is a log"
@@ -346,6 +375,28 @@ async def test_a_few_acknowledged_logs_are_deleted_after_a_while(
         await until(lambda: spool._facts.meta.logs == 0)
 
 
+def test_losses_of_several_commits_add_up(tmp_path: Path) -> None:
+    file = SpoolFile(tmp_path / "spool.db", 1 << 20)
+    for first, last in ((1, 3), (5, 6)):
+        file.commit(Batch([], next_seq=9, lost=[(first, last)]))
+    assert (file.meta.dropped_full, list(file.gaps.lost)) == (5, [(1, 3), (5, 6)])
+    file.close()
+
+
+@pytest.mark.parametrize("wrong", [{"seq": 2}, {"magic": LOG}])
+def test_a_gap_in_the_place_of_another_is_damage(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """Other logs than those that were lost would be declared so."""
+    path = tmp_path / "spool.db"
+    file = SpoolFile(path, 1 << 20)
+    file.commit(Batch([], next_seq=9, lost=[(1, 8)]))
+    gap = Record(GAP, 1, 1, (8).to_bytes(8, "big"), b"")._replace(**wrong)
+    file._conn.execute("UPDATE gaps SET record = ? WHERE first = 1", (pack(gap),))
+    file.close()
+    file = SpoolFile(path, 1 << 20)
+    assert (file.meta.damaged_files, file.meta.next_seq) == (1, 9)
+    file.close()
+
+
 @pytest.mark.parametrize("wrong", [{"seq": 9}, {"magic": META}])
 def test_a_record_in_the_place_of_another_is_damage(tmp_path: Path, wrong: dict[str, Any]) -> None:
     """It would be sent under a number that is another log's."""
@@ -432,6 +483,25 @@ def test_what_a_crash_cost_is_counted_once_whatever_is_written_next(tmp_path: Pa
         assert (list(file.gaps.lost), file.meta.dropped_full, file.meta.unwritten_from) == ([(2, 4)], 3, 0)
         file.shift(Correction(9, 1, 1))
         file.close()
+
+
+def test_logs_that_are_put_aside_survive_damage_and_damaged_ones_are_counted(tmp_path: Path) -> None:
+    """They wait for an operator who puts a token right, maybe for weeks."""
+    path = tmp_path / "spool.db"
+    file = SpoolFile(path, 1 << 20)
+    file.commit(Batch([Record(LOG, seq, 0, A, encode(log(seq))) for seq in range(1, 6)], next_seq=6))
+    (blob,) = file._conn.execute("SELECT record FROM records WHERE seq = 2").fetchone()
+    file._conn.execute("UPDATE records SET record = ? WHERE seq = 2", (blob[:-1] + bytes([blob[-1] ^ 1]),))
+    assert file.hold(A)
+    assert (file.meta.held, file.meta.logs, file.meta.dropped_damaged) == (4, 0, 1)
+    file.close()
+    data = bytearray(path.read_bytes())
+    data[:100] = bytes(100)
+    path.write_bytes(data)
+    file = SpoolFile(path, 1 << 20)
+    assert (file.meta.held, file.meta.logs, file.meta.dropped_damaged, file.meta.damaged_files) == (4, 0, 1, 1)
+    assert [record.seq for _, record in file.held(A, 9)] == [1, 3, 4, 5]
+    file.close()
 
 
 def test_a_key_s_logs_are_forgotten_wherever_they_are(tmp_path: Path) -> None:

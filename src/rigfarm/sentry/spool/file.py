@@ -337,7 +337,9 @@ class SpoolFile:
         for batch in findings.logs(aside):
             with self._transaction():
                 self._insert([record for record in batch if record.magic == LOG])
-                self.meta.held += statements.insert_held(self._conn, [one for one in batch if one.magic != LOG])
+                # In a page they lie in any order, and come back in that of their ids.
+                held = sorted((one for one in batch if one.magic != LOG), key=lambda one: one.seq)
+                self.meta.held += statements.insert_held(self._conn, held)
         with self._transaction():
             stored = self.gaps
             self.meta, self.gaps = findings.conclude(self.meta, self._missing)
