@@ -339,3 +339,20 @@ def test_a_name_on_a_panel(said: str, model: str | None) -> None:
 @pytest.mark.parametrize("said", ["1:24:00:00", "1:00:60:00", "1:00:00:60", "soon", 5, None])
 def test_a_time_that_cannot_be_is_unknown(said: object) -> None:
     assert parse_panel(msgspec.json.encode({"data": {"rtpow": "1G", "runtime": said}})).uptime_s is None
+
+
+def test_what_a_device_is_made_of_is_known_from_an_answer_that_says_who_it_is() -> None:
+    """A reading of figures alone must not take the model off a rig's page."""
+    assert read(DeviceAnswer(identified=False, hashrate=1e12)).specs is None
+    assert read(DeviceAnswer(identified=True, hashrate=1e12)).specs is not None
+
+
+def test_its_log_says_where_it_is() -> None:
+    assert read(DeviceAnswer()).log(1_800_000_000_000, "192.0.2.1").lan_ip == "192.0.2.1"
+
+
+def test_names_are_as_long_as_a_log_may_hold() -> None:
+    answer = DeviceAnswer(identified=True, serial="s" * 65, boards=[BoardAnswer(index=0, serial="b" * 65)])
+    reading = read(answer, Nature(algorithm="a" * 41))
+    assert (reading.identity.serial, reading.boards[0].id) == ("s" * 64, "b" * 64)
+    assert reading.workload.algorithm == "a" * 40
