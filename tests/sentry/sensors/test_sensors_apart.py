@@ -101,6 +101,9 @@ async def test_one_that_fails_is_a_sentence_and_the_others_are_read(error: Excep
 async def test_one_that_hangs_is_given_up_and_asked_again_only_when_it_is_back(hanging: Hangs) -> None:
     sensors = Sensors(sources=[hanging, Says("cpu", CPU)], timeout_s=0.05)
     before = threading.active_count()
+    while not (await sensors.read()).devices:  # on a busy machine, the other may be late too
+        await asyncio.sleep(0.01)
+    sensors._timeout_s = 60.0  # of the one that is known to hang, nobody waits for it
     for _ in range(5):
         reading = await sensors.read()
         assert [device.core_c for device in reading.devices] == [50.0]
@@ -108,7 +111,7 @@ async def test_one_that_hangs_is_given_up_and_asked_again_only_when_it_is_back(h
     assert hanging.reads == 1
     assert threading.active_count() - before == 2  # one thread per source, however often it was asked
     hanging.free.set()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (reading := await sensors.read()).devices[-1].core_c != 60.0:
         assert time.monotonic() < deadline
     assert reading.problems == []
@@ -124,8 +127,9 @@ async def test_one_that_is_known_to_hang_is_not_waited_for(hanging: Hangs) -> No
 
 async def test_cards_of_a_source_that_hangs_are_unknown_and_not_missing() -> None:
     driver = FakeNvml(healthy("00000000:01:00.0"))
-    sensors = Sensors(sources=[Nvml(Path("/nonexistent"), driver.module)], timeout_s=0.5)
+    sensors = Sensors(sources=[Nvml(Path("/nonexistent"), driver.module)], timeout_s=60.0)
     assert (await sensors.read()).devices[0].core_c == 63.0
+    sensors._timeout_s = 0.5
     driver.hang.clear()
     try:
         [card] = (await sensors.read()).devices
@@ -139,7 +143,7 @@ async def test_closing_lets_the_sources_go() -> None:
     sensors = Sensors(sources=[source])
     await sensors.read()
     sensors.close()
-    assert source.closed.wait(10)
+    assert source.closed.wait(60)
 
 
 async def test_closing_does_not_wait_for_one_that_hangs(hanging: Hangs) -> None:
