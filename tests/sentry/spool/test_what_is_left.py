@@ -331,6 +331,23 @@ def test_the_file_is_written_anew_only_when_nothing_is_left_in_it(tmp_path: Path
     file.close()
 
 
+@pytest.mark.parametrize(("size", "held", "anew"), [(900, False, True), (900, True, False), (9, False, False)])
+def test_a_small_file_and_what_is_put_aside_are_not_written_anew(
+    tmp_path: Path, size: int, *, held: bool, anew: bool
+) -> None:
+    """A memory card wears out by it."""
+    file = SpoolFile(tmp_path / "spool.db", 16 << 20)
+    file.commit(Batch([Record(LOG, seq, 0, A, b"x" * size) for seq in range(1, 2_001)], next_seq=2_001))
+    if held:
+        while file.hold(A):
+            pass
+    done: list[str] = []
+    file._conn.set_trace_callback(done.append)
+    file.commit(Batch([], next_seq=2_001, acked=[(1, 2_000)]))
+    assert ("VACUUM" in done) is anew
+    file.close()
+
+
 async def test_a_spool_without_a_file_works(tmp_path: Path) -> None:
     async with opened(None) as spool:
         spool.append("a", log(1))
