@@ -135,7 +135,7 @@ class Sentry:
 
 @contextlib.asynccontextmanager
 async def sentry(
-    folder: Path, pace: Pace = QUICK, *, recogniser: Recogniser | None = None, effect_s: float = 5.0
+    folder: Path, pace: Pace = QUICK, *, recogniser: Recogniser | None = None, effect_s: float = 60.0
 ) -> AsyncIterator[Sentry]:
     """An ASIC Sentry that works until the block ends."""
     service = partial(
