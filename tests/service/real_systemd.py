@@ -49,7 +49,7 @@ ExecStart=/bin/sh -c 'sh /out/script >/out/said 2>&1; systemctl exit 0'
 """
 
 
-def boot(folder: Path, units: dict[str, str], script: str, timeout_s: float = 120.0, code: Sequence[str] = ()) -> str:
+def boot(folder: Path, units: dict[str, str], script: str, timeout_s: float = 250.0, code: Sequence[str] = ()) -> str:
     """What a shell script says that this systemd runs, with these files below /etc/systemd/system. The folder `out` of
     `folder` is its `/out`, and the folders `code` are `/code/0`, `/code/1`, …, wherever they are here."""
     for name in ("overlay", "out", "files/etc/systemd/system"):

@@ -150,7 +150,7 @@ def test_both_run_under_a_real_systemd(tmp_path: Path) -> None:
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={paths}
 systemd-sysusers --inline 'u rigfarm-commander - "Rigfarm Commander" - -'
 systemctl start rigfarm-commander
-for try in $(seq 100); do grep -q 'Commander .* runs at' /out/log && break; sleep 0.3; done
+for try in $(seq 300); do grep -q 'Commander .* runs at' /out/log && break; sleep 0.3; done
 export RIGFARM_DATA_DIR=/var/lib/rigfarm-commander
 key=$(python3 -m rigfarm.cli commander api-key create test --scope configure --scope read | grep -o '[^ ]*$' | tail -1)
 fingerprint=$(python3 -m rigfarm.cli commander fingerprint | grep -o 'SHA256:[^ ]*' | head -1)
@@ -160,7 +160,7 @@ for rig in rig-01 rig-02; do  # the second time a Sentry is there, whose folder 
     ask -d '{{"name": "'$rig'", "kind": "cpu-gpu"}}' https://127.0.0.1:{port}/api/rigs |
         python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])' |
         python3 -m rigfarm.cli sentry join https://127.0.0.1:{port} --fingerprint $fingerprint --install
-    for try in $(seq 20); do python3 -m rigfarm.cli sentry status 2>&1 | grep -q "Rig  *$rig" && break; sleep 0.3; done
+    for try in $(seq 200); do python3 -m rigfarm.cli sentry status 2>&1 | grep -q "Rig  *$rig" && break; sleep 0.3; done
     python3 -m rigfarm.cli sentry status
     find /var/lib/rigfarm-sentry ! -user rigfarm-sentry
 done

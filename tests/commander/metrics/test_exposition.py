@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from types import SimpleNamespace
 
@@ -86,7 +87,13 @@ def _metrics(detail: str = "auto") -> actions.Metrics:
 
 
 @pytest.fixture
-def renderings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+def all_asked() -> threading.Event:
+    """Nothing is rendered before."""
+    return threading.Event()
+
+
+@pytest.fixture
+def renderings(monkeypatch: pytest.MonkeyPatch, all_asked: threading.Event) -> Counter[str]:
     """How often something was rendered; the first time fails."""
     count: Counter[str] = Counter()
     rendered = actions._rendered
@@ -95,6 +102,7 @@ def renderings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         count["rendered"] += 1
         if count["rendered"] == 1:
             raise OSError("no files left")
+        all_asked.wait(60)
         return rendered(*arguments)
 
     monkeypatch.setattr(actions, "_rendered", counting)
@@ -102,7 +110,7 @@ def renderings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return count
 
 
-async def test_all_who_ask_at_once_share_one_rendering(renderings: Counter[str]) -> None:
+async def test_all_who_ask_at_once_share_one_rendering(renderings: Counter[str], all_asked: threading.Event) -> None:
     metrics, links = _metrics(), LinkFigures(3, 4)
     asked = [metrics.text(links, open_metrics=number % 2 == 0, packed=number % 3 == 0) for number in range(50)]
     failed = await asyncio.gather(*asked, return_exceptions=True)
@@ -113,6 +121,7 @@ async def test_all_who_ask_at_once_share_one_rendering(renderings: Counter[str])
     await asyncio.sleep(0)
     patient = [asyncio.create_task(metrics.text(links, open_metrics=number % 2 == 0)) for number in range(50)]
     await asyncio.sleep(0)
+    all_asked.set()
     impatient.cancel()
     texts = await asyncio.gather(*patient)
     assert len(set(texts)) == 2
