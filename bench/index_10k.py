@@ -142,6 +142,7 @@ def _in_own_code(kind: KindName, history: History) -> _Times:
             if history.on:
                 times.sparks.append(_sparks(shown, IndexQuery.parse(kind, query)))
             rig_list._sorted.clear()
+            rig_list._found.clear()
             started = time.perf_counter()
             page, _selection = shown.index(IndexQuery.parse(kind, query))
             _page(shown.templates, "rigs_index.html", page)

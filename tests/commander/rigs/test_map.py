@@ -128,6 +128,7 @@ async def test_an_open_map_of_a_search_has_who_is_found_now(site: Any, changes: 
     site.stats.tick(time.monotonic() + 5)
     page._maps._made.clear()  # as a second later
     site.shown.rig_list._sorted.clear()
+    site.shown.rig_list._found.clear()
     page._sums_at = 0.0
     frames = await page.render(changes(session))
     assert [tile[0] for area in json.loads(frames[2])["areas"] for tile in area] == [two]

@@ -46,10 +46,11 @@ class Term(Struct, frozen=True):
     word: str = ""
     test: Test | None = None
 
-    def fits(self, rig: Rig, stats: RigStats, text: Callable[[Rig, RigStats], str]) -> bool:
+    def check(self, text: Callable[[Rig, RigStats], str]) -> Test:
         """Whether it holds for a rig; `text` is what words are looked for in."""
-        found = self.word in text(rig, stats) if self.test is None else self.test(rig, stats)
-        return found is not self.negative
+        word, negative = self.word, self.negative
+        holds = self.test or (lambda rig, stats: word in text(rig, stats))
+        return (lambda rig, stats: not holds(rig, stats)) if negative else holds
 
 
 class Wanted(Struct, frozen=True):
@@ -60,9 +61,16 @@ class Wanted(Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.terms)
 
+    def check(self, text: Callable[[Rig, RigStats], str]) -> Test:
+        """Whether all hold for a rig, for many rigs; `text` is what words are looked for in."""
+        checks = [term.check(text) for term in self.terms]
+        if len(checks) == 1:
+            return checks[0]
+        return lambda rig, stats: all(check(rig, stats) for check in checks)
+
     def fits(self, rig: Rig, stats: RigStats, text: Callable[[Rig, RigStats], str]) -> bool:
-        """Whether all hold for a rig; `text` is what words are looked for in."""
-        return all(term.fits(rig, stats, text) for term in self.terms)
+        """Whether all hold for a rig."""
+        return self.check(text)(rig, stats)
 
     def without(self, one: Term) -> str:
         """The search without one of its conditions."""

@@ -9,6 +9,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from operator import itemgetter
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -22,7 +23,7 @@ from rigfarm.commander.rigs.listing.language import MAX_SEARCH, Wanted, parse
 from rigfarm.commander.rigs.listing.sorting import SORT_KEYS, SORTED_BY_LOGS
 from rigfarm.commander.rigs.model import Rig, RigBook, within
 from rigfarm.commander.stats import OperationalStats, RigStats
-from rigfarm.commander.stats.condition import STATES
+from rigfarm.commander.stats.condition import STATES, Condition
 
 __all__ = ["INDEX_PARAMS", "STATES", "IndexQuery", "RigList", "Selection"]
 
@@ -116,24 +117,37 @@ class Selection(Struct, frozen=True):
     `maintenance`."""
 
 
-def _fits(query: IndexQuery, stats: RigStats, *, searched: bool) -> bool:
-    """Whether state and coin are what is asked for. Waiting rigs have a place of their own, unless searched for."""
-    condition = stats.condition
-    if query.state == "attention":
-        if not condition.severity:
-            return False
-    elif query.state == "maintenance":
-        if not condition.maintenance:
-            return False
-    elif query.state:
-        if condition.state != query.state:
-            return False
-    elif condition.state == "waiting" and not searched:
-        return False
-    return not query.coin or any(share.coin == query.coin for share in stats.contribution.coins)
+def _is_shown(query: IndexQuery, condition: Condition) -> bool:
+    """Whether the state is what is asked for. Waiting rigs have a place of their own, unless searched for."""
+    match query.state:
+        case "":
+            return condition.state != "waiting" or bool(query.q)
+        case "attention":
+            return condition.severity > 0
+        case "maintenance":
+            return condition.maintenance
+        case state:
+            return condition.state == state
+
+
+class _Found(Struct, frozen=True):
+    """Rigs that were found at a time of the steady clock, at a revision of the book."""
+
+    at: float
+    revision: int
+    ids: list[int]
+    counts: Mapping[str, int] = {}
+
+
+def _keep(kept: OrderedDict[_Key, _Found], key: _Key, found: _Found) -> _Found:
+    kept[key] = found
+    while len(kept) > KEPT_SORTS:
+        kept.popitem(last=False)
+    return found
 
 
 _value = itemgetter(0)
+_Key = TypeVar("_Key")
 _Asked = tuple[KindName, str, str, str, str, bool]
 
 
@@ -144,8 +158,8 @@ class RigList:
         self._sorted_for_s = sorted_for_s
         self._book = book
         self._stats = stats
-        self._sorted: OrderedDict[_Asked, tuple[float, int, list[int]]] = OrderedDict()
-        self._counted: OrderedDict[tuple[KindName, str, str], tuple[float, int, Mapping[str, int]]] = OrderedDict()
+        self._sorted: OrderedDict[_Asked, _Found] = OrderedDict()
+        self._found: OrderedDict[tuple[KindName, str, str], _Found] = OrderedDict()
         self._texts: dict[int, tuple[int, object, str]] = {}
         self._labelled: dict[KindName, tuple[int, Mapping[str, int], Mapping[str, int]]] = {}
         self._by_name: dict[KindName, tuple[int, list[int]]] = {}
@@ -161,22 +175,7 @@ class RigList:
     def _counts(self, query: IndexQuery) -> Mapping[str, int]:
         if not (query.q or query.coin):
             return self._stats.totals[query.kind].counts
-        key = (query.kind, query.q.casefold(), query.coin)
-        now = time.monotonic()
-        found = self._counted.get(key)
-        if found is not None and found[1] == self._book.revision and now - found[0] < self._sorted_for_s:
-            self._counted.move_to_end(key)
-            return found[2]
-        counts = Counter({"attention": 0})
-        for _, stats in self._match(replace(query, state=""), waiting=True):
-            condition = stats.condition
-            counts[condition.state] += 1
-            counts["attention"] += condition.severity > 0
-            counts["maintenance"] += condition.maintenance
-        self._counted[key] = (now, self._book.revision, counts)
-        while len(self._counted) > KEPT_SORTS:
-            self._counted.popitem(last=False)
-        return counts
+        return self._find(query).counts
 
     def coins(self, kind: KindName) -> list[str]:
         """Coins that rigs of the kind mine now."""
@@ -198,17 +197,45 @@ class RigList:
     def sorted_ids(self, query: IndexQuery) -> list[int]:
         """All matching rig ids, sorted; at most SORTED_FOR_S old, and never from before a rig came or went."""
         key: _Asked = (query.kind, query.q.casefold(), query.state, query.coin, query.sort, query.descending)
-        now = time.monotonic()
-        revision = self._book.revision
-        found = self._sorted.get(key)
-        if found is not None and found[1] == revision and now - found[0] < self._sorted_for_s:
+        sorted_ = self._sorted.get(key)
+        if sorted_ is not None and self._is_fresh(sorted_):
             self._sorted.move_to_end(key)
-            return found[2]
-        ids = self._sort(query, self._match(query))
-        self._sorted[key] = (now, revision, ids)
-        while len(self._sorted) > KEPT_SORTS:
-            self._sorted.popitem(last=False)
-        return ids
+            return sorted_.ids
+        found = self._find(query)
+        rigs, all_stats = self._book.rigs, self._stats.rigs
+        matches = [
+            (rigs[one], stats)
+            for one in found.ids
+            if (stats := all_stats.get(one)) is not None and _is_shown(query, stats.condition)
+        ]
+        return _keep(self._sorted, key, replace(found, ids=self._sort(query, matches))).ids
+
+    def _is_fresh(self, found: _Found) -> bool:
+        return found.revision == self._book.revision and time.monotonic() - found.at < self._sorted_for_s
+
+    def _find(self, query: IndexQuery) -> _Found:
+        """The rigs that search and coin leave, whatever their state, by name."""
+        if not (query.q or query.coin):
+            return _Found(time.monotonic(), self._book.revision, self._named(query.kind))
+        key = (query.kind, query.q.casefold(), query.coin)
+        found = self._found.get(key)
+        if found is not None and self._is_fresh(found):
+            self._found.move_to_end(key)
+            return found
+        check = parse(query.q).check(self._text) if query.q else None
+        counts, ids = Counter({"attention": 0}), []
+        rigs, all_stats, coin, at = self._book.rigs, self._stats.rigs, query.coin, time.monotonic()
+        for rig_id in self._named(query.kind):
+            stats = all_stats[rig_id]
+            if coin and not any(share.coin == coin for share in stats.contribution.coins):
+                continue
+            if check is None or check(rigs[rig_id], stats):
+                ids.append(rig_id)
+                condition = stats.condition
+                counts[condition.state] += 1
+                counts["attention"] += condition.severity > 0
+                counts["maintenance"] += condition.maintenance
+        return _keep(self._found, key, _Found(at, self._book.revision, ids, counts))
 
     def _named(self, kind: KindName) -> list[int]:
         """The rigs of a kind by name; sorted again only when one came, went or changed."""
@@ -218,21 +245,6 @@ class RigList:
             ids = [rig.id for rig in rigs]
             self._by_name[kind] = (self._book.revision, ids)
         return ids
-
-    def _match(self, query: IndexQuery, *, waiting: bool = False) -> list[tuple[Rig, RigStats]]:
-        """By name. `waiting`: waiting rigs match like others, although nothing is searched for."""
-        wanted = parse(query.q)
-        matches: list[tuple[Rig, RigStats]] = []
-        rigs, all_stats = self._book.rigs, self._stats.rigs
-        for rig_id in self._named(query.kind):
-            stats = all_stats[rig_id]
-            if not _fits(query, stats, searched=waiting or bool(wanted)):
-                continue
-            rig = rigs[rig_id]
-            if wanted and not wanted.fits(rig, stats, self._text):
-                continue
-            matches.append((rig, stats))
-        return matches
 
     def matches(self, rig_id: int, wanted: Wanted) -> bool:
         """Whether a search finds this rig now."""
