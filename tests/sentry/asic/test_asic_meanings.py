@@ -12,6 +12,7 @@ from rigfarm.sentry.asic.interpret import AsicReading, interpret
 from rigfarm.sentry.asic.model import Device
 from rigfarm.sentry.asic.readers.iceriver_panel import NotAPanel, parse_panel
 from rigfarm.wire.log import Device as Board
+from rigfarm.wire.log import Devices, OperationalLog
 
 
 def read(answer: DeviceAnswer, nature: Nature | None = None) -> AsicReading:
@@ -125,6 +126,7 @@ def test_a_device_that_says_the_same_without_end_is_not_listened_to_without_end(
     ]
     assert read(DeviceAnswer(messages=[f"{number}" for number in range(30)])).messages == [str(n) for n in range(20)]
     assert read(DeviceAnswer(messages=["x"] * 100 + ["y"])).messages == ["x"]
+    assert read(DeviceAnswer(messages=["x" * 201])).messages == ["x" * 200]
 
 
 @pytest.mark.parametrize(
@@ -347,8 +349,24 @@ def test_what_a_device_is_made_of_is_known_from_an_answer_that_says_who_it_is() 
     assert read(DeviceAnswer(identified=True, hashrate=1e12)).specs is not None
 
 
-def test_its_log_says_where_it_is() -> None:
-    assert read(DeviceAnswer()).log(1_800_000_000_000, "192.0.2.1").lan_ip == "192.0.2.1"
+def test_its_log_says_all_that_was_read() -> None:
+    """What is left out here is missing on the rig's page, in its history and in the farm's totals."""
+    answer = DeviceAnswer(
+        hashrate=40e12, power_w=3_200.0, uptime_s=90.0, fans=[5_400.0], boards=[BoardAnswer(2, chips=100)],
+        pools=[PoolAnswer(url="one.example:1")], messages=["its own"],
+    )  # fmt: skip
+    reading = read(answer)
+    assert reading.log(1_800_000_000_000, "192.0.2.1", ["its Sentry's"]) == OperationalLog(
+        t=1_800_000_000_000, uptime_s=90.0, power_w=3_200.0, lan_ip="192.0.2.1", workloads=[reading.workload],
+        devices=Devices.from_rows(reading.boards), fans=[5_400.0], pools=reading.pools,
+        messages=["its Sentry's", "its own"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("chips", "told"), [(None, 1), (1, 1), (2, 0), (100, 0)])
+def test_one_chip_of_several_is_the_whole_board_once_more(chips: int | None, told: int) -> None:
+    board = BoardAnswer(0, chips=chips, chip_details=[ChipAnswer(index=0, temperature_c=70.0)])
+    assert len(read(DeviceAnswer(boards=[board])).details) == told
 
 
 def test_names_are_as_long_as_a_log_may_hold() -> None:
