@@ -3,10 +3,12 @@ another day, or keeps them out for good."""
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
-from rigfarm.sentry.spool.clock import EARLIEST_MS, FAR_MS, LATEST_MS, Anchor, Clock, Correction
+from rigfarm.sentry.spool.clock import EARLIEST_MS, FAR_MS, LATEST_MS, Anchor, Clock, Correction, boot_id
 from rigfarm.sentry.spool.meta import Meta
 
 NOON = 1_800_000_000_000
@@ -132,6 +134,11 @@ def test_after_a_boot_it_is_later_than_before_and_by_what_the_wall_clock_was_wro
     machine.wall_ms = 0
     behind = machine.clock(anchor, boot="boot 3")
     assert behind.time_ms == anchor.now_ms + 1, "the wall clock begins in 1970, and no stamp is given twice"
+
+
+def test_the_kernel_tells_one_boot_from_another() -> None:
+    """Without it a restarted Sentry does not know the time until its Commander is back."""
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", boot_id())
 
 
 def test_without_the_kernels_word_every_start_is_another_boot() -> None:

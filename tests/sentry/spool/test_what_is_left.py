@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -519,6 +520,36 @@ def test_logs_that_are_put_aside_survive_damage_and_damaged_ones_are_counted(tmp
     assert (file.meta.held, file.meta.logs, file.meta.dropped_damaged, file.meta.damaged_files) == (4, 0, 1, 1)
     assert [record.seq for _, record in file.held(A, 9)] == [1, 3, 4, 5]
     file.close()
+    (aside,) = tmp_path.glob("spool.db.*")
+    assert re.fullmatch(r"spool\.db\.damaged-\d{8}-\d{6}", aside.name), "when it was"
+
+
+def test_many_logs_that_are_put_aside_survive_damage(tmp_path: Path) -> None:
+    """They are saved in several batches."""
+    path = tmp_path / "spool.db"
+    file = SpoolFile(path, 1 << 20)
+    file.commit(Batch([Record(LOG, seq, 0, A, b"x") for seq in range(1, 1_201)], next_seq=1_201))
+    while file.hold(A):
+        pass
+    file.close()
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    file = SpoolFile(path, 1 << 20)
+    assert (file.meta.held, file.meta.dropped_damaged, len(file.held(A, 9_999))) == (1_200, 0, 1_200)
+    file.close()
+
+
+async def test_a_file_that_cannot_be_read_at_the_start_is_left_as_it_is_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold a night's logs: it is not written over by a file that began in memory."""
+    monkeypatch.setattr(spool_module, "RETRY_S", 0.05)
+    path = tmp_path / "spool.db"
+    (path / "in it").mkdir(parents=True)
+    async with opened(path) as spool:
+        spool.append("a", log(1))
+        await until(lambda: "it could not be read when the Sentry started" in (spool.problem or ""))
+        assert await everything(spool) == [1]
+    assert [one.name for one in path.iterdir()] == ["in it"]
 
 
 def test_a_key_s_logs_are_forgotten_wherever_they_are(tmp_path: Path) -> None:
