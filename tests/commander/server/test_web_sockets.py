@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
+import random
 import socket
 import struct
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ SENT = {
     "empty messages": frame(2) * MUCH,
     "a message that does not end": frame(2, b"x" * 100, size=200),
     "a message that is too large": frame(2, b"x", size=1 << 40),
-    "no message": os.urandom(4000),
+    "no message": random.Random(7).randbytes(4000),
     "an opcode that does not exist": frame(3),
     "text that is none": frame(1, b"\xff\xfe"),
     "a code that cannot be": frame(8, struct.pack("!H", 5)),
