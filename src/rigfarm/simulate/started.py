@@ -33,7 +33,7 @@ class StartedProcess:
     """What is started sets `_process`."""
 
     _process: Running | None = None
-    _ends_within_s = 10.0
+    _ends_within_s = 60.0
 
     def kill(self) -> None:
         """kill -9."""
