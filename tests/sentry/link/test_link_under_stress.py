@@ -207,7 +207,7 @@ async def test_what_is_dropped_while_it_is_being_sent_is_counted_right(
     """The Commander is slower than the rig for a while, and the spool is full: every log came or is counted lost."""
     part = FakePart()
     commander.good(part.token)
-    commander.ack_after_s = 1.0
+    commander.ack_after_s = 0.2
     settings = msgspec.structs.replace(settings, commander=commander.url, spool_mib=1)
     agent = Agent(settings, [part], timings=QUICK)
     async with running(agent):
