@@ -207,9 +207,10 @@ async def test_what_is_dropped_while_it_is_being_sent_is_counted_right(
     """The Commander is slower than the rig for a while, and the spool is full: every log came or is counted lost."""
     part = FakePart()
     commander.good(part.token)
-    commander.ack_after_s = 0.2
+    commander.ack_after_s = 0.5
     settings = msgspec.structs.replace(settings, commander=commander.url, spool_mib=1)
-    agent = Agent(settings, [part], timings=QUICK)
+    # What is sent again meanwhile would stand in the way of pongs, until the link is taken for dead.
+    agent = Agent(settings, [part], timings=msgspec.structs.replace(QUICK, resend_s=120.0))
     async with running(agent):
         await until(lambda: part.verdicts)
         for _ in range(80):

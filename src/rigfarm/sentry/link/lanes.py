@@ -196,12 +196,22 @@ class Lanes:
         if not self._gaps or not self.slots:
             return None
         first, last, lost = self._gaps.popleft()
+        self._leave_out(first, last)
         dropped = self._spool.dropped() if self._tell_dropped else {}
         mine = {key: one for key, one in dropped.items() if key in self.slots}
         self._tell_dropped = False
         data = encode(Gap(first, last, lost, [(self.slots[key], one.total, one.told) for key, one in mine.items()]))
         self._sent(first, last, len(data), live=False, told={key: one.total for key, one in mine.items()})
         return data
+
+    def _leave_out(self, first: int, last: int) -> None:
+        """Send none of these, that were dropped while they waited here: the Commander counts them as lost."""
+        for queue in (self._live, self._backlog):
+            if queue and queue[0].seq <= last:
+                kept = [record for record in queue if not first <= record.seq <= last]
+                queue.clear()
+                queue.extend(kept)
+        self._live_waiting = sum(len(record.body) for record in self._live)
 
     def _frame_of(self, queue: deque[Record], *, live: bool) -> bytes | None:
         records = self._take(queue, live=live)
