@@ -43,7 +43,7 @@ demo: $(STAMP) $(SENTRY) ## a living farm on this machine: a Commander, this mac
 
 test: $(STAMP) ## all quick tests
 	@$(PY) tools/browser.py
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(STAMP) ## the tests that take long: journeys in browsers, a whole bundle and release, attacks and kills
 	@$(PY) tools/browser.py
