@@ -27,7 +27,7 @@ PASSWORD = "correct horse battery staple"  # noqa: S105 - of simulated farms onl
 
 
 PORTS = range(10_000, 20_000)
-"""Below those that systems give to whoever asks for any: a server that is started again finds its own still free."""
+"""Below the range from which systems assign ports: a server that restarts finds its own still free."""
 
 
 def free_port() -> int:

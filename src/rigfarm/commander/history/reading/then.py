@@ -147,8 +147,8 @@ def _briefs(reader: Reader, t_ms: int, rigs: Iterable[int], since_ms: int) -> It
     """The same in brief. Of what is not written in brief yet, the logs are read."""
     wanted = set(rigs)
     for slot in _slots(t_ms, since_ms):
-        unread: set[int] = set()
-        for rig, found in _written(reader, "briefs", slot, t_ms, wanted, unread):
+        briefs, unread = _written(reader, "briefs", slot, t_ms, wanted)
+        for rig, found in briefs.items():
             if found[0] > since_ms:
                 wanted.discard(rig)
                 yield rig, found
@@ -159,10 +159,11 @@ def _briefs(reader: Reader, t_ms: int, rigs: Iterable[int], since_ms: int) -> It
 
 
 def _written(
-    reader: Reader, table: Table, number: int, t_ms: int, rigs: Collection[int], unread: set[int]
-) -> Iterator[tuple[int, Brief]]:
-    """(rig, its last one until then) of a row's time, as far as it is written in brief. Those of whom it is not written
-    are added to `unread`."""
+    reader: Reader, table: Table, number: int, t_ms: int, rigs: Iterable[int]
+) -> tuple[dict[int, Brief], set[int]]:
+    """What is written in brief of a row's time: the last of each rig until then; and of which rigs nothing is."""
+    found: dict[int, Brief] = {}
+    unread: set[int] = set()
     groups: dict[int, set[int]] = defaultdict(set)
     for rig in rigs:
         groups[group_of(rig)].add(rig)
@@ -171,9 +172,9 @@ def _written(
             briefs = Briefs(body)
             some = groups.pop(row & OWNER)
             unread |= some.intersection(briefs.unread)
-            yield from ((rig, found) for rig, found in briefs.at(t_ms).items() if rig in some)
+            found |= {rig: one for rig, one in briefs.at(t_ms).items() if rig in some}
         _pause(n, 1)
-    unread |= set().union(*groups.values())
+    return found, unread.union(*groups.values())
 
 
 def _last(body: bytes, t_ms: int) -> OperationalLog | None:
@@ -193,10 +194,8 @@ def _minutes(reader: Reader, t_ms: int, rigs: Iterable[int], _: int) -> Iterator
 def _minutes_in_brief(reader: Reader, t_ms: int, rigs: Iterable[int], _: int) -> Iterator[tuple[int, Brief]]:
     """Of what is not written in brief, the minutes are read."""
     begin_ms = t_ms // MINUTE_MS * MINUTE_MS
-    unread: set[int] = set()
-    for rig, found in _written(reader, "minute_briefs", t_ms // HOUR_MS, t_ms, set(rigs), unread):
-        if found[0] == begin_ms:
-            yield rig, found
+    briefs, unread = _written(reader, "minute_briefs", t_ms // HOUR_MS, t_ms, rigs)
+    yield from ((rig, found) for rig, found in briefs.items() if found[0] == begin_ms)
     for rig, columns in _hours(reader, t_ms, unread):
         one = minute_in_brief(columns, t_ms)
         if one is not None:

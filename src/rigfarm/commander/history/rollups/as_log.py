@@ -30,14 +30,15 @@ def hour_in_brief(columns: Columns, hour: int) -> list[tuple[int, Contribution]]
     times = range(begin_ms, begin_ms + columns.rows * MINUTE_MS, MINUTE_MS)
     if len(rates) > 1:
         return [one for t_ms in times if (one := minute_in_brief(columns, t_ms)) is not None]
-    unknown = [UNKNOWN] * columns.rows
-    power, rate = (values((columns.get(key) if key else None) or unknown) for key in (_POWER, next(iter(rates), None)))
+    coin, unknown = rates[0][1] if rates else "", [UNKNOWN] * columns.rows
+    power = values(columns.get(_POWER) or unknown)
+    rate = values(columns.get(rates[0]) or unknown) if rates else [None] * columns.rows
     found, others = [], []
     for minute, (watts, hashrate) in enumerate(zip(power, rate, strict=True)):
         if watts is None and hashrate is None:
             others.append(minute)
         else:
-            found.append((times[minute], of_one_coin(rates[0][1] if rates else "", hashrate, watts, None, None)))
+            found.append((times[minute], of_one_coin(coin, hashrate, watts, None, None)))
     if others:
         means = [columns.get(key) or unknown for key in columns.keys if _is_mean(key)]
         found += [(times[n], Contribution()) for n in others if any(column[n] != UNKNOWN for column in means)]
