@@ -284,6 +284,22 @@ def test_searching_as_you_type_keeps_the_field(look: Look, served: Served) -> No
     expect(page.locator("#rig-rows")).to_contain_text("No rigs match")
 
 
+def test_what_is_typed_just_before_the_answer_is_searched_for(look: Look, served: Served) -> None:
+    page, asked = live(look("rigs-12")), list[str]()
+
+    def fulfil(route: Route) -> None:
+        asked.append(route.request.url.rpartition("?")[2])
+        if asked == ["q=z"]:
+            page.keyboard.insert_text("z")
+        route.fulfill(body=served.gallery.page_rigs_no_match(), content_type="text/html; charset=utf-8")
+
+    page.route(re.compile(r"/rigs\?q="), fulfil)
+    page.get_by_role("searchbox").click()
+    page.keyboard.insert_text("z")
+    page.wait_for_url(re.compile("q=zz"))
+    assert len(asked) == 2
+
+
 def test_charts_draw_move_and_leave_gaps(look: Look, served: Served) -> None:
     page = live(look("rig-dual"))
     expect(page.locator(".plot canvas")).to_have_count(4)

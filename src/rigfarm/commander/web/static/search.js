@@ -99,3 +99,11 @@ document.addEventListener("htmx:finally:swap", () => {
   if (document.activeElement.matches("[data-search]")) document.activeElement.after(list);
   else close();
 });
+// A key that came just before the answer: htmx forgets what waits when the answer takes its form's place.
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  const box = document.activeElement;
+  if (ctx.status !== "swapped" || !ctx.request.form?.matches("[role=search]")) return;
+  if (!box.matches("[role=search] [name=q]")) return;
+  const asked = new URL(ctx.request.action, location.href).searchParams.get("q") ?? "";
+  if (box.value.trim() !== asked.trim()) box.dispatchEvent(new Event("input", { bubbles: true }));
+});
