@@ -18,7 +18,7 @@ import msgspec
 
 from bench.report import Figure, percentile, report
 from rigfarm.commander.history.chunks.columns import Columns, pack
-from rigfarm.commander.history.model import DAY_MS, HOUR_MS, TABLES, Table, row_id
+from rigfarm.commander.history.model import DAY_MS, DERIVED, HOUR_MS, TABLES, Table, row_id
 from rigfarm.commander.history.reading.course import Buckets, Course
 from rigfarm.commander.history.reading.of_farm import lines_of_farm
 from rigfarm.commander.history.reading.of_rig import lines_of_rig
@@ -26,6 +26,7 @@ from rigfarm.commander.history.reading.ranges import Floors, TimeRange, resoluti
 from rigfarm.commander.history.rollups.minutes import Pace
 from rigfarm.commander.history.store import Store
 from rigfarm.commander.history.view import history_answer
+from rigfarm.commander.history.writing.derived import make_derived
 from rigfarm.commander.history.writing.step import Step
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.logs.rows import Row, pack_body, pack_rigs
@@ -170,8 +171,8 @@ def _making(path: Path, store: Store) -> float:
 
 
 def _bytes(store: Store, table: Table) -> int:
-    """Of its pages in the file."""
-    found: int = store.db.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (table,)).fetchone()[0]
+    """In its pages of the file. What is left free in the last one of these few does not count."""
+    found: int = store.db.execute("SELECT sum(pgsize - unused) FROM dbstat WHERE name = ?", (table,)).fetchone()[0]
     return found
 
 
@@ -206,7 +207,7 @@ def _charts(store: Store) -> None:
     first, day = START // HOUR_MS, START // DAY_MS
     with store.transaction():
         for table, span_ms in TABLES.items():
-            if table == "raw":
+            if table == "raw" or table in DERIVED:
                 continue
             number = day if span_ms == DAY_MS else first
             body = store.get(table, row_id(number, 1))
@@ -215,6 +216,10 @@ def _charts(store: Store) -> None:
             rows = ((row_id(number - n, owner), body) for n in range(count) for owner in (1, 2))
             store.put(table, rows)
         store.set_note("until_ms", START + HOUR_MS)
+        for table in ("briefs", "minute_briefs"):  # no chart reads them
+            store.db.execute(f"DELETE FROM {table}_due")
+    while make_derived(store, breathe=lambda _: None):
+        pass
     now = START + HOUR_MS
     for begin in ("-24h", "-7d", "-30d"):
         span = time_range(begin, "now", now)
@@ -235,7 +240,9 @@ def _chart(
 ) -> None:
     resolution = resolution_of(span, None, Floors())
     buckets = Buckets(span, resolution, span.to_ms)
-    if buckets.row_ms == HOUR_MS:
+    if buckets.of_tens() is not None and table == "minutes":
+        table = "tens"
+    elif buckets.row_ms == HOUR_MS:
         table = "hours" if table == "minutes" else "hour_totals"
 
     def answer() -> object:
@@ -246,8 +253,10 @@ def _chart(
             )
         )
 
+    numbers = (buckets.of_tens() or buckets).numbers if table == "tens" else buckets.numbers
+
     def read() -> object:
-        return [Columns(body) for _, body in store.some(table, (row_id(number, 1) for number in buckets.numbers))]
+        return [Columns(body) for _, body in store.some(table, (row_id(number, 1) for number in numbers))]
 
     took, ceiling = percentile(list(_timed(answer)), 0.99), percentile(list(_timed(read)), 0.99)
     report(

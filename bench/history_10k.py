@@ -24,6 +24,7 @@ from rigfarm.commander.history.happened.rows import added, runs, write
 from rigfarm.commander.history.model import DAY_MS, HOUR_MS, SLOT_MS, place_of, row_id
 from rigfarm.commander.history.rollups.days import put_day, sums_of
 from rigfarm.commander.history.store import Store
+from rigfarm.commander.history.writing.derived import make_derived
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
 
@@ -99,7 +100,11 @@ def _remember(scratch: Path, path: Path, rigs: list[int]) -> None:
         write(store, [Happened(days.start * DAY_MS, rig, StateWas("online")) for rig in rigs])
         runs(store, days.start * DAY_MS, now)
         store.set_note("until_ms", now)
-    for table in ("raw", "minutes", "hours", "minute_totals", "hour_totals"):
+        for table in ("briefs", "minute_briefs"):  # no chart reads them
+            store.db.execute(f"DELETE FROM {table}_due")
+    while make_derived(store, breathe=lambda _: None):
+        pass
+    for table in ("raw", "minutes", "tens", "hours", "minute_totals", "hour_totals"):
         with store.transaction():
             store.settle(table, 1 << 62, 1 << 30)
     store.close()

@@ -31,7 +31,7 @@ from rigfarm.commander.history.happened.rows import added, runs, write
 from rigfarm.commander.history.model import DAY_MS, HOUR_MS, SLOT_MS, Table
 from rigfarm.commander.history.rollups.minutes import Pace
 from rigfarm.commander.history.store import Store
-from rigfarm.commander.history.writing.briefs import make_briefs
+from rigfarm.commander.history.writing.derived import make_derived
 from rigfarm.commander.history.writing.merge import Merge
 from rigfarm.common.clock import utc_ms
 from rigfarm.simulate.commander import CommanderProcess
@@ -133,7 +133,7 @@ def remember(path: Path, rigs: list[int], hour: int) -> None:
         runs(store, first, utc_ms())
         store.set_note("until_ms", utc_ms())
         store.set_note("raw_floor_ms", begin - HOUR_MS)
-    while make_briefs(store, breathe=lambda _: None):
+    while make_derived(store, breathe=lambda _: None):
         pass
     store.close()
 

@@ -22,7 +22,7 @@ from rigfarm.commander.history.reading.then import farm_then
 from rigfarm.commander.history.rollups.as_log import hour_in_brief, minute_as_log
 from rigfarm.commander.history.rollups.minutes import MINUTE_MS, Pace
 from rigfarm.commander.history.store import Reader, Store
-from rigfarm.commander.history.writing.briefs import make_briefs
+from rigfarm.commander.history.writing.derived import make_derived
 from rigfarm.commander.history.writing.merge import Merge
 from rigfarm.commander.history.writing.retention import forget
 from rigfarm.commander.stats.contribution import Contribution, contribution_of
@@ -149,7 +149,7 @@ def test_it_is_made_of_what_is_over_and_found_as_the_logs_are(tmp_path: Path) ->
     farm = a_farm(tmp_path)
     farm.catch_up()
     same(farm.store)
-    while make_briefs(farm.store, **NEVER, most=1):
+    while make_derived(farm.store, **NEVER, most=1):
         pass
     slot = START // SLOT_MS
     assert [row for row, _ in rows(farm.store)] == [row_id(slot + n, group) for n in (0, 1) for group in (0, 1)]
@@ -160,13 +160,13 @@ def test_it_is_made_of_what_is_over_and_found_as_the_logs_are(tmp_path: Path) ->
 def test_late_logs_are_in_it(tmp_path: Path) -> None:
     farm = a_farm(tmp_path)
     farm.catch_up()
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     before = known(farm.store, START + 35_000, brief=True)
     farm.arrive(some((8,), range(1, 60, 2)), at_ms=START + 2 * SLOT_MS)
     farm.catch_up()
     assert len(rows(farm.store)) == 3, "what is not right any more is gone at once"
     same(farm.store)
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     assert len(rows(farm.store)) == 4
     same(farm.store)
     after = known(farm.store, START + 35_000, brief=True)
@@ -217,7 +217,7 @@ def test_an_hour_that_is_over_is_written_in_brief(tmp_path: Path) -> None:
     farm.catch_up()
     of_groups = [row_id(START // HOUR_MS, group) for group in (0, 1)]
     assert rows(farm.store, "minute_briefs") == []
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     same_by_minute(farm.store)
     made = rows(farm.store, "minute_briefs")
     assert [row for row, _ in made] == of_groups
@@ -225,7 +225,7 @@ def test_an_hour_that_is_over_is_written_in_brief(tmp_path: Path) -> None:
     farm.catch_up()
     assert [row for row, _ in rows(farm.store, "minute_briefs")] == of_groups[1:], "what is not right any more is gone"
     same_by_minute(farm.store)
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     assert [row for row, _ in rows(farm.store, "minute_briefs")] == of_groups
     assert rows(farm.store, "minute_briefs") != made
     same_by_minute(farm.store)
@@ -238,7 +238,7 @@ def test_ten_minutes_that_go_on_are_not_written_in_brief(tmp_path: Path) -> None
     farm = a_farm(tmp_path)
     farm.arrive(some(RIGS, range(120, 130)), at_ms=START + 2 * SLOT_MS + 100_000)
     farm.catch_up()
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     assert {row >> 32 for row, _ in rows(farm.store)} == {START // SLOT_MS, START // SLOT_MS + 1}
     same(farm.store, 2 * SLOT_MS + 300_000)
     farm.close()
@@ -247,14 +247,14 @@ def test_ten_minutes_that_go_on_are_not_written_in_brief(tmp_path: Path) -> None
 def test_damaged_rows_are_passed_over(tmp_path: Path) -> None:
     farm = a_farm(tmp_path)
     farm.catch_up()
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     with farm.store.transaction():
         farm.store.db.execute("UPDATE briefs SET body = x'00'")
         farm.store.db.execute("UPDATE briefs_open SET body = x'00'")
     same(farm.store)
     with farm.store.transaction():
         farm.store.put("raw", [(row_id(START // SLOT_MS, 7), b"\x00")])
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     same(farm.store)
     farm.close()
 
@@ -262,13 +262,13 @@ def test_damaged_rows_are_passed_over(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_removed_rig(tmp_path: Path) -> None:
     farm, only = a_farm(tmp_path), a_farm(tmp_path / "only")
     farm.catch_up()
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     forget(farm.store, [8], START + 2 * SLOT_MS)
     assert {row & 0xFFFFFFFF for row, _ in rows(farm.store)} == {1}, "not for a moment"
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     del only.rigs[8]
     only.catch_up()
-    make_briefs(only.store, **NEVER)
+    make_derived(only.store, **NEVER)
     assert rows(farm.store) == rows(only.store)
     farm.close()
     only.close()
@@ -277,7 +277,7 @@ def test_nothing_is_left_of_a_removed_rig(tmp_path: Path) -> None:
 def test_what_an_earlier_version_wrote_meanwhile_is_read(tmp_path: Path) -> None:
     farm = a_farm(tmp_path)
     farm.catch_up()
-    make_briefs(farm.store, **NEVER)
+    make_derived(farm.store, **NEVER)
     farm.close()
     farm = Farm(tmp_path, farm.rigs)
     assert len(rows(farm.store)) == 4
@@ -296,7 +296,7 @@ def test_an_end_at_any_statement_changes_nothing(tmp_path: Path) -> None:
     def late(farm: Farm) -> None:
         farm.arrive(some((7, 8), range(1, 60, 20)), at_ms=START + 2 * SLOT_MS)
         farm.catch_up()
-        make_briefs(farm.store, **NEVER)
+        make_derived(farm.store, **NEVER)
 
     whole = a_farm(tmp_path / "whole", 12)
     late(whole)
@@ -307,7 +307,7 @@ def test_an_end_at_any_statement_changes_nothing(tmp_path: Path) -> None:
     while ended:
         farm = a_farm(tmp_path / str(at), 12)
         farm.catch_up()
-        make_briefs(farm.store, **NEVER)
+        make_derived(farm.store, **NEVER)
         real = farm.store.db
         farm.store.db = Dying(real, at)  # type: ignore[assignment]
         try:
@@ -318,7 +318,7 @@ def test_an_end_at_any_statement_changes_nothing(tmp_path: Path) -> None:
             farm.store = Store(farm.folder / "history.db")
             same(farm.store, SLOT_MS // 10)
             farm.catch_up()
-        make_briefs(farm.store, **NEVER)
+        make_derived(farm.store, **NEVER)
         assert rows(farm.store) == wanted, at
         farm.close()
         at += 4

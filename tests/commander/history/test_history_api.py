@@ -111,7 +111,10 @@ async def test_coarser_points_say_the_same(site: Site) -> None:
 
 async def test_a_short_range_of_a_rig_is_as_fine_as_its_logs(site: Site) -> None:
     minute = line(await site.get(f"?rig=7&{span()}&resolution=60"), "hashrate", "KAS")["values"]
-    answer = await site.get(f"?rig=7&{span()}")
+    assert (await site.get(f"?rig=7&{span()}"))["resolution_s"] == 30, "two hours"
+    assert (await site.get(f"?rig=7&{span(HOUR_MS)}"))["resolution_s"] == 10
+    assert (await site.get(f"?rig=7&{span(0, HOUR_MS // 2)}"))["resolution_s"] == 5
+    answer = await site.get(f"?rig=7&{span()}&resolution=5")
     assert answer["resolution_s"] == 5
     assert len(answer["t"]) == 1440
     rates = line(answer, "hashrate", "KAS")["values"]
@@ -129,7 +132,7 @@ async def test_what_is_not_kept_any_more_is_not_shown_as_nothing(site: Site) -> 
     await site.get(f"?{span()}&resolution=60", 400)
     await site.get(f"?{span()}&resolution=10", 400)
     assert (await site.get(f"?rig=7&{span()}"))["resolution_s"] == 3600
-    assert (await site.get(f"?rig=7&{span(HOUR_MS)}"))["resolution_s"] == 5
+    assert (await site.get(f"?rig=7&{span(HOUR_MS)}"))["resolution_s"] == 10
 
 
 async def test_the_farm_is_the_sum_of_its_rigs(site: Site) -> None:

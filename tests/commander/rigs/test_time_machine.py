@@ -27,7 +27,7 @@ from rigfarm.commander.history.model import row_id
 from rigfarm.commander.history.reading.then import farm_then
 from rigfarm.commander.history.rollups.minutes import Pace
 from rigfarm.commander.history.store import Store
-from rigfarm.commander.history.writing.briefs import make_briefs
+from rigfarm.commander.history.writing.derived import make_derived
 from rigfarm.commander.history.writing.merge import Merge
 from rigfarm.commander.live import Hub
 from rigfarm.commander.refusals import Absent
@@ -242,7 +242,7 @@ def test_in_brief_it_is_the_same_farm(past: Past) -> None:
                     key = SORT_KEYS[name]
                     assert key(brief_book.rigs[rig_id], brief_one) == key(rig, one), name
         if not made:
-            make_briefs(past.store, breathe=lambda _: None)
+            make_derived(past.store, breathe=lambda _: None)
             assert past.store.first("briefs") is not None
 
 

@@ -37,7 +37,7 @@ from rigfarm.commander.history.reading.sizes import HistorySizes, sizes
 from rigfarm.commander.history.reading.then import FarmThen, farm_then
 from rigfarm.commander.history.rollups.minutes import Pace
 from rigfarm.commander.history.store import Reader, Store, damaged, set_aside
-from rigfarm.commander.history.writing.briefs import make_briefs
+from rigfarm.commander.history.writing.derived import make_derived
 from rigfarm.commander.history.writing.retention import Retention, forget
 from rigfarm.commander.history.writing.step import Done, Ended, Step
 from rigfarm.commander.kinds import KINDS, KindName
@@ -322,7 +322,7 @@ class History:
         except Ended:
             done = Done()
         if not done.more and not self._closing.is_set():
-            left |= make_briefs(store, closing=self._closing, breathe=self._breathe, between=self._write_batches)
+            left |= make_derived(store, closing=self._closing, breathe=self._breathe, between=self._write_batches)
         done.more = done.more or left
         done.worked_s = time.thread_time() - began
         self.until_ms = store.note("until_ms") or self.until_ms

@@ -40,7 +40,7 @@ Resolution: TypeAlias = Annotated[
     int | None,
     QueryParameter(
         description="Seconds between two points: 60, 120, 300, 600, 3600, 10800, 21600, 43200 or 86400; of a rig whose "
-        "logs are still kept also 5, 10 or 30. Left out: the finest that gives at most 2,000 points."
+        "logs are still kept also 5, 10 or 30. Left out: the finest that gives at most 2,000 points, or 400 of seconds."
     ),
 ]
 Detail: TypeAlias = Annotated[

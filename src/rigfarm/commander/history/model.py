@@ -11,9 +11,9 @@ from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.wire.specs import Specs
 
 __all__ = [
-    "BRIEF_OF",
     "BRIEF_RIGS",
     "DAY_MS",
+    "DERIVED",
     "HOUR_MS",
     "OF_RIGS",
     "OWNER",
@@ -22,6 +22,7 @@ __all__ = [
     "Keep",
     "KnownRig",
     "Table",
+    "derived_row",
     "group_of",
     "place_of",
     "row_id",
@@ -32,22 +33,24 @@ SLOT_MS = 600_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
-Table = Literal["raw", "briefs", "minutes", "minute_briefs", "hours", "minute_totals", "hour_totals"]
+Table = Literal["raw", "briefs", "minutes", "minute_briefs", "tens", "hours", "minute_totals", "hour_totals"]
 TABLES: dict[Table, int] = {
     "raw": SLOT_MS,
     "briefs": SLOT_MS,
     "minutes": HOUR_MS,
     "minute_briefs": HOUR_MS,
+    "tens": DAY_MS,
     "hours": DAY_MS,
     "minute_totals": HOUR_MS,
     "hour_totals": DAY_MS,
 }
 """What a row of each table spans, ms."""
 
-OF_RIGS: tuple[Table, ...] = ("raw", "minutes", "hours")
+OF_RIGS: tuple[Table, ...] = ("raw", "minutes", "tens", "hours")
 """The tables whose rows belong to a rig."""
-BRIEF_OF: dict[Table, Table] = {"raw": "briefs", "minutes": "minute_briefs"}
-"""Where those of many rigs are said again in brief."""
+DERIVED: dict[Table, Table] = {"briefs": "raw", "minute_briefs": "minutes", "tens": "minutes"}
+"""Tables that only say again what another one says, so that reading costs less: of many rigs in brief, and minutes of a
+whole day ten by ten."""
 
 
 class KnownRig(Struct, frozen=True, kw_only=True):
@@ -72,7 +75,7 @@ class Keep(Struct, frozen=True, kw_only=True):
         """How long the rows of a table are kept, ms: those that are made from others longer than these."""
         minutes = max(self.minutes, self.raw + 24)
         hours = dict.fromkeys(("raw", "briefs"), self.raw)
-        hours |= dict.fromkeys(("minutes", "minute_briefs", "minute_totals"), minutes)
+        hours |= dict.fromkeys(("minutes", "minute_briefs", "tens", "minute_totals"), minutes)
         return hours.get(table, max(self.hours, minutes + 24)) * HOUR_MS
 
 
@@ -94,6 +97,12 @@ BRIEF_RIGS = 128
 def group_of(rig: int) -> int:
     """What stands for a rig and those beside it in the ids of briefs."""
     return rig // BRIEF_RIGS
+
+
+def derived_row(table: Table, row: int) -> int:
+    """The row of a derived table in which a row of the table that it is derived from is said again."""
+    number = (row >> 32) * TABLES[DERIVED[table]] // TABLES[table]
+    return row_id(number, row & OWNER if table in OF_RIGS else group_of(row & OWNER))
 
 
 def place_of(kind: KindName) -> int:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from rigfarm.commander.history.model import BRIEF_OF, OWNER, TABLES, Table, group_of, row_id
+from rigfarm.commander.history.model import DERIVED, TABLES, Table, derived_row
 from rigfarm.common.clock import utc_ms
 
-__all__ = ["Reader", "Store", "damaged", "set_aside"]
+__all__ = ["KNOWN_BY", "Reader", "Store", "damaged", "set_aside"]
 
 FORMAT = 5
 """Of the tables and of what is in them."""
@@ -48,7 +48,9 @@ CREATE TABLE IF NOT EXISTS rig_day_coins (
 CREATE TABLE IF NOT EXISTS rigs (rig INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
-_SCHEMA += "".join(f"CREATE TABLE IF NOT EXISTS {brief}_due (id INTEGER PRIMARY KEY);" for brief in BRIEF_OF.values())
+_SCHEMA += "".join(f"CREATE TABLE IF NOT EXISTS {table}_due (id INTEGER PRIMARY KEY);" for table in DERIVED)
+KNOWN_BY: dict[str, tuple[Table, ...]] = {"briefs_position": ("briefs", "minute_briefs"), "tens_position": ("tens",)}
+"""Notes of what a version that knows these derived tables wrote last; they came with different ones."""
 _PAGE = 65_536
 """Rows are some kilobytes: in smaller pages they would leave much of the last one empty."""
 _AT_ONCE = 500
@@ -147,11 +149,12 @@ class Store(Reader):
             self.damage = set_aside(path, error)
             db = _open(path)
         super().__init__(db)
-        if self.note("briefs_position") != self.note("position"):  # an earlier version wrote, which knows none
-            with self.transaction():
-                for brief in BRIEF_OF.values():
-                    for part in ("", "_open", "_due"):
-                        db.execute(f"DELETE FROM {brief}{part}")  # noqa: S608
+        for name, tables in KNOWN_BY.items():
+            if self.note(name) != self.note("position"):  # an earlier version wrote, which knows none
+                with self.transaction():
+                    for table in tables:
+                        for part in ("", "_open", "_due"):
+                            db.execute(f"DELETE FROM {table}{part}")  # noqa: S608
 
     def close(self) -> None:
         """Close the file, with all that was written in it: readers may still have it open."""
@@ -175,16 +178,18 @@ class Store(Reader):
         """Write rows, or write them again."""
         settled = self._settled(table)
         ordered = sorted(rows)
-        if table in BRIEF_OF:
-            self._brief_anew(BRIEF_OF[table], (row for row, _ in ordered))
+        self._derive_anew(table, (row for row, _ in ordered))
         for part, some in groupby(ordered, key=lambda one: "" if one[0] < settled else "_open"):
             self.db.executemany(f"INSERT OR REPLACE INTO {table}{part} (id, body) VALUES (?, ?)", some)  # noqa: S608
 
-    def _brief_anew(self, table: Table, rows: Iterable[int]) -> None:
-        """These rows are others than before: what is said of them in brief is wrong from now on."""
-        briefs = [(row,) for row in sorted({row_id(row >> 32, group_of(row & OWNER)) for row in rows})]
-        self.db.executemany(f"INSERT OR IGNORE INTO {table}_due (id) VALUES (?)", briefs)  # noqa: S608
-        self.delete(table, (row for (row,) in briefs))
+    def _derive_anew(self, source: Table, rows: Iterable[int]) -> None:
+        """These rows are others than before: what was derived from them is wrong from now on."""
+        tables = [table for table, of in DERIVED.items() if of == source]
+        changed = list(rows) if tables else []
+        for table in tables:
+            due = sorted({derived_row(table, row) for row in changed})
+            self.db.executemany(f"INSERT OR IGNORE INTO {table}_due (id) VALUES (?)", ((row,) for row in due))  # noqa: S608
+            self.delete(table, due)
 
     def _settled(self, table: Table) -> int:
         return self.note(f"{table}_settled") or 0
@@ -227,8 +232,7 @@ class Store(Reader):
     def delete(self, table: Table, rows: Iterable[int]) -> None:
         """Delete rows."""
         gone = [(row,) for row in rows]
-        if table in BRIEF_OF:
-            self._brief_anew(BRIEF_OF[table], (row for (row,) in gone))
+        self._derive_anew(table, (row for (row,) in gone))
         for one in (table, f"{table}_open"):
             self.db.executemany(f"DELETE FROM {one} WHERE id = ?", gone)  # noqa: S608
 

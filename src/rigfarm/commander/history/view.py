@@ -147,6 +147,7 @@ _NAMES: Mapping[Table, str] = {
     "briefs": "Logs of the farm, in brief",
     "minutes": "Minutes of each rig",
     "minute_briefs": "Minutes of the farm, in brief",
+    "tens": "Minutes of each rig, ten by ten",
     "hours": "Hours of each rig",
     "minute_totals": "Minutes of the farm together",
     "hour_totals": "Hours of the farm together",

@@ -54,19 +54,25 @@ _IS_FALL = bytes(0xFF if one & 1 else 0 for one in range(256))
 
 
 @lru_cache(maxsize=256)
-def _ones(width: int, count: int) -> int:
-    """A 1 in each of so many numbers of this width."""
-    return int.from_bytes((1).to_bytes(width, byteorder) * count, byteorder)
+def _masks(width: int, count: int) -> tuple[int, int]:
+    """Of so many numbers of this width: a 1 in each, and all bits of each but the highest."""
+    ones = int.from_bytes((1).to_bytes(width, byteorder) * count, byteorder)
+    return ones, ones * ((1 << (8 * width - 1)) - 1)
 
 
-def _signed(packed: tuple[bytearray, int]) -> memoryview:
-    """What packed differences mean, (one >> 1) ^ -(one & 1), of all of them at once."""
-    data, width = packed
-    ones = _ones(width, len(data) // width)
+def _signed(stored: Sequence[bytes], count: int) -> memoryview:
+    """What the differences of several columns mean, (one >> 1) ^ -(one & 1), one column after the other: of all of
+    them at once. Each column has `count` differences of the same width."""
+    width = len(stored[0]) // count
+    if width == 1:
+        return memoryview(b"".join(stored).translate(_SIGNED)).cast("b")
+    data = bytearray(len(stored) * count * width)
+    for place in range(width):
+        data[place::width] = b"".join([one[place * count : (place + 1) * count] for one in stored])
+    ones, low = _masks(width, len(stored) * count)
     every = int.from_bytes(data, byteorder)
-    halves = (every >> 1) & (ones * ((1 << (8 * width - 1)) - 1))
     signs = (every & ones) * ((1 << (8 * width)) - 1)
-    return memoryview((halves ^ signs).to_bytes(len(data), byteorder)).cast(_CODES[width])
+    return memoryview((((every >> 1) & low) ^ signs).to_bytes(len(data), byteorder)).cast(_CODES[width])
 
 
 class DamagedError(ValueError):
@@ -148,15 +154,25 @@ class Columns:
 
     def get(self, key: Key) -> list[int] | None:
         """A column; None where there is none of this key."""
-        at = self._at.get(key)
-        if at is None:
-            return None
-        first, data, rows = self._body.firsts[at], self._body.data[at], self._body.rows
-        if not data:
-            return [first] * rows
-        if len(data) == rows - 1:
-            return list(accumulate(memoryview(data.translate(_SIGNED)).cast("b"), initial=first))
-        return list(accumulate(_signed(self._stored(data)), initial=first))
+        return self.some([key]).get(key)
+
+    def some(self, keys: Iterable[Key]) -> dict[Key, list[int]]:
+        """Those of these columns that there are."""
+        firsts, data, rows = self._body.firsts, self._body.data, self._body.rows
+        found: dict[Key, list[int]] = {}
+        changing: dict[int, list[tuple[Key, int]]] = {}
+        for key in keys:
+            at = self._at.get(key)
+            if at is not None:
+                found[key] = [firsts[at]] * (1 if data[at] else rows)
+                if data[at]:
+                    changing.setdefault(len(data[at]), []).append((key, at))
+        count = rows - 1
+        for some in changing.values():
+            changes = _signed([data[at] for _, at in some], count)
+            for n, (key, at) in enumerate(some):
+                found[key] = list(accumulate(changes[n * count : (n + 1) * count], initial=firsts[at]))
+        return found
 
     def row(self, number: int, keys: Iterable[Key] | None = None) -> dict[Key, int]:
         """One number of each column, or of those of these keys that there are: without decoding what comes after it."""
@@ -183,15 +199,6 @@ class Columns:
             change += (all_of_it - 2 * falling) << (8 * place - 1)
         return change
 
-    def _stored(self, data: bytes) -> tuple[bytearray, int]:
-        """Differences of more than a byte, as they are packed, and how wide each is."""
-        count = self._body.rows - 1
-        width = len(data) // count
-        joined = bytearray(len(data))
-        for place in range(width):
-            joined[place::width] = data[place * count : (place + 1) * count]
-        return joined, width
-
     def all(self) -> dict[Key, list[int]]:
         """Every column."""
-        return {key: column for key in self._at if (column := self.get(key)) is not None}
+        return self.some(self._at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ from rigfarm.commander.history.store import Reader
 __all__ = ["Buckets", "Course", "Line", "Values", "blobs", "columns_of"]
 
 Values = list[float | None]
+TEN_MS = 600_000
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -73,6 +75,14 @@ class Buckets:
         last_ms = (self.first + self.count) * self.step_ms - 1
         return range(self.first * self.step_ms // self.table_span_ms, last_ms // self.table_span_ms + 1)
 
+    def of_tens(self) -> Buckets | None:
+        """The same points, each of which is ten minutes, out of the table of these; None for other points."""
+        if self.step_ms != TEN_MS:
+            return None
+        tens = copy(self)
+        tens.table_span_ms, tens.row_ms, tens.width = DAY_MS, TEN_MS, 1
+        return tens
+
     def empty(self) -> Values:
         """Points of nothing known."""
         return [None] * self.count
@@ -107,7 +117,7 @@ def columns_of(
     for row, body in reader.some(table, rows):
         try:
             columns = Columns(body)
-            found = {key: columns.get(key) or [] for key in columns.keys if wanted(key)}
+            found = columns.some(filter(wanted, columns.keys))
         except DamagedError:
             continue
         yield row, found

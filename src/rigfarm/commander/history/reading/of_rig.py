@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from rigfarm.commander.history.chunks.codes import UNKNOWN, values
 from rigfarm.commander.history.chunks.columns import Key
-from rigfarm.commander.history.model import Table
+from rigfarm.commander.history.model import DAY_MS, HOUR_MS, Table
 from rigfarm.commander.history.reading.absence import SILENT, Absence, absence_of_rig
 from rigfarm.commander.history.reading.course import Buckets, Line, Values, blobs
 from rigfarm.commander.history.reading.raw import fine
@@ -43,28 +43,45 @@ def lines_of_rig(
 ) -> list[Line]:
     """Hashrates by coin beside what was expected, power, energy, temperatures, fans, shares, pools, starts and states;
     with `devices` also each of them by itself."""
-    table: Table = "minutes" if buckets.row_ms == 60_000 else "hours"
     wanted = _any if devices else _of_summary
     found: dict[Key, Values] = {}
-    read = (
-        fine(reader, rig, buckets, wanted, pace) if buckets.fine else blobs(reader, table, rig, buckets.numbers, wanted)
-    )
-    for number, count, columns in _together(read):
-        for first, row in _points(columns, buckets, number, count):
-            for key, column in row.items():
-                part = values(column) if key[2] in _BANDS else [None if one == UNKNOWN else one for one in column]
-                course = found.get(key)
-                if course is None:
-                    course = found[key] = buckets.empty()
-                course[first : first + len(part)] = part[: buckets.count - first]
+    for of, rows in _read(reader, rig, buckets, wanted, pace):
+        for number, count, columns in _together(rows):
+            for first, row in _points(columns, of, number, count):
+                for key, column in row.items():
+                    part = values(column) if key[2] in _BANDS else [None if one == UNKNOWN else one for one in column]
+                    course = found.get(key)
+                    if course is None:
+                        course = found[key] = buckets.empty()
+                    course[first : first + len(part)] = part[: buckets.count - first]
     lines = [*_hashrates(found, buckets), *_expected(found), *_temperatures(found, buckets), *_power(found)]
     lines += [*_fans(found, buckets), *_shares(found), *_counted(found)]
     lines += _states(found, buckets, absence_of_rig(reader, rig, buckets))
     return lines + (_devices(found) if devices else [])
 
 
+_Rows = Iterable[tuple[int, Mapping[Key, list[int]]]]
+"""(number, columns)"""
+
+
+def _read(
+    reader: Reader, rig: int, buckets: Buckets, wanted: Callable[[Key], bool], pace: Pace
+) -> Iterator[tuple[Buckets, _Rows]]:
+    """What there is of the points, and how its rows lie: logs, hours, or minutes, of which whole days are read ten by
+    ten where they have been written so."""
+    if buckets.fine:
+        yield buckets, fine(reader, rig, buckets, wanted, pace)
+        return
+    table: Table = "minutes" if buckets.row_ms == 60_000 else "hours"
+    tens, numbers = buckets.of_tens(), buckets.numbers
+    days = {} if tens is None else dict(blobs(reader, "tens", rig, tens.numbers, wanted))
+    if tens is not None and days:
+        yield tens, days.items()
+    yield buckets, blobs(reader, table, rig, [one for one in numbers if one * HOUR_MS // DAY_MS not in days], wanted)
+
+
 def _together(
-    read: Iterable[tuple[int, Mapping[Key, list[int]]]],
+    read: _Rows,
 ) -> Iterator[tuple[int, int, Mapping[Key, list[int]]]]:
     """(first number, how many, columns): rows of the table that follow one another as one, where they have the same
     columns. Folding them at once takes half of the time."""
@@ -145,17 +162,15 @@ def _power(found: Mapping[Key, Values]) -> list[Line]:
     ]
 
 
-def _over(
-    found: Mapping[Key, Values], keys: list[Key], buckets: Buckets, pick: Callable[[float, float], float]
-) -> Values:
+def _over(found: Mapping[Key, Values], keys: list[Key], buckets: Buckets, pick: Callable[..., float]) -> Values:
     """The most, or the least, of several courses at each point."""
-    picked = buckets.empty()
-    for key in keys:
-        for n, one in enumerate(found.get(key, ())):
-            if one is not None:
-                old = picked[n]
-                picked[n] = one if old is None else pick(one, old)
-    return picked
+    courses = [found[key] for key in keys if key in found]
+    if len(courses) < 2:
+        return courses[0] if courses else buckets.empty()
+    if not any(None in one for one in courses):
+        return list(map(pick, *courses))
+    points = ([one for one in point if one is not None] for point in zip(*courses, strict=True))
+    return [pick(known) if known else None for known in points]
 
 
 def _hottest(found: Mapping[Key, Values], keys: list[Key], buckets: Buckets, group: str, name: str, unit: str) -> Line:

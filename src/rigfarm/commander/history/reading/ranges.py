@@ -30,6 +30,8 @@ MAX_ASKED = 20_000
 """Of any answer."""
 FINE = (5, 10, 30)
 """Seconds; of one rig, made from its logs."""
+FINE_POINTS = 400
+"""Of an answer made from logs whose resolution was not asked for: each point of each line is reckoned anew."""
 SHORT_MS = 2 * HOUR_MS
 """A longer range is answered by the minute unless another resolution is asked for: reading logs takes time."""
 RESOLUTIONS = (60, 120, 300, 600, 3_600, 10_800, 21_600, 43_200, 86_400)
@@ -133,6 +135,6 @@ def resolution_of(span: TimeRange, asked: int | None, floors: Floors) -> int:
         return asked
     coarse = span.from_ms < floors.minutes_ms
     short = span.to_ms - span.from_ms <= SHORT_MS
-    fine = [one for one in FINE if raw and short and one >= floors.interval_s]
+    fine = [one for one in FINE if raw and short and one >= floors.interval_s and length_s / one <= FINE_POINTS]
     fits = (one for one in (*fine, *RESOLUTIONS) if length_s / one <= MAX_POINTS and (one >= 3_600 or not coarse))
     return next(fits, RESOLUTIONS[-1])

@@ -30,7 +30,7 @@ def fine(
             start_ms = slot * SLOT_MS
             if before is not None and before[0] < start_ms - pace.reach_ms:
                 before = None
-            made = minutes(logs, before, start_ms, SLOT_MS // buckets.step_ms, pace, buckets.step_ms)
+            made = minutes(logs, before, start_ms, SLOT_MS // buckets.step_ms, pace, buckets.step_ms, wanted)
             yield slot, {key: column for key, column in made.items() if wanted(key)}
         if logs:
             t, part, row = logs[-1]

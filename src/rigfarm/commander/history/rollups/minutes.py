@@ -9,7 +9,7 @@ by column.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from operator import mul
 from typing import NamedTuple, TypeAlias
@@ -48,6 +48,7 @@ class Pace(NamedTuple):
 
 
 _EXACT = frozenset(("", "coin", "watts", "expected", "normal"))
+_STATS = ("mean", "max", "min", "ms")
 _TIMED = ("", "coin", "watts")
 """Scopes whose means say of how many milliseconds they are."""
 
@@ -87,13 +88,14 @@ def minutes(
     count: int,
     pace: Pace,
     step_ms: int = MINUTE_MS,
+    wanted: Callable[[Key], bool] = lambda _: True,
 ) -> Rows:
     """`count` minutes, or other steps, from `start_ms` on. `logs` are those of this time, in order; `before` the last
-    one before them, if it is within the pace's reach."""
+    one before them, if it is within the pace's reach. Columns that aren't `wanted` may be left out."""
     rows: Rows = {}
     lasting = [before, *logs] if before is not None else list(logs)
     pieces = _pieces(lasting, start_ms, count, pace.hold_ms, step_ms)
-    _measure(rows, pieces, count)
+    _measure(rows, pieces, count, wanted)
     _states(rows, pieces, count, pace.interval_s)
     _shares(rows, lasting, before, start_ms, count, pace.reach_ms, step_ms)
     return rows
@@ -125,10 +127,12 @@ def _cut(begin: int, end: int, start_ms: int, step_ms: int) -> Iterator[tuple[in
         begin = stop
 
 
-def _measure(rows: Rows, pieces: Sequence[Sequence[_Piece]], count: int) -> None:
+def _measure(rows: Rows, pieces: Sequence[Sequence[_Piece]], count: int, wanted: Callable[[Key], bool]) -> None:
     parts = {id(piece.part): piece.part for of_minute in pieces for piece in of_minute}
     gauges = {at: gauges_of(part) for at, part in parts.items()}
     for scope, what in dict.fromkeys(name for columns in gauges.values() for name in columns):
+        if not any(wanted((scope, what, stat)) for stat in _STATS):
+            continue
         means: list[float | None] = [None] * count
         lows: list[float | None] = [None] * count
         highs: list[float | None] = [None] * count

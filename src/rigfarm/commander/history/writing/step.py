@@ -22,7 +22,7 @@ from rigfarm.commander.history.model import OF_RIGS, SLOT_MS, Table, place_of, r
 from rigfarm.commander.history.rollups.days import put_day
 from rigfarm.commander.history.rollups.minutes import Pace
 from rigfarm.commander.history.rollups.totals import Sums, add, fold_totals, folded_coins, joined, split
-from rigfarm.commander.history.store import Store
+from rigfarm.commander.history.store import KNOWN_BY, Store
 from rigfarm.commander.history.writing.merge import HOURS_OF_DAY, MINUTES_OF_HOUR, Merge
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.logs.rows import DamagedRowError, Row, unpack_rigs
@@ -118,7 +118,8 @@ class Step:
 
     def _moved(self, last: int, stamp_ms: int) -> None:
         self._store.set_note("position", last)
-        self._store.set_note("briefs_position", last)
+        for name in KNOWN_BY:
+            self._store.set_note(name, last)
         self._store.set_note("until_ms", max(stamp_ms, self._store.note("until_ms") or 0))
 
     def _position(self) -> int:
