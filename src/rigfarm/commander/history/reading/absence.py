@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, pairwise
+from operator import sub
 from weakref import WeakKeyDictionary
 
 from rigfarm.commander.history.chunks.columns import Key
@@ -47,22 +48,34 @@ class _Many:
         at = bisect_right(self._times, t_ms) - 1
         return self._areas[at] + self._counts[at] * (t_ms - self._times[at]) if at >= 0 else 0
 
+    def at_each(self, times: Sequence[int]) -> list[int]:
+        """`until` of many times that rise."""
+        if not self._times or times[-1] < self._times[0]:
+            return [0] * len(times)
+        if times[0] >= self._times[-1]:  # no rig came or went in all this time
+            area, count, last = self._areas[-1], self._counts[-1], self._times[-1]
+            return [area + count * (t_ms - last) for t_ms in times]
+        return [self.until(t_ms) for t_ms in times]
+
 
 class Absence:
     """Milliseconds of each point in which rigs should have reported."""
 
     def __init__(self, many: Sequence[_Many], spans: Sequence[tuple[int, int]], buckets: Buckets) -> None:
         self._many = many
-        points = [(begin, begin + buckets.lasted_ms(n)) for n, begin in enumerate(buckets.t)]
-        self.there_ms = [self._of(begin, end) for begin, end in points]
+        count, begins = buckets.count, buckets.t
+        edges = [*begins, begins[-1] + buckets.lasted_ms(count - 1)] if count else []
+        areas = list(map(sum, zip(*(one.at_each(edges) for one in many), strict=True))) if edges and many else []
+        self.there_ms = list(map(sub, areas[1:], areas)) or [0] * count
         """Of all rigs together."""
-        self._watched_ms = [0] * buckets.count
+        self._watched_ms = [0] * count
         for begin, end in spans:
             first = max((begin // buckets.step_ms) - buckets.first, 0)
-            for n in range(first, min((end - 1) // buckets.step_ms - buckets.first + 1, buckets.count)):
-                cut = max(begin, points[n][0]), min(end, points[n][1])
-                if cut[0] < cut[1]:
-                    self._watched_ms[n] += self._of(*cut)
+            for n in range(first, min((end - 1) // buckets.step_ms - buckets.first + 1, count)):
+                if begin <= edges[n] and edges[n + 1] <= end:
+                    self._watched_ms[n] += self.there_ms[n]
+                elif max(begin, edges[n]) < min(end, edges[n + 1]):
+                    self._watched_ms[n] += self._of(max(begin, edges[n]), min(end, edges[n + 1]))
 
     def _of(self, begin_ms: int, end_ms: int) -> int:
         return sum(many.until(end_ms) - many.until(begin_ms) for many in self._many)
