@@ -17,6 +17,8 @@ UNKNOWN = -(1 << 26)
 """The code of what is unknown; no measurement and no counter has it."""
 _LARGEST = 0x7F7FFF80
 _SIGN = 0x80000000
+_CODE, _NO_CODE = 0x01FFFFFF, 0xFE000000
+"""The bits that a code of a number above zero has, and those that it has not."""
 _MOST = 3.4e38
 _NAN = float("nan")
 
@@ -29,7 +31,11 @@ def codes(measured: Sequence[float | None]) -> list[int]:
         bits.frombytes(array("f", known).tobytes())  # type: ignore[type-var]
     except OverflowError:
         return [UNKNOWN if one is None else code(one) for one in measured]
-    return [(one + 64) >> 7 if one < _LARGEST else _rare(one) for one in bits]
+    every, count = int.from_bytes(bits.tobytes(), byteorder), len(bits)
+    if (every | every + _each(_SIGN - _LARGEST, count)) & _each(_SIGN, count):
+        return [(one + 64) >> 7 if one < _LARGEST else _rare(one) for one in bits]
+    rounded = every + _each(64, count) >> 7 & _each(_CODE, count)  # all of them at once
+    return array("I", rounded.to_bytes(4 * count, byteorder)).tolist()
 
 
 def code(measured: float | None) -> int:
@@ -61,7 +67,7 @@ def values(coded: Sequence[int]) -> list[float | None]:
         found.frombytes(array("I", [max(one, 0) << 7 for one in coded]).tobytes())
         rare = True
     else:
-        if every & _too_large(len(coded)):
+        if every & _each(_NO_CODE, len(coded)):
             raise OverflowError("not a code")
         found.frombytes((every << 7).to_bytes(4 * len(coded), byteorder))  # of all at once
         rare = False
@@ -73,10 +79,10 @@ def values(coded: Sequence[int]) -> list[float | None]:
     return values
 
 
-@lru_cache(maxsize=256)
-def _too_large(count: int) -> int:
-    """The bits that none of so many codes has."""
-    return int.from_bytes((0xFE000000).to_bytes(4, byteorder) * count, byteorder)
+@lru_cache(maxsize=1024)
+def _each(number: int, count: int) -> int:
+    """The same number of 32 bits so many times."""
+    return int.from_bytes(number.to_bytes(4, byteorder) * count, byteorder)
 
 
 def value(coded: int) -> float | None:
