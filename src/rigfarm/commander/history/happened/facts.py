@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -103,6 +104,8 @@ class Moment(Struct, frozen=True, tag="moment", array_like=True):
 Fact: TypeAlias = StateWas | NameWas | LabelsWere | RestWas | SpecsWas | NormalWas | AssignedWas | Moment
 LASTING = ("state", "name", "labels", "rest", "specs", "normal", "assigned")
 
+SHORT = 128
+"""Bytes of a fact that is remembered."""
 _decoder: msgspec.msgpack.Decoder[Fact] = msgspec.msgpack.Decoder(Fact)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -127,7 +130,13 @@ def encode_fact(fact: Fact) -> bytes:
 
 
 def decode_fact(body: bytes) -> Fact:
-    """Inverse of `encode_fact`; msgspec.DecodeError."""
+    """Inverse of `encode_fact`; msgspec.DecodeError. Facts are frozen, and those that are short come again and again:
+    each moment of the farm asks for the same names, places and states."""
+    return _known(body) if len(body) <= SHORT else _decoder.decode(body)
+
+
+@lru_cache(maxsize=32_768)
+def _known(body: bytes) -> Fact:
     return _decoder.decode(body)
 
 

@@ -31,6 +31,8 @@ __all__ = ["Brief", "FarmThen", "RigThen", "farm_then"]
 
 AT_ONCE = 50
 """Rigs between two pauses, in which the interpreter belongs to others."""
+GROUPS_AT_ONCE = 4
+"""Groups of rigs in brief between two pauses: ten milliseconds."""
 PAUSE_S = 0.001
 LONGEST_MS = 3_600_000
 """So much is looked through for last logs, at most."""
@@ -173,7 +175,7 @@ def _written(
             some = groups.pop(row & OWNER)
             unread |= some.intersection(briefs.unread)
             found |= {rig: one for rig, one in briefs.at(t_ms).items() if rig in some}
-        _pause(n, 1)
+        _pause(n, GROUPS_AT_ONCE)
     return found, unread.union(*groups.values())
 
 
