@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path("src") / "rigfarm"
 BUNDLE = PACKAGE / "commander" / "bundle" / "data"
+MANUAL = PACKAGE / "commander" / "manual" / "data"
 SOURCES = ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
 
@@ -56,6 +57,11 @@ def _copy_sources(tree: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
     shutil.copytree(ROOT / "src", tree / "src", ignore=ignore)
     shutil.rmtree(tree / BUNDLE, ignore_errors=True)
+    manual = tree / MANUAL
+    shutil.rmtree(manual, ignore_errors=True)
+    manual.mkdir()
+    for file in (ROOT / "docs").glob("*.md"):
+        shutil.copy(file, manual)
     for name in SOURCES:
         shutil.copy(ROOT / name, tree / name)
 

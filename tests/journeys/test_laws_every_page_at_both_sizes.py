@@ -55,6 +55,9 @@ PAGES = (
     "/settings/webhooks/new",
     "/settings/history",
     "/api/docs",
+    "/help",
+    "/help/settings",
+    "/help?q=rig",
 )
 
 

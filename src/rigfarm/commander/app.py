@@ -39,6 +39,7 @@ from rigfarm.commander import (
     imports,
     incidents,
     legacy,
+    manual,
     metrics,
     mining_software,
     mqtt,
@@ -318,6 +319,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             imports.noun(imports.Farm(address_book, software, playbook_book, book, stats), logins.change_log),
             bundle.noun(bundles),
             incidents.noun(limits, book, templates),
+            manual.noun(),
             alerts.noun(alarms, alert_channels, alert_windows, sender, alert_links, automation, book, templates),
             stream.noun(hub, book, stats, rig_list, alarms, done),
             webhooks.noun(
