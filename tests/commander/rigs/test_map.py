@@ -46,6 +46,16 @@ async def test_many_places_are_gathered_in_what_they_lie_in(site: Any) -> None:
     assert len(page.rows) == 3 + len(ids), "sums are of every place"
 
 
+async def test_slots_of_a_rack_are_drawn_as_one_area_in_their_order(site: Any) -> None:
+    ids = await site.asics("a", "b", "c", "d", "e", "f")
+    for rig, place in zip(ids, ("h/r-1/10", "h/r-1/9", "h/r-2", "h/r-2", "h/r-3/1", "h/r-4"), strict=True):
+        await site.book.relabel([rig], Relabel(place=place))
+    for search, names in (("", ["h / r-1", "h / r-2", "h / r-3 / 1", "h / r-4"]), ("name:a", ["h / r-1"])):
+        areas = (await map_page(Asked(q=search), site.shown)).areas
+        assert [area.name for area in areas] == names
+        assert [tile.name for tile in areas[0].tiles] == ["b", "a"][-len(areas[0].tiles) :]
+
+
 async def test_sums_are_of_all_that_lies_in_a_place(site: Any) -> None:
     one, two, three = await site.asics("a", "b", "c")
     await site.book.relabel([one], Relabel(place="hall/rack-1"))

@@ -120,14 +120,15 @@ async def map_page(asked: Asked, shown: Shown) -> MapPage:
     revision = shown.book.revision
     ids = _ids(asked, shown)
     await asyncio.sleep(0)
-    depth = _depth({rig.place for one in ids if (rig := shown.book.rigs.get(one)) is not None})
+    racks = _racks(Counter(rig.place for rig in shown.book.rigs.values()))
+    depth = _depth({racks[rig.place] for one in ids if (rig := shown.book.rigs.get(one)) is not None})
     areas: dict[str, list[Tile]] = {}
     sums = _Sums()
     for start in range(0, len(ids), SLICE):
         for one in ids[start : start + SLICE]:
             rig, stats = shown.book.rigs.get(one), shown.stats.rigs.get(one)
             if rig is not None and stats is not None:  # it may have gone meanwhile
-                area = "/".join(rig.place.split("/")[:depth])
+                area = "/".join(racks.get(rig.place, rig.place).split("/")[:depth])
                 areas.setdefault(area, []).append(tile_of(asked, rig, stats, shown.stats.totals[rig.kind]))
                 sums.add(rig, stats)
         await asyncio.sleep(0)
@@ -177,6 +178,19 @@ def _ids(asked: Asked, shown: Shown) -> list[int]:
         found += shown.rig_list.sorted_ids(IndexQuery(kind, q=asked.q, sort="name"))
     rigs = shown.book.rigs
     return sorted(found, key=lambda one: (name_sort(rigs[one].place), name_sort(rigs[one].name)))
+
+
+def _racks(rigs: Counter[str]) -> dict[str, str]:
+    """By place of rigs, of which it has so many: what is drawn of it. Where each of several places holds one rig, they
+    are the slots of a rack, which is drawn as a whole."""
+    slots: dict[str, list[str]] = {}
+    for place in rigs:
+        slots.setdefault(place.rpartition("/")[0], []).append(place)
+    return {
+        place: rack if rack and len(some) > 1 and all(rigs[one] == 1 and one not in slots for one in some) else place
+        for rack, some in slots.items()
+        for place in some
+    }
 
 
 def _depth(places: set[str]) -> int:
