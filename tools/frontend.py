@@ -1,4 +1,4 @@
-"""Put the front-end files that package-lock.json pins into the package: htmx, Tabler's CSS, uPlot.
+"""Put the front-end files that package-lock.json pins into the package: htmx, Tabler's CSS, uPlot, ZXing.
 
 Needs npm, or fetches Node.js from the Python package index into this environment where there is none. The second
 time, nothing is fetched: a stamp remembers for which lock the files were made.
@@ -25,6 +25,8 @@ FILES = {
     "htmx.org/dist/ext/hx-ws.min.js": "hx-ws.js",
     "htmx.org/LICENSE": "htmx.LICENSE",
     "@tabler/core/dist/css/tabler.min.css": "tabler.css",
+    "@zxing/library/umd/index.min.js": "zxing.js",
+    "@zxing/library/LICENSE": "zxing.LICENSE",
     "uplot/dist/uPlot.iife.min.js": "uplot.js",
     "uplot/dist/uPlot.min.css": "uplot.css",
     "uplot/LICENSE": "uplot.LICENSE",
@@ -73,7 +75,7 @@ def _npm() -> list[str]:
 def _fetch(folder: Path) -> Path:
     """Install what the lock pins, each file checked against its hash; no package's own scripts are run."""
     npm = _npm()
-    print("Fetching the front-end files (htmx, Tabler, uPlot) …", flush=True)
+    print("Fetching the front-end files (htmx, Tabler, uPlot, ZXing) …", flush=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(ROOT / name, folder)
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 CHANGES = '#main form[method="post"]:visible, #main [hx-post]:visible, #main [hx-target="#dialog"]:visible'
 
 
-@pytest.mark.parametrize("name", ["rigs-visitor", "rig-visitor", "settings-visitor", "rigs-0-visitor"])
+@pytest.mark.parametrize("name", ["rigs-visitor", "rig-visitor", "settings-visitor", "rigs-0-visitor", "scan-visitor"])
 def test_a_visitor_is_offered_nothing_that_is_refused(look: Look, name: str) -> None:
     page = look(name, DESK, "light")
     assert page.locator(CHANGES).count() == 0

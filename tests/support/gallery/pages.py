@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 from markupsafe import Markup
 from msgspec import structs
@@ -21,6 +21,7 @@ from rigfarm.commander.auth.model import ApiKey, Session, Viewer
 from rigfarm.commander.auth.pages import KeyForm, settings_view
 from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.fields import columns_in, texts_of
+from rigfarm.commander.filling.view import What
 from rigfarm.commander.frame import page_templates
 from rigfarm.commander.history import time_range
 from rigfarm.commander.incidents.view import acting_limits, rows_of
@@ -42,6 +43,7 @@ from rigfarm.commander.webhooks.model import WebhookForm
 from rigfarm.common.clock import utc_ms
 from support.gallery.changes import entries
 from support.gallery.courses import course
+from support.gallery.hall import fill_round, fill_start, scanned
 from support.gallery.hooks import SECRET, some_webhooks
 from support.gallery.made_up import Farm, farm, hour
 from support.gallery.moving_in import done, planned, start
@@ -528,6 +530,61 @@ class Gallery:
     def page_webhook_secret(self) -> str:
         """Shown once."""
         return self.template("webhook_secret.html", name="ticket system", secret=SECRET, rotated=True, active="")
+
+    # In front of a rack
+
+    def page_fill_start(self) -> str:
+        """Which rack, and a mistake."""
+        errors = {"slots": "No rig is in hall-9 yet: enter its slots, for example 1..12."}
+        return self.template("fill_start.html", page=fill_start("hall-9"), errors=errors, error="", wide=False)
+
+    def _round(self, what: What, blinks: str = "", tone: str = "", error: str = "") -> str:
+        page = fill_round(*self._farm().rigs[100_003], what, blinks, tone)
+        return self.template("fill_round.html", page=page, error=error, live="", wide=False)
+
+    def page_fill_turn(self) -> str:
+        """One blinks."""
+        return self._round("turn", "It blinks.", "good")
+
+    def page_fill_no_answer(self) -> str:
+        """One does not, and a slot was taken meanwhile."""
+        why = "It does not blink: The device did not answer within 30 s. Skip it, or find it by its sticker."
+        return self._round("turn", why, "bad", "asic-007 is in slot 4: give that one another place first.")
+
+    def page_fill_full(self) -> str:
+        """No slot is free."""
+        return self._round("full")
+
+    def page_fill_done(self) -> str:
+        """All had their turn."""
+        return self._round("done")
+
+    def _scan(self, *rigs: int, code: str = "", placed: bool = False, **context: object) -> str:
+        made = self._farm()
+        page = scanned(self.now_ms, code, tuple(made.rigs[one] for one in rigs), placed=placed)
+        known = {"wrong": 0, "typed": "", "refusal": "", "live": "", "wide": False} | context
+        return self.template("scan.html", page=page, **known)
+
+    def page_scan(self) -> str:
+        """Nothing was scanned yet."""
+        return self._scan()
+
+    def page_scan_none(self) -> str:
+        """No rig has this code."""
+        return self._scan(code="SN:" + "X" * 110)
+
+    def page_scan_two(self) -> str:
+        """Two rigs have it, and the place of one was refused."""
+        wrong: dict[str, Any] = {"wrong": 100_003, "typed": "hall 1 \\ 3", "refusal": "A level has at most 32 letters."}
+        return self._scan(100_002, 100_003, code="0000", **wrong)
+
+    def page_scan_placed(self) -> str:
+        """It has its place now."""
+        return self._scan(100_002, code="02a51c000005", placed=True)
+
+    def page_scan_visitor(self) -> str:
+        """For who changes nothing."""
+        return self._scan(100_002, code="02a51c000005", viewer=VISITOR)
 
     def page_sessions(self) -> str:
         """Who is logged in."""

@@ -13,7 +13,7 @@ from rigfarm.commander.auth.changes import ChangeLog, LoggedChanges
 from rigfarm.commander.auth.connection import host_of, is_https
 from rigfarm.commander.settings import Settings
 
-__all__ = ["SecureHeaders", "harden"]
+__all__ = ["WITH_CAMERA", "SecureHeaders", "harden"]
 
 _POLICY = "; ".join(
     (
@@ -29,6 +29,7 @@ _POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
+_NO_DEVICES = "microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
 _ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -36,8 +37,10 @@ _ALWAYS = [
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"),
+    (b"permissions-policy", f"camera=(), {_NO_DEVICES}".encode()),
 ]
+WITH_CAMERA = {"permissions-policy": f"camera=(self), {_NO_DEVICES}"}
+"""For the answers of a page that reads codes by the camera; no other may."""
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _NO_STORE = (b"cache-control", b"no-store")
 

@@ -98,6 +98,11 @@ class Rigs:
         """Rigs of a kind, oldest first."""
         return [rig for rig in self.rigs.values() if rig.kind == kind]
 
+    def named(self, name: str) -> Rig | None:
+        """The rig with this name, compared without regard to case."""
+        rig_id = self._names.get(name_key(name))
+        return None if rig_id is None else self.rigs[rig_id]
+
     def name_taken(self, name: str, except_id: int | None = None) -> bool:
         """Whether another rig has this name, compared without regard to case."""
         owner = self._names.get(name_key(name))

@@ -24,6 +24,7 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
 }
 
+_NO_SEPARATORS = str.maketrans("", "", ":-.")
 KEPT_TEXTS = 256
 """Texts of which a condition remembers whether they fit: most rigs of a farm say the same."""
 Test = Callable[[Rig, RigStats], bool]
@@ -44,12 +45,14 @@ class TextField(NamedTuple):
     """All there can be."""
     sign: str = ":"
     """The usual one."""
+    read: Callable[[str], str] = str
+    """A value as it is compared."""
 
     def test(self, sign: str, value: str) -> Test:
         """The condition. NotUnderstood."""
         if sign in _COMPARE:
             raise NotUnderstood("this field is text: use :, = or !=")
-        values = [one.strip() for one in value.replace('"', "").split(",") if one.strip()]
+        values = [read for one in value.replace('"', "").split(",") if (read := self.read(one.strip()))]
         if not values:
             raise NotUnderstood(f"a value is missing, for example {self.example}")
         for one in values if self.known else ():
@@ -174,6 +177,15 @@ def _firmwares(rig: Rig, _: RigStats) -> Iterable[str | None]:
         yield " ".join(part for part in (specs.firmware, specs.firmware_version) if part)
 
 
+def _bare(mac: str) -> str:
+    """A MAC address, or a part of it, without what stands between its digits."""
+    return mac.translate(_NO_SEPARATORS)
+
+
+def _macs(rig: Rig, _: RigStats) -> Iterable[str | None]:
+    return (_bare(rig.specs.mac),) if rig.specs is not None and rig.specs.mac else ()
+
+
 def _gpus(rig: Rig, _: RigStats) -> Iterable[str | None]:
     return [gpu.name for gpu in rig.specs.gpus] if rig.specs is not None else ()
 
@@ -257,7 +269,7 @@ FIELDS: Mapping[str, Field] = {
     "model": TextField("an ASIC's make and model", 'model:"S19*"', _models, whole=False),
     "firmware": TextField("an ASIC's firmware, and its version", "firmware!=braiins", _firmwares, whole=False),
     "hostname": TextField("its hostname", "hostname:rig-1", _specs("hostname"), whole=False),
-    "mac": TextField("its MAC address", "mac:02:aa:*", _specs("mac")),
+    "mac": TextField("its MAC address, with or without : and -", "mac:02:aa:*", _macs, read=_bare),
     "serial": TextField("its serial number", "serial:AB12*", _specs("serial")),
     "sentry": TextField("the version of its Sentry", "sentry!=0.2.0", _specs("sentry_version")),
     "ip": TextField(

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rigfarm.commander.asked import known_names, one_of, short_text, whole_number
+from rigfarm.commander.codes import mac_key
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.names import name_sort
 from rigfarm.commander.rigs.listing.columns import asked_columns
@@ -280,6 +281,7 @@ class RigList:
         if rig.specs is not None:
             specs = rig.specs
             parts += [specs.hostname, specs.cpu, specs.make, specs.model, specs.variant, specs.firmware, specs.mac]
+            parts += [specs.serial, mac_key(specs.mac or "")]
             parts += [gpu.name for gpu in specs.gpus]
         text = "\n".join(part for part in parts if part).casefold()
         self._texts[rig.id] = (rig.revision, said, text)
