@@ -35,7 +35,14 @@ LEFT_OUT = {
     **dict.fromkeys(
         (
             *("rigfarm login", "rigfarm rigs", "rigfarm asics", "rigfarm alerts", "rigfarm commands"),
-            *("rigfarm playbooks", "rigfarm assignments", "rigfarm history", "rigfarm activity", "eval"),
+            *(
+                "rigfarm playbooks",
+                "rigfarm assignments",
+                "rigfarm circuits",
+                "rigfarm history",
+                "rigfarm activity",
+                "eval",
+            ),
         ),
         "needs a Commander: tests/client/test_the_command_line.py runs them",
     ),

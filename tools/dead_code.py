@@ -37,7 +37,7 @@ SEEN_ELSEWHERE = {
     "logs_durable", "logs_received", "longest_gc_pause_ms", "loop_lag_p99_ms", "next_check_at",
     "asic_expected_status", "light_expected_status", "now_until", "set_aside_dropped",
     "snapshot_problem",
-    "snoozed_until", "state_since", "tried_at", "unexpected_errors",
+    "snoozed_until", "state_since", "tried_at", "unexpected_errors", "unknown_rigs",
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ _CLIENT = {
     "asics": ("rigs", "ASICs: list, watch, restart, pause, resume."),
     "playbooks": ("farm", "Playbooks: list, show, apply to rigs, start, stop."),
     "assignments": ("farm", "Which rigs run which playbooks."),
+    "circuits": ("farm", "Circuits: list, show, forecast."),
     "commands": ("farm", "Commands that rigs were given, and how they ended."),
     "alerts": ("farm", "Alerts: list, watch, acknowledge, snooze, end."),
     "history": ("farm", "What happened, and how rigs mined."),

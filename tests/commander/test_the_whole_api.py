@@ -94,6 +94,8 @@ def _furnish(farm: Farm) -> None:
         farm.ids |= {"address_id": str(pool["id"]), "software_id": str(software[0]["id"])}
         view = make("/api/views", {"kind": "cpu-gpu", "name": "by name", "search": "sort=name"})
         farm.ids["view_id"] = str(view["id"])
+        circuit = make("/api/circuits", {"name": "PDU-1", "limit_w": 3680, "places": ["hall"]})
+        farm.ids["circuit_id"] = str(circuit["id"])
 
         async def report() -> None:
             link = await connect(farm.url, [rigs[0]["token"]])

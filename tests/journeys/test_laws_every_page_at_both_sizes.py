@@ -41,6 +41,8 @@ PAGES = (
     "/places/fill",
     "/scan",
     "/scan?code=rig-04",
+    "/circuits",
+    "/circuits/new",
     "/reports",
     "/reports?filter=rig",
     "/reports/settings",

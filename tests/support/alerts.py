@@ -13,6 +13,7 @@ from rigfarm.commander.alerts.engine.rule import ActiveRule, Rule, RuleForm
 from rigfarm.commander.alerts.engine.watch import Watch
 from rigfarm.commander.alerts.model import Alert, Member
 from rigfarm.commander.alerts.rules import rules
+from rigfarm.commander.circuits import Circuit, Draw
 from rigfarm.commander.events import Events
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.live import Hub
@@ -89,6 +90,7 @@ class TestFarm:
         self.broken: list[tuple[str, str]] = []
         self.away = ""
         self.installing = False
+        self.draws: dict[int, tuple[Circuit, Draw]] = {}
 
     def playbook_states(self, rig_id: int) -> Iterable[tuple[str, str, str]]:
         return self.states
@@ -110,6 +112,12 @@ class TestFarm:
 
     def troubles(self) -> Iterable[tuple[str, str]]:
         return self.broken
+
+    def circuits(self) -> Iterable[int]:
+        return self.draws
+
+    def circuit(self, circuit_id: int) -> tuple[Circuit, Draw] | None:
+        return self.draws.get(circuit_id)
 
     def expected_offline(self, rig: RigStats) -> str:
         return self.away

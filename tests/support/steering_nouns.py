@@ -11,7 +11,7 @@ from jinja2 import Environment
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from rigfarm.commander import addresses, assignments, commands, effects, mining_software, playbooks, rollouts
+from rigfarm.commander import addresses, assignments, circuits, commands, effects, mining_software, playbooks, rollouts
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub, PageRoutes
 from rigfarm.commander.mining_software.archives.store import ArchiveStore
@@ -60,7 +60,9 @@ class SteeringNouns:
         )
         self.commands = commands.Commands(storage, hub, events, rigs, self.effects)
         self.panels = assignments.RigPanels(templates, self.assignments, self.commands)
+        self.circuits = circuits.Circuits(storage, hub, rigs, stats)
         self.nouns: list[Noun] = [
+            circuits.noun(self.circuits, templates),
             addresses.noun(self.addresses, templates),
             mining_software.noun(self.software, templates),
             assignments.noun(self.assignments, self.consoles, events, templates),
@@ -98,7 +100,7 @@ def dependencies(now: Callable[[], SteeringNouns]) -> dict[str, Provide]:
     """What handlers may ask for, of the nouns of this moment."""
     names = (
         "addresses", "software", "playbooks", "playbook_views", "assignments", "rollouts", "consoles", "commands",
-        "effects"
+        "effects", "circuits",
     )  # fmt: skip
 
     def of(name: str) -> Provide:

@@ -1,6 +1,8 @@
-"""What else is in a farm: playbooks, assignments, commands, alerts, history, activity."""
+"""What else is in a farm: playbooks, assignments, circuits, commands, alerts, history, activity."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import click
 
@@ -11,7 +13,7 @@ from rigfarm.client.rigs import ALL, AS_JSON, FILTER, WATCH, YES, chosen, confir
 from rigfarm.client.show import Column, Row, columns, details, print_json, print_table, text, when
 from rigfarm.client.watch import watch as watch_rows
 
-__all__ = ["activity", "alerts", "assignments", "commands", "history", "playbooks"]
+__all__ = ["activity", "alerts", "assignments", "circuits", "commands", "history", "playbooks"]
 
 LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
 ALERTS = columns(
@@ -75,6 +77,9 @@ def apply_playbook(playbook: int, search: tuple[str, ...], every: bool, yes: boo
     body = {"rigs": [rig["id"] for rig in found]}
     plan = api.send("POST", f"/api/playbooks/{playbook}/plan", body)
     counts = ", ".join(f"{text(action)} {count}" for action, count in plan["counts"].items())
+    for circuit in plan["circuits"]:
+        if circuit["detail"]:
+            click.echo(text(circuit["detail"]), err=True)
     confirmed(f"Apply playbook {playbook}, revision {plan['revision']} ({counts})", found, yes=yes)
     done = api.send("POST", f"/api/playbooks/{playbook}/apply", {**body, "revision": plan["revision"]})
     if as_json:
@@ -121,6 +126,63 @@ def list_assignments(playbook: int | None, rig: int | None, as_json: bool) -> No
         detail="detail",
     )  # fmt: skip
     _print(Api(config.load()).all(path), shown, as_json=as_json)
+
+
+# Circuits
+
+
+def _watts(name: str) -> Callable[[Row], str]:
+    """A power of a circuit; one that rigs of unknown power add to has a plus."""
+
+    def value(row: Row) -> str:
+        watts = row.get(name)
+        more = "+" if row.get("unknown_rigs") and name != "limit_w" and watts is not None else ""
+        return "" if watts is None else f"{units.power(watts)}{more}"
+
+    return value
+
+
+@click.group()
+def circuits() -> None:
+    """Circuits: what each draws, of its limit."""
+
+
+@circuits.command("list")
+@click.argument("words", nargs=-1)
+@AS_JSON
+def list_circuits(words: tuple[str, ...], as_json: bool) -> None:
+    """Circuits with these words in their name, places or notes. A + means that some rigs' power is unknown."""
+    found = Api(config.load()).all("/api/circuits", q=" ".join(words))
+    shown = columns(
+        id="id", name="name", power=_watts("power_w"), limit=_watts("limit_w"),
+        share=lambda row: str(units.percent(row.get("share"))), rigs="rigs", unknown="unknown_rigs", places="places",
+    )  # fmt: skip
+    _print(found, shown, as_json=as_json)
+
+
+@circuits.command("show")
+@click.argument("circuit", type=click.IntRange(min=0))
+@AS_JSON
+def show_circuit(circuit: int, as_json: bool) -> None:
+    """One circuit, by id."""
+    _print_one(Api(config.load()).get(f"/api/circuits/{circuit}").content, as_json=as_json)
+
+
+@circuits.command("forecast")
+@FILTER
+@ALL
+@click.option("--asics", is_flag=True, help="ASICs; else CPU/GPU rigs.")
+@AS_JSON
+def forecast_circuits(search: tuple[str, ...], every: bool, asics: bool, as_json: bool) -> None:
+    """What circuits would draw if the rigs that FILTER finds started to mine. Changes nothing."""
+    api, kind = Api(config.load()), "asic" if asics else "cpu-gpu"
+    found = chosen(api, kind, search, every=every)
+    body = {"rigs": [rig["id"] for rig in found], "kind": kind}
+    shown = columns(
+        id="circuit_id", name="name", now=_watts("power_w"), then=_watts("then_w"), limit=_watts("limit_w"),
+        level="level", detail="detail",
+    )  # fmt: skip
+    _print(api.send("POST", "/api/circuits/forecast", body), shown, as_json=as_json)
 
 
 # Commands

@@ -31,6 +31,7 @@ from rigfarm.commander import (
     assignments,
     auth,
     bundle,
+    circuits,
     commands,
     effects,
     enrolment,
@@ -172,6 +173,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
 
         book = rigs.Rigs(storage, hub, events)
         rig_list = rigs.RigList(book, stats)
+        power_circuits = circuits.Circuits(storage, hub, book, stats)
         arrivals = Arrivals(book, stats)
         at = settings.data_dir / "journal.db"
         recent = RecentRows(at)
@@ -220,7 +222,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             staged.gave_up,
         )
         command_book = commands.Commands(storage, hub, events, book, seen)
-        farm_view = alerts.FarmView(stats, book, running, command_book, seen, parts, settings.data_dir)
+        farm_view = alerts.FarmView(stats, book, running, command_book, seen, parts, settings.data_dir, power_circuits)
         watch = alerts.Watch(farm_view, stats.rigs, farm_view.name_of, farm_view.facts_of)
         alert_rules = alerts.RuleBook(storage, events, stats, rig_list, lambda one: one in playbook_book.playbooks)
         alert_channels = alerts.Channels(storage, hub, alert_rules, alerts.Courier())
@@ -314,6 +316,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             rigs.noun(book, rig_list, chips, shown, templates),
             views.noun(views.Views(storage, hub), templates),
             places.noun(shown, templates),
+            circuits.noun(power_circuits, templates),
             wall.noun(shown, templates),
             *steering,
             scan.noun(book, stats, rig_list, command_book, events, templates),
@@ -341,6 +344,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
                     history=past,
                     health=health,
                     parts=parts,
+                    circuits=power_circuits,
                     detail=settings.metrics_detail,
                 )
             ),

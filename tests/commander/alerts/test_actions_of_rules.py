@@ -589,7 +589,9 @@ def test_what_a_rule_will_do_is_a_sentence() -> None:
 async def test_places_and_tags_are_among_what_rigs_share(scene: Scene, tmp_path: Path) -> None:
     farm = scene.farm
     await farm.rigs.relabel([1], Relabel(place="Hall 2/row 1", add=("Solar",)))
-    view = FarmView(farm.stats, farm.rigs, farm.assignments, scene.commands, scene.commands.effects, Parts(), tmp_path)
+    view = FarmView(
+        farm.stats, farm.rigs, farm.assignments, scene.commands, scene.commands.effects, Parts(), tmp_path, None
+    )  # type: ignore[arg-type]
     assert view.facts_of(1) == {
         ("rig", "rig-01"),
         ("place", "hall 2"),

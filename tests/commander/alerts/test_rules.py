@@ -278,7 +278,7 @@ def test_what_a_rig_calls_its_parts_is_short_and_printable_and_still_ends(
 
 
 def test_every_kind_of_rule_has_a_case_here() -> None:
-    assert {case.kind for case in CASES} | {"commander"} == set(rules())
+    assert {case.kind for case in CASES} | {"commander", "circuits"} == set(rules())
 
 
 def test_the_commander_itself() -> None:

@@ -92,7 +92,7 @@ async def test_a_playbook_that_is_removed_takes_its_effects_along(farm: Any, on_
 async def test_the_rule_about_what_was_assigned_asks_the_same(
     farm: Any, on_rig: tuple[int, int], tmp_path: Any
 ) -> None:
-    view = FarmView(farm.stats, farm.rigs, farm.assignments, None, farm.effects, None, tmp_path)  # type: ignore[arg-type]
+    view = FarmView(farm.stats, farm.rigs, farm.assignments, None, farm.effects, None, tmp_path, None)  # type: ignore[arg-type]
     _reports(farm, *on_rig, pool="other.example:1")
     assert list(view.not_as_assigned(farm.stats.rigs[on_rig[0]])) == [("XMR pool", "mines XMR at other.example:1")]
 

@@ -72,6 +72,7 @@ class Farm:
                 if (log := logs[name]) is not None:
                     asyncio.run_coroutine_threadsafe(self._report(name, token, log), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._links["gone"].close)
+        self._feed("hall 1", "full", "idle")
 
     def close(self) -> None:
         for link in self._links.values():
@@ -83,6 +84,15 @@ class Farm:
         link = self._links[name] = await connect(self.commander.url, [token], tls=self.commander.context)
         link.send_logs([encode(replace(log, t=utc_ms()))])
         await until(lambda: link.acked, "the log is stored")
+
+    def _feed(self, place: str, *names: str) -> None:
+        """A circuit for these rigs."""
+        with self.browser as program:
+            program.headers["Authorization"] = f"Bearer {self.key('configure')}"
+            for name in names:
+                program.patch(f"/api/rigs/{self.ids[name]}", json={"place": place}).raise_for_status()
+            circuit = {"name": "PDU-3", "limit_w": 1_000, "places": [place]}
+            program.post("/api/circuits", json=circuit).raise_for_status()
 
     def key(self, *scopes: str) -> str:
         """Of a new API key."""

@@ -81,8 +81,9 @@ def _metrics(detail: str = "auto") -> actions.Metrics:
     aside = SimpleNamespace(kept=0, lost=0)
     journal = SimpleNamespace(committed=0, duplicates=0, set_aside=aside, waiting=(0, 0))
     history, alerts = SimpleNamespace(until_ms=None), SimpleNamespace(open=[])
+    circuits = SimpleNamespace(circuits={})
     return actions.Metrics(
-        book, stats, alerts, journal=journal, history=history, health=health, parts=[], detail=detail
+        book, stats, alerts, journal=journal, history=history, health=health, parts=[], circuits=circuits, detail=detail
     )  # fmt: skip
 
 

@@ -291,10 +291,10 @@ class Alerts:
             touched.clear()
         if now >= self._farm_at:
             self._farm_at = now + FARM_EVERY_S
-            rigs.add(FARM)
+            rigs |= watch.not_rigs()
         async with self._writing:
             if self._unsaved is not None:
-                self._stats.touched |= rigs - {FARM}
+                self._stats.touched |= {one for one in rigs if one > FARM}
                 await self._store(self._unsaved)
                 return
             changes = Changes()

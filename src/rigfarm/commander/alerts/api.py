@@ -18,7 +18,7 @@ from rigfarm.commander.alerts.delivery.api import delivery_routes
 from rigfarm.commander.alerts.engine.causes import most_telling
 from rigfarm.commander.alerts.engine.rule import Rule, RuleForm
 from rigfarm.commander.alerts.engine.rulebook import RuleBook
-from rigfarm.commander.alerts.model import Alert, AlertState, Member, MemberState, Severity
+from rigfarm.commander.alerts.model import FARM, Alert, AlertState, Member, MemberState, Severity, circuit_in
 from rigfarm.commander.alerts.rules import rules
 from rigfarm.commander.alerts.store import StoredRule
 from rigfarm.commander.auth import CONFIGURE, OPERATE, require
@@ -71,7 +71,7 @@ class AlertAnswer(Struct, omit_defaults=True):
 
 
 class MemberAnswer(Struct, omit_defaults=True):
-    """A rig, or a part of it, in an alert."""
+    """A rig, or a part of it, in an alert. Of a circuit, `rig_id` is 0, `circuit_id` its own, and `rig` its name."""
 
     rig_id: int
     rig: str
@@ -83,6 +83,7 @@ class MemberAnswer(Struct, omit_defaults=True):
     value: float | UnsetType = UNSET
     ended_at: datetime | UnsetType = UNSET
     ending: str = ""
+    circuit_id: int | UnsetType = UNSET
 
 
 class ActAnswer(Struct, omit_defaults=True):
@@ -203,7 +204,7 @@ def _values(alert: Alert) -> dict[str, Any]:
 
 def _member(member: Member) -> MemberAnswer:
     return MemberAnswer(
-        member.rig_id,
+        max(member.rig_id, FARM),
         member.rig_name,
         member.state,
         member.text,
@@ -213,6 +214,7 @@ def _member(member: Member) -> MemberAnswer:
         UNSET if member.value is None else member.value,
         UNSET if member.ended_ms is None else moment(member.ended_ms),
         member.ending,
+        circuit_in(member.rig_id) if member.rig_id < FARM else UNSET,
     )
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "Severity",
     "Subject",
     "around",
+    "circuit_in",
 ]
 
 Severity = Literal["info", "warning", "critical"]
@@ -36,10 +37,11 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 """The least first."""
 AlertState = Literal["firing", "acknowledged", "snoozed", "resolved"]
 MemberState = Literal["pending", "firing", "ended"]
-Dimension = Literal["rig", "sentry", "playbook", "pool", "place", "subnet", "tag"]
+Dimension = Literal["rig", "circuit", "sentry", "playbook", "pool", "place", "subnet", "tag"]
 """What those in trouble can share, the most telling first."""
 SHARED_WORDS: Mapping[Dimension, str] = {
     "rig": "rig",
+    "circuit": "circuit",
     "sentry": "Sentry",
     "playbook": "playbook",
     "pool": "pool",
@@ -49,9 +51,14 @@ SHARED_WORDS: Mapping[Dimension, str] = {
 }
 Fact = tuple[Dimension, str]
 FARM = 0
-"""Stands for a rig's id where an alert is about the Commander itself."""
+"""Stands for a rig's id where an alert is about the Commander itself; ids below it stand for circuits."""
 Subject = tuple[int, int, str]
 """(rule, rig, part): what can be in trouble once."""
+
+
+def circuit_in(rig_id: int) -> int:
+    """The id of the circuit that stands in the place of a rig; and the other way round. Not positive for rigs."""
+    return -rig_id
 
 
 class Member(Struct, eq=False):

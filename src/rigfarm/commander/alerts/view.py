@@ -14,7 +14,17 @@ from rigfarm.commander.alerts.delivery.channels import Channels
 from rigfarm.commander.alerts.delivery.pages import message_rows
 from rigfarm.commander.alerts.delivery.texts import headline, lasted
 from rigfarm.commander.alerts.engine.causes import most_telling
-from rigfarm.commander.alerts.model import AROUND_MS, FARM, SEVERITIES, SHARED_WORDS, Alert, Member, Note, around
+from rigfarm.commander.alerts.model import (
+    AROUND_MS,
+    FARM,
+    SEVERITIES,
+    SHARED_WORDS,
+    Alert,
+    Member,
+    Note,
+    around,
+    circuit_in,
+)
 from rigfarm.commander.asked import known_names, one_of, whole_number
 from rigfarm.commander.playbooks.view import ago
 from rigfarm.commander.rigs.model import Rig
@@ -231,6 +241,7 @@ async def of_alert(
     return {
         "alert": row(alert, now_ms),
         "members": members,
+        "noun": "Circuit" if any(kind == "circuit" for kind, _ in alert.shared) else "Rig",
         "notes": notes,
         "messages": messages,
         "says": "" if form is None else automation.says(form),
@@ -259,7 +270,7 @@ def member_row(member: Member, find_rig: FindRig, now_ms: int) -> MemberRow:
     rig = find_rig(member.rig_id)
     return MemberRow(
         name=member.rig_name if rig is None else rig.name,
-        href="" if rig is None or member.rig_id == FARM else f"{rig.href}{_charts(member, now_ms)}",
+        href=_href(member, rig, now_ms),
         part=member.part,
         text=member.text,
         state=member.state,
@@ -267,8 +278,14 @@ def member_row(member: Member, find_rig: FindRig, now_ms: int) -> MemberRow:
         since_iso=iso(member.since_ms),
         since=ago(member.since_ms, now_ms),
         ended="" if member.ended_ms is None else member.ending,
-        then_href="" if rig is None or member.rig_id == FARM else f"{rig.href}?at={member.since_ms}",
+        then_href="" if rig is None else f"{rig.href}?at={member.since_ms}",
     )
+
+
+def _href(member: Member, rig: Rig | None, now_ms: int) -> str:
+    if member.rig_id < FARM:
+        return f"/circuits/{circuit_in(member.rig_id)}"
+    return "" if rig is None else f"{rig.href}{_charts(member, now_ms)}"
 
 
 def _charts(member: Member, now_ms: int) -> str:

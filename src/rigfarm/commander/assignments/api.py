@@ -14,6 +14,8 @@ from rigfarm.commander.assignments.actions import Assignments
 from rigfarm.commander.assignments.console.consoles import Consoles
 from rigfarm.commander.assignments.model import Assignment, Plan, Step, Wanted
 from rigfarm.commander.auth import CONFIGURE, OPERATE, READ
+from rigfarm.commander.circuits import Circuits, forecast
+from rigfarm.commander.circuits.api import ForecastAnswer, forecast_answers
 from rigfarm.commander.numbers import MAX_NUMBER, Number
 from rigfarm.commander.refusals import Absent
 from rigfarm.commander.rigs.listing.query import RigList
@@ -72,6 +74,8 @@ class PlanAnswer(Struct):
     replaced: dict[str, int]
     """Playbooks that are removed, and from how many rigs."""
     rigs: list[Step]
+    circuits: list[ForecastAnswer]
+    """What their circuits draw once they all mine, the worst first."""
 
 
 class Touched(Struct):
@@ -86,10 +90,11 @@ async def plan(
     data: JSONBody[Apply],
     assignments: NamedDependency[Assignments],
     rig_list: NamedDependency[RigList],
+    circuits: NamedDependency[Circuits],
 ) -> PlanAnswer:
     """Changes nothing."""
     ids = data.ids(rig_list)
-    return _plan(await assignments.plan(playbook_id, ids, data.revision, keep_stopped=data.keep_stopped))
+    return _plan(await assignments.plan(playbook_id, ids, data.revision, keep_stopped=data.keep_stopped), circuits)
 
 
 @post("/playbooks/{playbook_id:int}/apply", opt=OPERATE, status_code=200, summary="Apply it to rigs")
@@ -98,11 +103,12 @@ async def apply(
     data: JSONBody[Apply],
     assignments: NamedDependency[Assignments],
     rig_list: NamedDependency[RigList],
+    circuits: NamedDependency[Circuits],
 ) -> PlanAnswer:
     """To one rig, a selection, or a filter, at once. What uses the same devices is replaced; rigs that cannot run it
     are left as they are, with the reason."""
     ids = data.ids(rig_list)
-    return _plan(await assignments.apply(playbook_id, ids, data.revision, keep_stopped=data.keep_stopped))
+    return _plan(await assignments.apply(playbook_id, ids, data.revision, keep_stopped=data.keep_stopped), circuits)
 
 
 @post("/playbooks/{playbook_id:int}/stop", opt=OPERATE, status_code=200, summary="Stop it on rigs")
@@ -257,8 +263,15 @@ def _on_rig(assignment: Assignment, assignments: Assignments) -> RigPlaybook:
     return answer
 
 
-def _plan(plan: Plan) -> PlanAnswer:
-    return PlanAnswer(plan.playbook_id, plan.revision, dict(plan.counts), dict(plan.replaced), plan.steps)
+def _plan(plan: Plan, circuits: Circuits) -> PlanAnswer:
+    return PlanAnswer(
+        plan.playbook_id,
+        plan.revision,
+        dict(plan.counts),
+        dict(plan.replaced),
+        plan.steps,
+        forecast_answers(forecast(circuits, plan.rigs)),
+    )
 
 
 def _time(ms: int | None) -> datetime | UnsetType:

@@ -15,6 +15,8 @@ from msgspec import Struct
 from rigfarm.commander.assignments.actions import Assignments
 from rigfarm.commander.assignments.model import EFFECT, Assignment
 from rigfarm.commander.auth import READ
+from rigfarm.commander.circuits import Circuits
+from rigfarm.commander.circuits.draw.forecast import warnings
 from rigfarm.commander.numbers import asked_number
 from rigfarm.commander.refusals import Invalid, Refusal
 from rigfarm.commander.selection import numbers
@@ -63,13 +65,24 @@ class VariablesData(Struct):
 
 @get("/rigs/{rig_id:int}/playbooks/choose", include_in_schema=False)
 async def choose_playbook(
-    request: WebRequest, rig_id: FromPath[int], assignments: NamedDependency[Assignments]
+    request: WebRequest,
+    rig_id: FromPath[int],
+    assignments: NamedDependency[Assignments],
+    circuits: NamedDependency[Circuits],
 ) -> Template:
     """Every playbook, and what applying it to this rig would do."""
     rig = assignments.rigs.get(rig_id)
     steps = [(one, (await assignments.plan(one.id, [rig_id])).steps[0]) for one in assignments.playbooks.listed()]
     steps.sort(key=lambda step: EFFECT[step[1].action])
-    return render(request, "assignment_choose.html", active="rigs", hx=is_htmx(request.scope), rig=rig, steps=steps)
+    return render(
+        request,
+        "assignment_choose.html",
+        active="rigs",
+        hx=is_htmx(request.scope),
+        rig=rig,
+        steps=steps,
+        circuit_warnings=warnings(circuits, [rig_id]),
+    )
 
 
 @get("/rigs/{rig_id:int}/variables", include_in_schema=False)
@@ -110,7 +123,10 @@ _MEANING = {
 
 @post("/playbooks/{playbook_id:int}/rigs/ask", opt=READ, status_code=200, include_in_schema=False)
 async def ask_rigs(
-    request: WebRequest, playbook_id: FromPath[int], assignments: NamedDependency[Assignments]
+    request: WebRequest,
+    playbook_id: FromPath[int],
+    assignments: NamedDependency[Assignments],
+    circuits: NamedDependency[Circuits],
 ) -> Template:
     """What it means for the rigs that were chosen."""
     chosen = await RigsForm.of(request)
@@ -135,6 +151,7 @@ async def ask_rigs(
         verb=_VERBS[chosen.how],
         target=target,
         consequences=_MEANING[chosen.how],
+        circuit_warnings=warnings(circuits, [one for one, _ in rigs]) if chosen.how in ("start", "restart") else [],
     )
 
 

@@ -42,6 +42,7 @@ __all__ = [
     "out_of_range",
     "paused_by",
     "sample",
+    "starts",
     "title",
     "watts_range",
     "why_not",
@@ -198,6 +199,11 @@ def watts_range(low: float | None, high: float | None) -> str:
     if low is None:
         return f"at most {units.watts(high)}"
     return f"at least {units.watts(low)}" if high is None else f"{units.watts(low).number} to {units.watts(high)}"
+
+
+def starts(command: Command) -> bool:
+    """Whether rigs mine after it, those that don't mine now too."""
+    return isinstance(command, RestartMiner | Reboot | Restart | Resume)
 
 
 def has_pace(command: Command) -> bool:

@@ -14,6 +14,8 @@ from litestar.response import Redirect, Template
 from rigfarm.commander.addresses import Address, AddressBook
 from rigfarm.commander.asked import row_numbers
 from rigfarm.commander.auth import READ
+from rigfarm.commander.circuits import Circuits
+from rigfarm.commander.circuits.draw.forecast import warnings as circuits_of
 from rigfarm.commander.commands.actions import Commands
 from rigfarm.commander.commands.model import (
     MAX_AT_ONCE,
@@ -22,6 +24,7 @@ from rigfarm.commander.commands.model import (
     has_pace,
     out_of_range,
     sample,
+    starts,
     why_not,
     word,
 )
@@ -95,11 +98,19 @@ async def ask(
     book: NamedDependency[Rigs],
     addresses: NamedDependency[AddressBook],
     stats: NamedDependency[OperationalStats],
+    circuits: NamedDependency[Circuits],
 ) -> Template:
     """`?command=reboot&rigs=1&rigs=2`: what it means, and for whom."""
     params = request.query_params
     return await _ask(
-        request, commands, book, addresses, stats, row_numbers("rigs", params.getall("rigs", [])), dict(params)
+        request,
+        commands,
+        book,
+        addresses,
+        stats,
+        circuits,
+        row_numbers("rigs", params.getall("rigs", [])),
+        dict(params),
     )
 
 
@@ -110,10 +121,13 @@ async def ask_many(
     book: NamedDependency[Rigs],
     addresses: NamedDependency[AddressBook],
     stats: NamedDependency[OperationalStats],
+    circuits: NamedDependency[Circuits],
 ) -> Template:
     """The same for a selection that is too long for a URL."""
     form = await request.form()
-    return await _ask(request, commands, book, addresses, stats, numbers(form.getall("rigs", [])), texts(form))
+    return await _ask(
+        request, commands, book, addresses, stats, circuits, numbers(form.getall("rigs", [])), texts(form)
+    )
 
 
 @post("/commands", status_code=200, include_in_schema=False)
@@ -123,6 +137,7 @@ async def give(
     book: NamedDependency[Rigs],
     addresses: NamedDependency[AddressBook],
     stats: NamedDependency[OperationalStats],
+    circuits: NamedDependency[Circuits],
 ) -> Answer:
     """Give it. One rig's page shows the result by itself; of many there is a page with all results."""
     form = await request.form()
@@ -135,7 +150,7 @@ async def give(
     except Absent:
         raise
     except Refusal as refusal:
-        return await _ask(request, commands, book, addresses, stats, rigs, fields, refusal)
+        return await _ask(request, commands, book, addresses, stats, circuits, rigs, fields, refusal)
     back = fields.get("back", "")
     if len(given) == 1 and ONE_RIG.fullmatch(back):
         return done(request, back)
@@ -176,6 +191,7 @@ async def _ask(
     book: Rigs,
     addresses: AddressBook,
     stats: OperationalStats,
+    circuits: Circuits,
     ids: list[int],
     fields: Fields,
     refusal: Refusal | None = None,
@@ -202,6 +218,9 @@ async def _ask(
         why=why_not(command, cannot[0]) if cannot else "",
         consequences=consequences_of(command, len(rigs)),
         came_to=warnings(tallies),
+        circuit_warnings=circuits_of(circuits, [rig.id for rig in rigs if not why_not(command, rig)])
+        if starts(command)
+        else [],
         fields=fields,
         limits=limits_of(rigs, stats) if isinstance(command, PowerLimit) else "",
         paced=len(rigs) > 1 and has_pace(command),

@@ -14,11 +14,12 @@ from functools import partial
 from typing import TypeVar
 
 from rigfarm.commander.alerts import Alerts
+from rigfarm.commander.circuits import Circuits
 from rigfarm.commander.health import Health
 from rigfarm.commander.history import History
 from rigfarm.commander.logs import Journal
 from rigfarm.commander.metrics.exposition.coins import Coins
-from rigfarm.commander.metrics.exposition.farm import add_alerts, add_commander, add_process, add_stats
+from rigfarm.commander.metrics.exposition.farm import add_alerts, add_circuits, add_commander, add_process, add_stats
 from rigfarm.commander.metrics.exposition.rigs import add_coins, add_rigs
 from rigfarm.commander.metrics.exposition.text import Families, Labels, Pieces, text_of
 from rigfarm.commander.metrics.model import Asked, detail_of
@@ -51,11 +52,13 @@ class Metrics:
         history: History,
         health: Health,
         parts: Parts,
+        circuits: Circuits,
         detail: Asked,
     ) -> None:
         self._book = book
         self._stats = stats
         self._alerts = alerts
+        self._circuits = circuits
         self._commander = partial(add_commander, health=health, journal=journal, history=history, parts=parts)
         self._detail = detail
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
@@ -85,6 +88,7 @@ class Metrics:
         families = Families(detail_of(self._detail, len(rigs)))
         add_stats(families, self._stats)
         add_alerts(families, self._alerts)
+        add_circuits(families, self._circuits)
         self._commander(families, links=links)
         return await self._in_thread(partial(_rendered, families, coins_now(self._stats), rigs))
 

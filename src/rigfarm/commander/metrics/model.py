@@ -45,6 +45,7 @@ class Metric(Struct, frozen=True):
 _HASHES = "hashes per second"
 _TIME = "seconds since 1970"
 _RIG = ("rig", "kind")
+_CIRCUIT = ("circuit",)
 _DEVICE = (*_RIG, "device")
 
 
@@ -69,6 +70,16 @@ def _farm() -> tuple[Metric, ...]:
             ("kind", "coin"),
         ),
         Metric("rigfarm_running_shares_rejected", "Rejected shares, likewise.", "shares", ("kind", "coin")),
+        Metric(
+            "rigfarm_circuit_power_watts",
+            "Power of the rigs on a circuit that are up and know it.",
+            "watts",
+            _CIRCUIT,
+        ),
+        Metric("rigfarm_circuit_limit_watts", "The circuit's limit.", "watts", _CIRCUIT),
+        Metric("rigfarm_circuit_continuous_watts", "What it may carry continuously.", "watts", _CIRCUIT),
+        Metric("rigfarm_circuit_rigs", "Rigs on the circuit.", "rigs", _CIRCUIT),
+        Metric("rigfarm_circuit_power_unknown_rigs", "How many of them have an unknown power.", "rigs", _CIRCUIT),
         Metric("rigfarm_alerts_firing", "Alerts that fire and are not acknowledged.", "alerts", ("severity",)),
         Metric("rigfarm_links_open", "Connected Sentries.", "links"),
         Metric("rigfarm_logs_received_total", "Logs received since the start.", "logs", type="counter"),

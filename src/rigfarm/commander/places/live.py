@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from jinja2 import Environment
 
 from rigfarm.commander import channels
+from rigfarm.commander.circuits.broadcasts import CHANNEL as CIRCUITS
 from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.live import ALL, PageRoutes, PageSession
 from rigfarm.commander.live.session import FLUSH_INTERVAL_S, Changes
@@ -49,6 +50,7 @@ class LiveMap:
         for kind in KINDS:
             session.follow(channels.index(kind), {ALL})
             session.follow(channels.operation_stats_index(kind), {ALL})
+        session.follow(CIRCUITS, {ALL})
 
     def urgent(self, channel: str) -> bool:
         """The next flush is soon enough."""
@@ -77,6 +79,8 @@ class LiveMap:
         frames = await self._changed([key for _, key in changes if isinstance(key, int)])
         if time.monotonic() >= self._sums_at:
             frames += await self._sums()
+        if any(channel == CIRCUITS for channel, _ in changes):
+            frames.append(morph("circuits", self._templates.get_template("circuits_in_brief.html").render()))
         return frames
 
     async def _changed(self, ids: Sequence[int]) -> list[str]:

@@ -19,6 +19,8 @@ from rigfarm.commander.assignments.actions import Assignments
 from rigfarm.commander.assignments.model import Plan
 from rigfarm.commander.assignments.pages import MAX_RIGS, RigsForm
 from rigfarm.commander.auth import READ
+from rigfarm.commander.circuits import Circuits
+from rigfarm.commander.circuits.draw.forecast import warnings
 from rigfarm.commander.fields import Difference
 from rigfarm.commander.numbers import read_decimal
 from rigfarm.commander.playbooks.content.diff import differences
@@ -123,6 +125,7 @@ async def apply_page(
     playbook_id: FromPath[int],
     assignments: NamedDependency[Assignments],
     rig_list: NamedDependency[RigList],
+    circuits: NamedDependency[Circuits],
 ) -> Template:
     """Which rigs, and what would happen to each."""
     who = Who.parse(request)
@@ -130,17 +133,20 @@ async def apply_page(
         who = replace(who, those="have")
     number = whole_number(dict(request.query_params), "revision")
     plan = await assignments.plan(playbook_id, who.ids(playbook_id, assignments, rig_list), number)
-    return await _page(request, assignments, rig_list, plan, who, {})
+    return await _page(request, assignments, rig_list, circuits, plan, who, {})
 
 
 @post("/playbooks/{playbook_id:int}/apply/foot", opt=READ, status_code=200, include_in_schema=False)
 async def apply_foot(
-    request: WebRequest, playbook_id: FromPath[int], assignments: NamedDependency[Assignments]
+    request: WebRequest,
+    playbook_id: FromPath[int],
+    assignments: NamedDependency[Assignments],
+    circuits: NamedDependency[Circuits],
 ) -> Template:
     """The buttons with the count of those that are chosen now."""
     chosen = await ApplyForm.of(request)
     plan = await assignments.plan(playbook_id, chosen.rigs, chosen.revision)
-    return render(request, "rollout_apply_foot.html", **_foot(plan, chosen.fields))
+    return render(request, "rollout_apply_foot.html", **_foot(plan, chosen.fields, circuits))
 
 
 @post("/playbooks/{playbook_id:int}/apply", status_code=200, include_in_schema=False)
@@ -150,6 +156,7 @@ async def apply(
     assignments: NamedDependency[Assignments],
     rollouts: NamedDependency[Rollouts],
     rig_list: NamedDependency[RigList],
+    circuits: NamedDependency[Circuits],
 ) -> Answer:
     """Do it."""
     chosen = await ApplyForm.of(request)
@@ -167,7 +174,7 @@ async def apply(
     except Refusal as refusal:
         plan = await assignments.plan(playbook_id, chosen.rigs, chosen.revision)
         return await _page(
-            request, assignments, rig_list, plan, Who("named", named=chosen.rigs), chosen.fields, refusal
+            request, assignments, rig_list, circuits, plan, Who("named", named=chosen.rigs), chosen.fields, refusal
         )
     return Redirect(chosen.back(f"/playbooks/{playbook_id}"), status_code=303)
 
@@ -218,6 +225,7 @@ async def _page(
     request: WebRequest,
     assignments: Assignments,
     rig_list: RigList,
+    circuits: Circuits,
     plan: Plan,
     who: Who,
     fields: Mapping[str, str],
@@ -234,7 +242,7 @@ async def _page(
         coins=rig_list.coins("cpu-gpu"),
         states=STATES,
         changes=await _changes(assignments, plan),
-        **_foot(plan, fields, chosen=who.those != "none"),
+        **_foot(plan, fields, circuits, chosen=who.those != "none"),
     )
 
 
@@ -249,7 +257,7 @@ async def _changes(assignments: Assignments, plan: Plan) -> dict[int, list[Diffe
     }
 
 
-def _foot(plan: Plan, fields: Mapping[str, str], *, chosen: bool = True) -> dict[str, Any]:
+def _foot(plan: Plan, fields: Mapping[str, str], circuits: Circuits, *, chosen: bool = True) -> dict[str, Any]:
     rigs = len(plan.rigs) if chosen else 0
     return {
         "plan": plan,
@@ -259,5 +267,6 @@ def _foot(plan: Plan, fields: Mapping[str, str], *, chosen: bool = True) -> dict
         "refused": plan.counts["refused"],
         "replaced": sorted(plan.replaced.items()) if chosen else [],
         "chosen": chosen,
+        "circuit_warnings": warnings(circuits, plan.rigs) if chosen else [],
         "stages": fields.get("how") == "stages",
     }

@@ -35,6 +35,7 @@ class _RigMemory(Struct, array_like=True, gc=False):
     paused: str = ""
     paused_seen: bool = False
     off: str = ""
+    mined_w: float | None = None
 
 
 class _Memory(Struct, array_like=True):
@@ -62,6 +63,7 @@ def remember(stats: OperationalStats) -> Callable[[], bytes]:
             rig.paused,
             rig.paused_seen,
             rig.off,
+            rig.mined_w,
         )
         for rig in stats.rigs.values()
         if rig.log is not None
@@ -130,6 +132,7 @@ def _restore_rig(stats: OperationalStats, one: _RigMemory) -> None:
     if rig is not None:
         rig.normal = one.normal
         rig.paused, rig.paused_seen, rig.off = one.paused, one.paused_seen, one.off
+        rig.mined_w = one.mined_w
         stats.restore(one.rig_id, one.log, one.heard_ms)
         if one.state in ("", rig.condition.state):
             rig.since_ms = one.since_ms or rig.since_ms

@@ -54,6 +54,10 @@ class RigStats(Struct):
     """Why it will be away because of a command."""
     off_since: float = 0.0
     """Monotonic: one that keeps reporting did not shut down."""
+    circuit: str = ""
+    """The name of the circuit that feeds it, as far as that is known."""
+    mined_w: float | None = None
+    """W: the most that it drew lately while it mined."""
     resting: str = ""
     """Why it mines nothing on purpose; empty when it should mine."""
     condition: Condition = WAITING

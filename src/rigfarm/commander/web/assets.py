@@ -121,12 +121,14 @@ static_routes = [static_file]
 def add_helpers(environment: jinja2.Environment) -> None:
     """What every template may use: `static_url(name)`; the filters `json_data`, `number` and `small_spark`; `shell()`,
     the frame of the pages, `join_steps(kind)`, how a rig joins (rigs.view.JoinStep), and `saved_views(query)`, tabs of
-    an index (views.view.Tabs), which the parts that know them put in their places; `parquet`, whether tables can be
+    an index (views.view.Tabs), and `circuits_in_brief()` (circuits.view.listing), which the parts that know them put in
+    their places; `parquet`, whether tables can be
     exported as that. Invisible characters are left out of every value."""
     environment.globals["static_url"] = static_url
     environment.globals.setdefault("shell", Shell)
     environment.globals.setdefault("join_steps", lambda kind: ())
     environment.globals.setdefault("saved_views", lambda query: {"views": (), "usual": True, "current": 0, "save": ""})
+    environment.globals.setdefault("circuits_in_brief", lambda: {"rows": (), "all": 0})
     environment.globals["parquet"] = has_parquet()
     environment.filters["json_data"] = json_data
     environment.filters["number"] = count

@@ -93,10 +93,10 @@ def worst(alerts: Sequence[Alert]) -> Severity:
 
 
 def headline(alert: Alert) -> str:
-    """The rig's name, or how many rigs."""
+    """The name of the rig or circuit, or how many rigs."""
     if alert.rigs > 1:
         return f"{count(alert.rigs)} rigs"
-    return next((name for kind, name in alert.shared if kind == "rig"), "Commander")
+    return next((name for kind, name in alert.shared if kind in ("rig", "circuit")), "Commander")
 
 
 def sample(now_ms: int) -> Alert:

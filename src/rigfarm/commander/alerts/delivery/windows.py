@@ -177,7 +177,7 @@ class Windows:
 
     def _is_for(self, form: WindowForm, rig_id: int) -> bool:
         rig = self._rigs.rigs.get(rig_id)
-        if rig_id == FARM:
+        if rig_id <= FARM:
             return False
         if rig is None:  # it was removed: of its kind and its name nothing is known
             return not form.rigs or rig_id in form.rigs

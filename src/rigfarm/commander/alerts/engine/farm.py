@@ -10,8 +10,9 @@ from pathlib import Path
 
 from rigfarm.commander.alerts.engine.causes import Facts, labels
 from rigfarm.commander.alerts.engine.rule import part_name
-from rigfarm.commander.alerts.model import FARM, Fact
+from rigfarm.commander.alerts.model import FARM, Fact, circuit_in
 from rigfarm.commander.assignments import Assignments
+from rigfarm.commander.circuits import Circuit, Circuits, Draw
 from rigfarm.commander.commands import Commands
 from rigfarm.commander.effects import Effects, compared
 from rigfarm.commander.rigs.actions import Rigs
@@ -48,6 +49,7 @@ class FarmView:
         effects: Effects,
         parts: Parts,
         data_dir: Path,
+        circuits: Circuits,
     ) -> None:
         self.marks: Marks = MARKS
         self._stats = stats
@@ -57,6 +59,7 @@ class FarmView:
         self._effects = effects
         self._parts = parts
         self._data_dir = data_dir
+        self._circuits = circuits
         self._disk: tuple[float, str] = (0.0, "")
         self._compared: dict[int, tuple[object, _Compared]] = {}
 
@@ -66,7 +69,10 @@ class FarmView:
         return utc_ms()
 
     def name_of(self, rig_id: int) -> str:
-        """What a rig is called."""
+        """What a rig or circuit is called."""
+        if rig_id < FARM:
+            circuit = self._circuits.circuits.get(circuit_in(rig_id))
+            return f"circuit {circuit_in(rig_id)}" if circuit is None else circuit.name
         rig = self._rigs.rigs.get(rig_id)
         return "Commander" if rig_id == FARM else f"rig {rig_id}" if rig is None else rig.name
 
@@ -120,6 +126,17 @@ class FarmView:
         """Whether the newest command of this sort took effect; None when none is being watched."""
         return self._effects.is_fine(rig_id, what)
 
+    # Circuits
+
+    def circuits(self) -> Iterable[int]:
+        """Ids of all circuits."""
+        return self._circuits.circuits
+
+    def circuit(self, circuit_id: int) -> tuple[Circuit, Draw] | None:
+        """A circuit and what it draws; None when it does not exist."""
+        circuit = self._circuits.circuits.get(circuit_id)
+        return None if circuit is None else (circuit, self._circuits.draws.of(circuit_id))
+
     # The Commander, and rigs that are away on purpose
 
     def troubles(self) -> Iterable[tuple[str, str]]:
@@ -144,7 +161,9 @@ class FarmView:
     # What rigs share
 
     def facts_of(self, rig_id: int) -> Facts:
-        """What this rig may share with others."""
+        """What this rig may share with others; of a circuit, its name, so that each has its own alert."""
+        if rig_id < FARM:
+            return frozenset({("circuit", self.name_of(rig_id))})
         rig = self._stats.rigs.get(rig_id)
         facts: set[Fact] = {("rig", self.name_of(rig_id))}
         if (kept := self._rigs.rigs.get(rig_id)) is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, Generic, Literal, NamedTuple, Protocol, TypeVar
 from msgspec import Meta, Struct
 
 from rigfarm.commander.alerts.model import Severity
+from rigfarm.commander.circuits import Circuit, Draw
 from rigfarm.commander.commands.model import MAX_WATTS
 from rigfarm.commander.fields import form_field
 from rigfarm.commander.kinds import KindName
@@ -293,6 +294,12 @@ class Farm(Protocol):
     def troubles(self) -> Iterable[tuple[str, str]]:
         """(part, why) of what does not work in the Commander itself."""
 
+    def circuits(self) -> Iterable[int]:
+        """Ids of all circuits."""
+
+    def circuit(self, circuit_id: int) -> tuple[Circuit, Draw] | None:
+        """A circuit and what it draws; None when it does not exist."""
+
     def expected_offline(self, rig: RigStats) -> str:
         """Why a rig is away on purpose; empty when it should be there."""
 
@@ -315,12 +322,18 @@ class Rule(Generic[F]):
     """The rules of this kind that a new farm has."""
     kinds: tuple[KindName, ...] = ("cpu-gpu", "asic")
     """Of which rigs it can say anything."""
-    when: Literal["up", "known", "farm"] = "up"
-    """`up`: only while the rig reports; `known`: whenever it has reported once; `farm`: it is about no rig."""
+    when: Literal["up", "known", "farm", "circuit"] = "up"
+    """`up`: only while the rig reports; `known`: whenever it has reported once; `farm`: it is about no rig; `circuit`:
+    it is about circuits, each of which stands in the place of a rig (`model.circuit_in`)."""
     mining: bool = False
     """Whether it says nothing of a rig that an operator stopped, or whose programs are being installed."""
     last: bool = False
     """Whether it is asked after all others, and only about rigs on which they have found nothing."""
+
+    @property
+    def of_rigs(self) -> bool:
+        """Whether it is about rigs."""
+        return self.when in ("up", "known")
 
     def bad(self, rig: RigStats, form: F, farm: Farm) -> Iterable[Found]:
         """What is bad now. Called for every log: it returns an empty tuple as fast as it can."""

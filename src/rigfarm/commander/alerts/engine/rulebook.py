@@ -167,7 +167,7 @@ class RuleBook:
         if type(form) is not rule.form:
             raise Invalid("These settings belong to another kind of rule.")
         form = checked(form)
-        if form.action and rule.when == "farm":
+        if form.action and not rule.of_rigs:
             raise Invalid("This rule is not about rigs, so it can't do anything to one.", field="action")
         if form.action == "playbook" and not self._has_playbook(form.action_playbook or 0):
             raise Invalid("This playbook does not exist.", field="action_playbook")

@@ -19,7 +19,7 @@ from rigfarm.commander.alerts.engine.causes import Facts, groups
 from rigfarm.commander.alerts.engine.changes import Changes
 from rigfarm.commander.alerts.engine.opened import MAX_PARTS, OpenAlerts, oldest
 from rigfarm.commander.alerts.engine.rule import ActiveRule, Farm, Found, part_name
-from rigfarm.commander.alerts.model import FARM, Alert, Member, MemberState, Subject
+from rigfarm.commander.alerts.model import FARM, Alert, Member, MemberState, Subject, circuit_in
 from rigfarm.commander.stats import RigStats
 from rigfarm.commander.stats.condition import UP
 from rigfarm.common.clock import utc_ms
@@ -73,12 +73,12 @@ class Watch:
         self._quiet_until = monotonic() + start_s
         self._by_kind: dict[str, tuple[ActiveRule, ...]] = {}
         self._of_farm: tuple[ActiveRule, ...] = ()
+        self._of_circuits: tuple[ActiveRule, ...] = ()
         self._by_rig: dict[int, dict[Subject, Watched]] = {}
         self._agenda = Agenda()
         self._ready: dict[Subject, float] = {}
         """Due, and waiting for others of the same cause; since when."""
         self._alert_of: dict[Subject, Alert] = {}
-        self._itself = RigStats(FARM, "cpu-gpu")
 
     # Beginning
 
@@ -106,11 +106,10 @@ class Watch:
         ordered = sorted(self.rules.values(), key=lambda one: (one.rule.last, one.id))
         for kind in ("cpu-gpu", "asic"):
             self._by_kind[kind] = tuple(
-                one
-                for one in ordered
-                if one.rule.when != "farm" and kind in one.rule.kinds and one.form.kind in ("", kind)
+                one for one in ordered if one.rule.of_rigs and kind in one.rule.kinds and one.form.kind in ("", kind)
             )
         self._of_farm = tuple(one for one in ordered if one.rule.when == "farm")
+        self._of_circuits = tuple(one for one in ordered if one.rule.when == "circuit")
 
     # Looking
 
@@ -118,13 +117,20 @@ class Watch:
         """Rigs that have to be looked at because time has passed."""
         return self._agenda.due(self._monotonic())
 
+    def not_rigs(self) -> set[int]:
+        """The Commander, and circuits that a rule or an open alert is about."""
+        circuits = (circuit_in(one) for one in self._farm.circuits()) if self._of_circuits else ()
+        return {FARM, *circuits, *(one for one in self._by_rig if one < FARM)}
+
     def look(self, rig_ids: Iterable[int], changes: Changes) -> None:
         """Look at these rigs by every rule."""
         now = self._monotonic()
         for rig_id in rig_ids:
-            rig = self._itself if rig_id == FARM else self._rigs.get(rig_id)
-            if rig is not None:
-                self._look_at(rig, self._of_farm if rig_id == FARM else self._by_kind[rig.kind], now, changes)
+            if rig_id <= FARM:
+                rules = self._of_farm if rig_id == FARM else self._of_circuits
+                self._look_at(RigStats(rig_id, "cpu-gpu"), rules, now, changes)
+            elif (rig := self._rigs.get(rig_id)) is not None:
+                self._look_at(rig, self._by_kind[rig.kind], now, changes)
 
     def _look_at(self, rig: RigStats, rules: tuple[ActiveRule, ...], now: float, changes: Changes) -> None:
         state = rig.condition.state
@@ -136,7 +142,7 @@ class Watch:
             return
         for active in rules:
             rule = active.rule
-            if not (up if rule.when == "up" else known or rule.when == "farm"):
+            if not (up if rule.when == "up" else known or not rule.of_rigs):
                 continue
             if rule.mining and rig.rests:
                 if mine:
@@ -306,7 +312,7 @@ class Watch:
             rig = self._rigs.get(key[1])
             if active is None:
                 self._end(watched, "the rule was removed or switched off", changes)
-            elif key[1] != FARM and rig is None:
+            elif key[1] > FARM and rig is None:
                 self._end(watched, "the rig was removed", changes)
             elif rig is not None and (active.form.kind not in ("", rig.kind) or not active.fits(key[1])):
                 self._end(watched, "the rule no longer covers this rig", changes)

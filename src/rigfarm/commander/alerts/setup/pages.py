@@ -62,6 +62,10 @@ class RuleRow(Struct, frozen=True):
     """What it does by itself, in a sentence; empty: nothing."""
 
 
+_OTHERS = {"farm": "the Commander", "circuit": "all circuits"}
+"""What rules are for that aren't about rigs."""
+
+
 def rules_listing(book: RuleBook, channels: Channels, automation: Automation) -> dict[str, Any]:
     """Context of the list of rules."""
     ordered = sorted(book.rules.values(), key=lambda one: (rules()[one.kind].title, one.id))
@@ -89,7 +93,7 @@ def _row(one: StoredRule, channels: Channels, automation: Automation) -> RuleRow
         rule.about,
         "; ".join(limits),
         "at once" if not form.minutes else f"{form.minutes:g} min",
-        "the Commander" if rule.when == "farm" else ", ".join(filter(None, parts)),
+        _OTHERS.get(rule.when) or ", ".join(filter(None, parts)),
         sends,
         automation.says(form),
     )
@@ -259,10 +263,10 @@ def _rule_form(
         rule=rule,
         one=one,
         form=texts,
-        groups=GROUPS if rule.when != "farm" else ("limits", "time", "sends"),
+        groups=GROUPS if rule.of_rigs else ("limits", "time", "sends"),
         group=partial(columns_in, rule.form),
         channels=[(channel.id, channel.form.name) for channel in channels.channels.values()],
-        acts=rule.when != "farm",
+        acts=rule.of_rigs,
         playbooks=automation.playbooks(),
         says=_says(rule, texts, automation),
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from rigfarm import __version__
 from rigfarm.commander.alerts import Alerts
 from rigfarm.commander.alerts.model import SEVERITIES
+from rigfarm.commander.circuits import Circuits
 from rigfarm.commander.health import Health
 from rigfarm.commander.history import History
 from rigfarm.commander.logs import Journal
@@ -16,7 +17,7 @@ from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.stats.condition import STATES
 from rigfarm.commander.supervised import Parts
 
-__all__ = ["add_alerts", "add_commander", "add_process", "add_stats"]
+__all__ = ["add_alerts", "add_circuits", "add_commander", "add_process", "add_stats"]
 
 
 def add_stats(families: Families, stats: OperationalStats) -> None:
@@ -36,6 +37,17 @@ def add_alerts(families: Families, alerts: Alerts) -> None:
     fires = Counter(alert.severity for alert in alerts.open if alert.state == "firing")
     for severity in SEVERITIES:
         families["rigfarm_alerts_firing"].add(fires[severity], Labels.of(severity=severity))
+
+
+def add_circuits(families: Families, circuits: Circuits) -> None:
+    """What each may carry, and draws."""
+    for one in circuits.circuits.values():
+        draw, labels = circuits.draws.of(one.id), Labels.of(circuit=one.name)
+        families["rigfarm_circuit_power_watts"].add(draw.known_w, labels)
+        families["rigfarm_circuit_limit_watts"].add(one.limit_w, labels)
+        families["rigfarm_circuit_continuous_watts"].add(one.continuous_w, labels)
+        families["rigfarm_circuit_rigs"].add(draw.rigs, labels)
+        families["rigfarm_circuit_power_unknown_rigs"].add(draw.unknown, labels)
 
 
 def add_commander(

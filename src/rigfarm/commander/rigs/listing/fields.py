@@ -255,6 +255,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     "tag": TextField("a tag that it has", "tag:solar", lambda rig, _: rig.tags),
     "place": TextField("everything in this place", "place:hall-2/rack-3", lambda rig, _: within(rig.place)),
+    "circuit": TextField("the circuit that feeds it", "circuit:PDU-3", lambda _, stats: (stats.circuit,)),
     "reason": TextField(
         "why it is in this state", "reason:pool", lambda _, stats: (stats.condition.reason,), whole=False
     ),

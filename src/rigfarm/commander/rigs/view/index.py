@@ -174,12 +174,16 @@ class IndexPage(Struct, frozen=True):
     columns: tuple[ColumnChoice, ...] = ()
     """What the table shows and could show."""
     usual_columns_href: str = ""
+    circuits: tuple[str, ...] = ()
+    """Their names."""
 
     @property
     def values(self) -> Mapping[str, list[str]]:
         """Values that fields can have here, to choose from."""
         chips = {"coin": self.coins, "place": self.places, "tag": self.tags}
         found = {name: [chip.label for chip in some] for name, some in chips.items() if some}
+        if self.circuits:
+            found["circuit"] = sorted(self.circuits)
         return found | {
             name: [*field.known] for name, field in FIELDS.items() if isinstance(field, TextField) and field.known
         }
@@ -201,6 +205,7 @@ def index_page(
     now_ms: int,
     *,
     days: bool = False,
+    circuits: tuple[str, ...] = (),
 ) -> IndexPage:
     """The view a URL asks for. `waiting` are the rigs of the kind that never reported, newest first."""
     kind = KINDS[query.kind]
@@ -229,6 +234,7 @@ def index_page(
         terms=_term_chips(query, path),
         columns=column_choices(query, path, _labels(query.kind, days=days)),
         usual_columns_href=path + query.url(cols="") if query.columns else "",
+        circuits=circuits,
     )
 
 

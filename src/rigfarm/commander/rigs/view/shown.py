@@ -163,6 +163,7 @@ class Shown:
             self.rig_list.labels(query.kind),
             self._now_ms(),
             days=self._sparks.on,
+            circuits=self.stats.circuits,
         )
         return page, selection
 

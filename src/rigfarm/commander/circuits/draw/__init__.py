@@ -1,0 +1,1 @@
+"""What circuits draw, and what starting rigs would add."""
