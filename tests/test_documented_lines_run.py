@@ -35,14 +35,8 @@ LEFT_OUT = {
     **dict.fromkeys(
         (
             *("rigfarm login", "rigfarm rigs", "rigfarm asics", "rigfarm alerts", "rigfarm commands"),
-            *(
-                "rigfarm playbooks",
-                "rigfarm assignments",
-                "rigfarm circuits",
-                "rigfarm history",
-                "rigfarm activity",
-                "eval",
-            ),
+            *("rigfarm playbooks", "rigfarm assignments", "rigfarm history", "rigfarm activity", "eval", "echo '{"),
+            *("rigfarm software", "rigfarm addresses", "rigfarm circuits"),
         ),
         "needs a Commander: tests/client/test_the_command_line.py runs them",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import os
 import pty
@@ -17,6 +19,9 @@ from pathlib import Path
 import pytest
 
 from rigfarm.simulate.commander import CommanderProcess, free_port
+from rigfarm.wire.codec import encode
+from rigfarm.wire.frames import CommandResult, DownFrame, RigCommand
+from support.load import connect
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 LINES = [
@@ -40,7 +45,8 @@ class Operator:
     def run(self, line: str, said: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", "-c", line],
-            env=self.environment | more, input=said, capture_output=True, text=True, timeout=120, check=False,
+            env=self.environment | more, cwd=self.home, input=said,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def good(self, line: str, said: str = "", **more: str) -> str:
@@ -84,8 +90,11 @@ def test_the_documented_lines_work_in_their_order(operator: Operator) -> None:
     for line in LINES[1:]:
         if line in WATCHING:
             continue
-        ran = operator.run(line)
-        told = re.search(r" (restart|reboot|pause|resume|power-limit) ", line)
+        ran = operator.run(line.replace("--timeout 900", "--timeout 1"))
+        if "--wait" in line:  # these rigs have never connected
+            assert (ran.returncode, "did not answer in time" in ran.stderr) == (5, True), ran.stderr
+            continue
+        told = re.search(r" (restart|reboot|pause|resume|power-limit|set-pools) ", line)
         assert ran.returncode == 0 or (told and ran.returncode == 1), (line, ran.stdout, ran.stderr)
         assert "Traceback" not in ran.stderr
     assert "rig-02" not in operator.good("rigfarm rigs list")
@@ -146,6 +155,54 @@ def test_nothing_is_done_without_a_filter_or_a_yes(operator: Operator) -> None:
     assert "rig-1, " in asked.stderr, "which rigs it is about"
     assert operator.run("rigfarm rigs remove name=rig-77 --yes").returncode == 1
     assert "rig-1" in operator.good("rigfarm rigs list")
+
+
+@pytest.mark.parametrize(("answers", "code"), [(("done", "done"), 0), (("done", "failed"), 1), (("done", ""), 5)])
+async def test_waiting_ends_with_what_the_rigs_answered(tmp_path: Path, answers: tuple[str, ...], code: int) -> None:
+    with CommanderProcess(tmp_path / "commander") as commander:
+        there = {"RIGFARM_URL": commander.url, "RIGFARM_API_KEY": commander.key}
+        made = await asyncio.to_thread(commander.add_rigs, ["asic-1", "asic-2"], "asic")
+        link = await connect(commander.url, [token for _, token in made])
+
+        def answer(frame: DownFrame) -> None:
+            if isinstance(frame, RigCommand) and answers[frame.slot]:
+                link.send(encode(CommandResult(frame.id, frame.slot, answers[frame.slot])))  # type: ignore[arg-type]
+
+        link.on_frame = answer
+        operator, timeout_s = Operator(tmp_path), 1 if code == 5 else 60
+        line = f"rigfarm asics restart --all --yes --json --wait --timeout {timeout_s}"
+        ran = await asyncio.to_thread(operator.run, line, **there)
+        assert ran.returncode == code, ran.stderr
+        results = json.loads(ran.stdout)
+        assert {one["state"] for one in results} - {"queued", "running"} == set(answers) - {""}
+        again = f"rigfarm commands wait {results[0]['batch']} --timeout {timeout_s}"
+        assert (await asyncio.to_thread(operator.run, again, **there)).returncode == code
+        link.close()
+
+
+def test_what_was_edited_meanwhile_is_not_overwritten(operator: Operator) -> None:
+    wallet = {"kind": "wallet", "name": "mine", "coin": "XMR", "wallet": "4" + "A" * 94}
+    made = json.loads(operator.good("rigfarm addresses create --json", json.dumps(wallet)))
+    seen = operator.good(f"rigfarm addresses show {made['id']} --json")
+    operator.good(f"rigfarm addresses edit {made['id']}", '{"name": "theirs"}')
+    late = operator.run(f"rigfarm addresses edit {made['id']}", seen)
+    assert (late.returncode, "changed by someone else" in late.stderr) == (1, True), late.stderr
+    for wrong in ("", "[]", "{", "\xff", '{"a": ' * 99_999):
+        assert operator.run(f"rigfarm addresses edit {made['id']}", wrong).returncode == 2, wrong[:9]
+    assert operator.run(f"rigfarm addresses delete {made['id']}", "n\n").returncode == 1
+    assert "Deleted" in operator.good(f"rigfarm addresses delete {made['id']} --yes")
+
+
+def test_mining_software_gets_its_file(operator: Operator, tmp_path: Path) -> None:
+    made = json.loads(operator.good("rigfarm software create --json", '{"name": "XMRig", "version": "9"}'))
+    archive = tmp_path / "xmrig.tar.gz"
+    (tmp_path / "xmrig").write_text("#!/bin/sh\n")
+    subprocess.run(["tar", "-C", str(tmp_path), "-czf", str(archive), "xmrig"], check=True)
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert sha256 in operator.good(f"rigfarm software upload {made['id']} {archive}")
+    assert operator.run(f"rigfarm software pin {made['id']} {'0' * 64}").returncode == 1
+    assert "pinned" in operator.good(f"rigfarm software pin {made['id']} {sha256}")
+    operator.good(f"rigfarm software delete {made['id']} --yes")
 
 
 def test_exit_codes_say_what_went_wrong(operator: Operator, commander: CommanderProcess, tmp_path: Path) -> None:
@@ -249,7 +306,8 @@ def test_the_shell_completes_commands(operator: Operator) -> None:
 
 def test_it_imports_no_web_stack() -> None:
     code = (
-        "import sys, rigfarm.client.login, rigfarm.client.rigs, rigfarm.client.farm;"
+        "import sys, rigfarm.client.login, rigfarm.client.farm, rigfarm.client.playbooks, rigfarm.client.book,"
+        "rigfarm.client.circuits;"
         "print({'litestar', 'httpx', 'uvicorn', 'sqlalchemy', 'asyncio', 'jinja2'} & {*sys.modules})"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -18,11 +18,13 @@ from rigfarm.commander.auth.scopes import SCOPES
 from rigfarm.simulate.commander import CommanderProcess
 
 NOT_THERE = (
+    "/api/logins/{login_id}",
     "/api/sentry-updates",
     "/api/alerts/{alert_id}/snooze",
     "/api/alerts/{alert_id}/notes",
 )
-"""A farm whose rigs never reported has nothing that these are about. They are refused after the body was understood."""
+"""A farm in which nobody has logged in and no rig has reported has nothing that these are about. They are refused after
+the body was understood."""
 FILES = "POST /api/imports"
 """Its body is files; docs/coming-from-hiveos.md has the example."""
 

@@ -27,7 +27,7 @@ from rigfarm.wire.frames import RigSpecs
 from rigfarm.wire.specs import GpuSpecs, Specs
 from support.lazy_commander import LazyCommander
 from support.load import a_log, connect
-from support.until import until
+from support.until import until, until_now
 
 WALLET = "4" + "A" * 94
 OPEN = ("/healthz", "/readyz")
@@ -92,6 +92,14 @@ def _furnish(farm: Farm) -> None:
         make("/api/enrolment-keys", {"name": "sentry", "hours": 0.5})
         farm.ids = {"rig_id": str(rigs[0]["id"]), "playbook_id": str(books[0]["id"])}
         farm.ids |= {"address_id": str(pool["id"]), "software_id": str(software[0]["id"])}
+        channel = make("/api/alert-channels", {"name": "one", "url": "json://127.0.0.1:9/"})
+        farm.ids["channel_id"] = str(channel["id"])
+        schedule = make("/api/reports/schedules", {"every": "day", "at": "07:00", "channel": channel["id"]})
+        farm.ids["schedule_id"] = str(schedule["id"])
+        window = {"name": "one", "repeats": "weekly", "days": "Mon", "begins": "09:00", "ends": "11:00"}
+        farm.ids["window_id"] = str(make("/api/maintenance-windows", window)["id"])
+        webhook = make("/api/webhooks", {"name": "one", "url": "https://receiver.invalid/"})
+        farm.ids["webhook_id"] = str(webhook["id"])
         view = make("/api/views", {"kind": "cpu-gpu", "name": "by name", "search": "sort=name"})
         farm.ids["view_id"] = str(view["id"])
         circuit = make("/api/circuits", {"name": "PDU-1", "limit_w": 3680, "places": ["hall"]})
@@ -180,6 +188,8 @@ LISTS = {
     "/api/playbooks/{playbook_id}/revisions": "revision",
     "/api/commands": "id",
     "/api/keys": "id",
+    "/api/activity": "id",
+    "/api/software/catalogue": "name",
 }
 
 
@@ -202,6 +212,28 @@ def test_pages_together_are_the_whole_list(farm: Farm, template: str) -> None:
             assert api.get(path + wrong).status_code == 400, wrong
 
 
+def test_pages_of_what_happened_go_back_in_time(farm: Farm) -> None:
+    """It is written some time after it happened: the pages are compared once they are the same twice."""
+    with farm.client() as api:
+
+        def pages() -> list[dict[str, Any]]:
+            found, url = [], "/api/history/events?limit=2"
+            while url:
+                page = api.get(url)
+                found += page.json()
+                url = page.links["next"]["url"] if "next" in page.links else ""
+            return found
+
+        def whole() -> list[dict[str, Any]]:
+            return list(api.get("/api/history/events").json())
+
+        until_now(lambda: len(found := whole()) >= 4 and pages() == found == whole(), lambda: str(whole()))
+        times = [one["at"] for one in whole()]
+        assert times == sorted(times, reverse=True)
+        for wrong in ("after=x", "after=1-x", "after=5", f"after=1-{'9' * 40}", "limit=2001"):
+            assert api.get(f"/api/history/events?{wrong}").status_code == 400, wrong
+
+
 def test_every_list_has_pages(documented: dict[tuple[str, str], dict[str, Any]]) -> None:
     lists = {
         path
@@ -209,9 +241,7 @@ def test_every_list_has_pages(documented: dict[tuple[str, str], dict[str, Any]])
         if method == "GET" and '"items"' in json.dumps(said["200"].get("content"))
     }
     assert lists >= set(LISTS)
-    unpaged = {path for path in lists if "Link" not in documented["GET", path]["200"]["headers"]}
-    ranges = {"/api/history/events"}  # pages by time
-    assert unpaged - ranges == {"/api/software/catalogue"}, "it comes with the program"
+    assert [path for path in lists if "Link" not in documented["GET", path]["200"]["headers"]] == []
 
 
 def test_a_page_goes_on_where_the_last_one_was_removed(farm: Farm) -> None:
@@ -366,6 +396,63 @@ def test_logins_are_listed_and_ended(farm: Farm) -> None:
         browser.post("/login", data={"password": "correct horse"})
         assert api.delete("/api/logins").json() == {"logins": 1}
         assert browser.get("/settings").status_code == 303
+
+
+def test_a_login_gets_a_label(farm: Farm) -> None:
+    with httpx.Client(base_url=farm.url, headers={"Origin": farm.url}) as browser, farm.client("access") as api:
+        browser.post("/login", data={"password": "correct horse"})
+        [login] = api.get("/api/logins").json()
+        assert "label" not in login
+        changed = api.patch(f"/api/logins/{login['id']}", json={"label": "Kim's phone"})
+        assert changed.json() == {**login, "label": "Kim's phone"}
+        assert api.get("/api/logins").json() == [changed.json()]
+        assert api.patch(f"/api/logins/{login['id']}", json={"label": "x" * 41}).status_code == 422
+        assert api.patch(f"/api/logins/{'0' * 64}", json={"label": "x"}).status_code == 404
+        api.delete(f"/api/logins/{login['id']}")
+    with farm.client("all") as api:
+        [entry] = api.get("/api/activity?what=label%20a%20login&result=changed").json()
+        assert entry["compared"] == [{"what": "label", "before": "", "after": "Kim's phone"}]
+
+
+def test_many_rigs_are_changed_each_in_its_own_way_or_none_is(farm: Farm) -> None:
+    with farm.client("configure") as api, farm.client("read") as reader:
+        made = [api.post("/api/rigs", json={"name": f"bulk-{n}", "kind": "asic"}).json()["id"] for n in range(3)]
+        first, second, third = made
+
+        def change(*rigs: dict[str, Any]) -> httpx.Response:
+            return api.patch("/api/rigs", json={"rigs": list(rigs)})
+
+        def seen() -> list[list[object]]:
+            return [
+                [one["name"], one.get("place", ""), one.get("tags", []), one["revision"]]
+                for one in reader.get("/api/rigs?filter=bulk-").json()
+            ]
+
+        done = change({"id": first, "name": "bulk-a"}, {"id": second, "place": "hall-9", "tags": ["x"], "revision": 1})
+        assert done.status_code == 200, done.text
+        assert [one["id"] for one in done.json()] == [first, second]
+        now = seen()
+        assert now == [["bulk-1", "hall-9", ["x"], 2], ["bulk-2", "", [], 1], ["bulk-a", "", [], 2]]
+        refused = [
+            (409, change({"id": first, "name": "other"}, {"id": second, "place": "hall-1", "revision": 1})),
+            (409, change({"id": first, "name": "same"}, {"id": third, "name": "Same"})),
+            (409, change({"id": first, "place": "hall-1"}, {"id": third, "name": "bulk-a"})),
+            (422, change({"id": first, "place": "hall-1"}, {"id": first, "place": "hall-2"})),
+            (422, change({"id": first, "place": "hall-1"}, {"id": third, "tags": ["no word"]})),
+            (404, change({"id": first, "place": "hall-1"}, {"id": 999_999})),
+            (400, change()),
+            (400, change({"id": first, "colour": "red"})),
+        ]
+        assert [(wanted, one.status_code) for wanted, one in refused if one.status_code != wanted] == []
+        assert seen() == now
+        api.post("/api/rigs/remove", json={"rigs": made, "kind": "asic"})
+
+
+def test_rigs_are_removed_together_and_their_history_is_kept_where_one_says_so(farm: Farm) -> None:
+    with farm.client() as api:
+        made = api.post("/api/rigs", json={"name": "kept", "kind": "asic"}).json()["id"]
+        api.post("/api/rigs/remove", json={"rigs": [made], "keep_history": True})
+        until_now(lambda: made in [one["id"] for one in api.get("/api/history/removed").json()])
 
 
 def test_rigs_are_removed_together(farm: Farm) -> None:

@@ -10,6 +10,8 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -26,6 +28,8 @@ SILENT_S = 45.0
 MAX_ANSWER = 64 << 20
 MAX_LINE = 4 << 20
 MAX_PAGES = 1_000
+PAGE = 2_000
+"""Rows that a page has at most."""
 MAX_ROWS = 200_000
 """Of a list or of a stream's snapshot."""
 ATTEMPTS = 3
@@ -72,16 +76,22 @@ class Api:
         """One page."""
         return self._call("GET", path, query)
 
-    def all(self, path: str, **query: str | int | None) -> list[JsonValue]:
-        """All pages of a list."""
-        answer = self.get(path, **query)
+    def all(self, path: str, *, most: int = MAX_ROWS, **query: str | int | None) -> list[JsonValue]:
+        """All pages of a list, or as many as it takes for `most` rows."""
+        answer = self.get(path, limit=min(most, PAGE), **query)
         found = _rows(answer.content)
         for _ in range(MAX_PAGES):
-            if not answer.next:
-                return found
+            if not answer.next or len(found) >= most:
+                return found[:most]
             answer = self._call("GET", answer.next, {}, whole=True)
             found += _rows(answer.content)
         raise Failure("The list is too long.")
+
+    def text(self, path: str, **query: str | int | None) -> str:
+        """An answer that is not JSON, such as CSV."""
+        content = self._call("GET", path, query, as_text=True).content
+        assert isinstance(content, str)
+        return content
 
     def send(self, method: str, path: str, body: JsonValue = None, **query: str | int | None) -> JsonValue:
         """Change something. A POST whose answer is lost is sent again, and carried out once."""
@@ -94,6 +104,15 @@ class Api:
                     raise
                 time.sleep(attempt)
         raise AssertionError
+
+    def upload(self, path: str, file: Path) -> JsonValue:
+        """Send a whole file. Failure."""
+        try:
+            with file.open("rb") as body:
+                size = {"Content-Length": str(os.fstat(body.fileno()).st_size)}
+                return self._call("PUT", path, {}, body, {"Content-Type": "application/octet-stream", **size}).content
+        except OSError as error:
+            raise Failure(f"{file} cannot be read: {error.strerror}.", ExitCode.USAGE) from None
 
     def stream(self, **query: str | None) -> Iterator[tuple[str, JsonValue]]:
         """Events of the stream, until the Commander ends it. Failure when it cannot be reached."""
@@ -119,13 +138,14 @@ class Api:
         method: str,
         path: str,
         query: Mapping[str, str | int | None],
-        body: JsonValue = None,
+        body: JsonValue | BufferedReader = None,
         headers: Mapping[str, str] | None = None,
         *,
         whole: bool = False,
+        as_text: bool = False,
     ) -> Answer:
         connection = self._connection(TIMEOUT_S)
-        sent = None if body is None else json.dumps(body).encode()
+        sent = body if body is None or isinstance(body, BufferedReader) else json.dumps(body).encode()
         try:
             address = path if whole else _address(path, query)
             answer = self._ask(
@@ -140,6 +160,8 @@ class Api:
             raise _refusal(answer.status, text)
         if len(text) > MAX_ANSWER:
             raise Failure("The answer is too large.")
+        if as_text:
+            return Answer(text.decode(errors="replace"), "")
         return Answer(_json(text) if text else None, _next(answer.getheader("Link") or ""))
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
@@ -182,7 +204,7 @@ class Api:
         connection: http.client.HTTPConnection,
         method: str,
         address: str,
-        body: bytes | None,
+        body: bytes | BufferedReader | None,
         headers: Mapping[str, str],
     ) -> http.client.HTTPResponse:
         own = {"Authorization": f"Bearer {self._login.key}", "User-Agent": f"rigfarm/{__version__}"}

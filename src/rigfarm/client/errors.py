@@ -24,6 +24,8 @@ class ExitCode(IntEnum):
     """The Commander cannot be reached, or is not the one that was expected."""
     LOGIN = 4
     """Not logged in, or the key is not, or no longer, good."""
+    TIMEOUT = 5
+    """Not every rig had answered when the time to wait was over."""
 
 
 class Failure(click.ClickException):

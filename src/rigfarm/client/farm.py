@@ -1,188 +1,25 @@
-"""What else is in a farm: playbooks, assignments, circuits, commands, alerts, history, activity."""
+"""What else is in a farm: commands, alerts, history, activity."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import click
 
-from rigfarm import units
 from rigfarm.client import config
 from rigfarm.client.connection import Api, JsonValue
-from rigfarm.client.rigs import ALL, AS_JSON, FILTER, WATCH, YES, chosen, confirmed
-from rigfarm.client.show import Column, Row, columns, details, print_json, print_table, text, when
+from rigfarm.client.rigs import AS_JSON, WATCH, print_results
+from rigfarm.client.show import columns, print_found, print_json, print_one, print_table, text, when
+from rigfarm.client.waiting import TIMEOUT, wait_for
 from rigfarm.client.watch import watch as watch_rows
 
-__all__ = ["activity", "alerts", "assignments", "circuits", "commands", "history", "playbooks"]
+__all__ = ["activity", "alerts", "commands", "history"]
 
-LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+LIMIT = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
 ALERTS = columns(
     id="id", severity="severity", state="state", rule="rule", rigs="open_rigs", since=when("started_at"), text="text"
 )
 ACTIVITY = columns(
     at=when("at"), by="by", who="who", action="action", target="target", outcome="outcome", address="address"
 )
-
-
-def _print(found: list[Row], shown: tuple[Column, ...], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found, shown)
-
-
-def _print_one(found: JsonValue, *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-    else:
-        details(found)
-
-
-# Playbooks and assignments
-
-
-@click.group()
-def playbooks() -> None:
-    """Playbooks: list, show, apply to rigs, start, stop."""
-
-
-@playbooks.command("list")
-@click.argument("words", nargs=-1)
-@AS_JSON
-def list_playbooks(words: tuple[str, ...], as_json: bool) -> None:
-    """Playbooks whose text has these words."""
-    found = Api(config.load()).all("/api/playbooks", q=" ".join(words))
-    shown = columns(id="id", name="name", revision="revision", coins="coins", software="software", rigs="rigs")
-    _print(found, shown, as_json=as_json)
-
-
-@playbooks.command("show")
-@click.argument("playbook", type=click.IntRange(min=0))
-@AS_JSON
-def show_playbook(playbook: int, as_json: bool) -> None:
-    """One playbook in its newest revision, by id."""
-    _print_one(Api(config.load()).get(f"/api/playbooks/{playbook}").content, as_json=as_json)
-
-
-@playbooks.command("apply")
-@click.argument("playbook", type=click.IntRange(min=0))
-@FILTER
-@ALL
-@YES
-@AS_JSON
-def apply_playbook(playbook: int, search: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> None:
-    """Have rigs run a playbook's newest revision. What would happen is shown first."""
-    api = Api(config.load())
-    found = chosen(api, "cpu-gpu", search, every=every)
-    body = {"rigs": [rig["id"] for rig in found]}
-    plan = api.send("POST", f"/api/playbooks/{playbook}/plan", body)
-    counts = ", ".join(f"{text(action)} {count}" for action, count in plan["counts"].items())
-    for circuit in plan["circuits"]:
-        if circuit["detail"]:
-            click.echo(text(circuit["detail"]), err=True)
-    confirmed(f"Apply playbook {playbook}, revision {plan['revision']} ({counts})", found, yes=yes)
-    done = api.send("POST", f"/api/playbooks/{playbook}/apply", {**body, "revision": plan["revision"]})
-    if as_json:
-        print_json(done)
-    else:
-        click.echo(", ".join(f"{text(action)} {count}" for action, count in done["counts"].items()))
-
-
-def _on_rigs(verb: str, about: str) -> None:
-    @playbooks.command(verb, help=about)
-    @click.argument("playbook", type=click.IntRange(min=0))
-    @FILTER
-    @ALL
-    @YES
-    def touch(playbook: int, search: tuple[str, ...], every: bool, yes: bool) -> None:
-        api = Api(config.load())
-        ids = confirmed(
-            f"{verb.capitalize()} playbook {playbook}", chosen(api, "cpu-gpu", search, every=every), yes=yes
-        )
-        done = api.send("POST", f"/api/playbooks/{playbook}/{verb}", {"rigs": ids})["rigs"]
-        click.echo(f"Changed {units.counted(len(done), 'rig')}.")
-
-
-_on_rigs("start", "Start it on rigs that have it.")
-_on_rigs("stop", "Stop it on rigs that have it; they keep it.")
-
-
-@click.group()
-def assignments() -> None:
-    """Which rigs run which playbooks."""
-
-
-@assignments.command("list")
-@click.option("--playbook", type=click.IntRange(min=0), help="The rigs that have this playbook.")
-@click.option("--rig", type=click.IntRange(min=0), help="The playbooks of this rig.")
-@AS_JSON
-def list_assignments(playbook: int | None, rig: int | None, as_json: bool) -> None:
-    """The rigs of a playbook, or the playbooks of a rig."""
-    if (playbook is None) == (rig is None):
-        raise click.UsageError("Give --playbook or --rig.")
-    path = f"/api/playbooks/{playbook}/rigs" if rig is None else f"/api/rigs/{rig}/playbooks"
-    shown = columns(
-        rig="rig_id", playbook="name", revision="revision", newest="newest", wanted="wanted", state="state",
-        detail="detail",
-    )  # fmt: skip
-    _print(Api(config.load()).all(path), shown, as_json=as_json)
-
-
-# Circuits
-
-
-def _watts(name: str) -> Callable[[Row], str]:
-    """A power of a circuit; one that rigs of unknown power add to has a plus."""
-
-    def value(row: Row) -> str:
-        watts = row.get(name)
-        more = "+" if row.get("unknown_rigs") and name != "limit_w" and watts is not None else ""
-        return "" if watts is None else f"{units.power(watts)}{more}"
-
-    return value
-
-
-@click.group()
-def circuits() -> None:
-    """Circuits: what each draws, of its limit."""
-
-
-@circuits.command("list")
-@click.argument("words", nargs=-1)
-@AS_JSON
-def list_circuits(words: tuple[str, ...], as_json: bool) -> None:
-    """Circuits with these words in their name, places or notes. A + means that some rigs' power is unknown."""
-    found = Api(config.load()).all("/api/circuits", q=" ".join(words))
-    shown = columns(
-        id="id", name="name", power=_watts("power_w"), limit=_watts("limit_w"),
-        share=lambda row: str(units.percent(row.get("share"))), rigs="rigs", unknown="unknown_rigs", places="places",
-    )  # fmt: skip
-    _print(found, shown, as_json=as_json)
-
-
-@circuits.command("show")
-@click.argument("circuit", type=click.IntRange(min=0))
-@AS_JSON
-def show_circuit(circuit: int, as_json: bool) -> None:
-    """One circuit, by id."""
-    _print_one(Api(config.load()).get(f"/api/circuits/{circuit}").content, as_json=as_json)
-
-
-@circuits.command("forecast")
-@FILTER
-@ALL
-@click.option("--asics", is_flag=True, help="ASICs; else CPU/GPU rigs.")
-@AS_JSON
-def forecast_circuits(search: tuple[str, ...], every: bool, asics: bool, as_json: bool) -> None:
-    """What circuits would draw if the rigs that FILTER finds started to mine. Changes nothing."""
-    api, kind = Api(config.load()), "asic" if asics else "cpu-gpu"
-    found = chosen(api, kind, search, every=every)
-    body = {"rigs": [rig["id"] for rig in found], "kind": kind}
-    shown = columns(
-        id="circuit_id", name="name", now=_watts("power_w"), then=_watts("then_w"), limit=_watts("limit_w"),
-        level="level", detail="detail",
-    )  # fmt: skip
-    _print(api.send("POST", "/api/circuits/forecast", body), shown, as_json=as_json)
 
 
 # Commands
@@ -200,12 +37,12 @@ def commands() -> None:
 @AS_JSON
 def list_commands(rig: int | None, batch: str | None, limit: int, as_json: bool) -> None:
     """The latest commands."""
-    found = Api(config.load()).get("/api/commands", rig=rig, batch=batch, limit=limit).content
+    found = Api(config.load()).all("/api/commands", most=limit, rig=rig, batch=batch)
     shown = columns(
         id="id", rig="rig_id", command="title", state="state", detail="detail", given=when("created_at"),
         effect=lambda row: text((row.get("effect") or {}).get("verdict", "")),
     )  # fmt: skip
-    _print(found, shown, as_json=as_json)
+    print_found(found, shown, as_json=as_json)
 
 
 @commands.command("cancel")
@@ -220,6 +57,15 @@ def cancel_command(command: str, as_json: bool) -> None:
         print_json(done)
     else:
         click.echo(f"{text(done['title'])}: {text(done['state'])} {text(done['detail'])}")
+
+
+@commands.command("wait")
+@click.argument("batch")
+@TIMEOUT
+@AS_JSON
+def wait_for_commands(batch: str, timeout_s: float, as_json: bool) -> None:
+    """Wait until each rig has answered the commands of one request, by its batch."""
+    print_results(wait_for(Api(config.load()), batch, timeout_s), waited=True, as_json=as_json)
 
 
 # Alerts
@@ -241,7 +87,7 @@ def list_alerts(state: str | None, watch: bool, limit: int, as_json: bool) -> No
     if watch:
         watch_rows(api, "alerts", ALERTS, as_json=as_json)
         return
-    _print(api.get("/api/alerts", state=state, limit=limit).content, ALERTS, as_json=as_json)
+    print_found(api.all("/api/alerts", most=limit, state=state), ALERTS, as_json=as_json)
 
 
 @alerts.command("show")
@@ -249,7 +95,7 @@ def list_alerts(state: str | None, watch: bool, limit: int, as_json: bool) -> No
 @AS_JSON
 def show_alert(alert: int, as_json: bool) -> None:
     """One alert with its rigs, by id."""
-    _print_one(Api(config.load()).get(f"/api/alerts/{alert}").content, as_json=as_json)
+    print_one(Api(config.load()).get(f"/api/alerts/{alert}").content, as_json=as_json)
 
 
 def _decide(alert: int, verb: str, body: JsonValue = None) -> None:
@@ -309,19 +155,27 @@ RIG = click.option("--rig", type=click.IntRange(min=0), help="Only this rig, by 
 def list_events(rig: int | None, begin: str, end: str, limit: int, as_json: bool) -> None:
     """States, commands, new revisions, rigs that came and went; oldest first."""
     api = Api(config.load())
-    found = api.get("/api/history/events", rig=rig, from_=begin, to=end, limit=limit).content
+    found = api.all("/api/history/events", most=limit, rig=rig, from_=begin, to=end)[::-1]
     shown = columns(at=when("at"), rig="rig", what="what", title="title", before="before", detail="detail")
-    _print(found, shown, as_json=as_json)
+    print_found(found, shown, as_json=as_json)
 
 
 @history.command("show")
 @RIG
 @FROM
 @TO
+@click.option("--resolution", type=click.IntRange(5, 86_400), help="Seconds between two points; else as fine as fits.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print every point as CSV.")
 @AS_JSON
-def show_history(rig: int | None, begin: str, end: str, as_json: bool) -> None:
+def show_history(rig: int | None, begin: str, end: str, resolution: int | None, as_csv: bool, as_json: bool) -> None:
     """Hashrates, power and temperatures: the last value of each line, and the least and the most."""
-    found = Api(config.load()).get("/api/history", rig=rig, from_=begin, to=end).content
+    if as_csv and as_json:
+        raise click.UsageError("Choose --csv or --json.")
+    api = Api(config.load())
+    if as_csv:
+        click.echo(api.text("/api/history.csv", rig=rig, from_=begin, to=end, resolution=resolution), nl=False)
+        return
+    found = api.get("/api/history", rig=rig, from_=begin, to=end, resolution=resolution).content
     if as_json:
         print_json(found)
         return
@@ -352,5 +206,4 @@ def list_activity(words: tuple[str, ...], watch: bool, limit: int, as_json: bool
             raise click.UsageError("--watch shows all of the activity: leave out the words.")
         watch_rows(api, "activity", ACTIVITY, as_json=as_json)
         return
-    found = api.get("/api/activity", q=" ".join(words), limit=limit).content
-    _print(found["entries"], ACTIVITY, as_json=as_json)
+    print_found(api.all("/api/activity", most=limit, q=" ".join(words)), ACTIVITY, as_json=as_json)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 import click
 
 from rigfarm import units
 from rigfarm.client import config
 from rigfarm.client.connection import Api, JsonValue
-from rigfarm.client.errors import Failure
-from rigfarm.client.show import Row, columns, details, hashrates, print_json, print_table, text, when
+from rigfarm.client.errors import ExitCode, Failure
+from rigfarm.client.show import Row, columns, details, hashrates, print_found, print_json, print_table, text, when
+from rigfarm.client.waiting import WAIT, wait_for
 from rigfarm.client.watch import watch as watch_rows
 from rigfarm.common.text import escaped
 
-__all__ = ["ALL", "AS_JSON", "FILTER", "WATCH", "YES", "asics", "chosen", "confirmed", "rigs"]
+__all__ = ["ALL", "AS_JSON", "FILTER", "WATCH", "YES", "asics", "chosen", "confirmed", "print_results", "rigs"]
 
 SHOWN_NAMES = 12
 FILTER = click.argument("search", nargs=-1, metavar="[FILTER]...")
@@ -56,8 +58,10 @@ def confirmed(what: str, found: Sequence[Row], *, yes: bool) -> list[int]:
     return [rig["id"] for rig in found]
 
 
-def _print_results(results: list[Row], names: Sequence[Row] = (), *, as_json: bool) -> None:
-    """Of a command, rig by rig. Failure when a rig refused it at once."""
+def print_results(
+    results: list[Row], names: Sequence[Row] = (), *, waited: bool = False, as_json: bool = False
+) -> None:
+    """Of a command, rig by rig. Failure when a rig refused it, or has not answered although one waited for it."""
     if as_json:
         print_json(results)
     else:
@@ -65,6 +69,8 @@ def _print_results(results: list[Row], names: Sequence[Row] = (), *, as_json: bo
         print_table([{**one, "rig_id": by_id.get(one["rig_id"], one["rig_id"])} for one in results], RESULTS)
     if refused := sum(one["state"] in ("refused", "failed") for one in results):
         raise Failure(f"{units.counted(refused, 'rig')} of {len(results)} refused it.")
+    if waited and (silent := sum(one["state"] != "done" for one in results)):
+        raise Failure(f"{units.counted(silent, 'rig')} of {len(results)} did not answer in time.", ExitCode.TIMEOUT)
 
 
 def _named(api: Api, kind: str, said: str) -> JsonValue:
@@ -123,6 +129,33 @@ def _group(name: str, kind: str, about: str) -> click.Group:
         changed = api.send("PATCH", f"/api/rigs/{found['id']}", {"name": name})
         click.echo(f"{text(found['name'])} is now {text(changed['name'])}.")
 
+    @group.command("label")
+    @FILTER
+    @ALL
+    @click.option("--place", help="Where they are from now on, such as hall-2/rack-3; empty: nowhere.")
+    @click.option("--add-tag", "add", multiple=True, help="Again for each tag.")
+    @click.option("--drop-tag", "drop", multiple=True, help="Again for each tag; *: all.")
+    @YES
+    @AS_JSON
+    def label_rigs(
+        search: tuple[str, ...],
+        every: bool,
+        place: str | None,
+        add: tuple[str, ...],
+        drop: tuple[str, ...],
+        yes: bool,
+        as_json: bool,
+    ) -> None:
+        """Change the place and the tags of rigs."""
+        if place is None and not add and not drop:
+            raise click.UsageError("Give --place, --add-tag or --drop-tag.")
+        api = Api(config.load())
+        ids = confirmed("Change the labels", chosen(api, kind, search, every=every), yes=yes)
+        body: dict[str, JsonValue] = {"rigs": ids, "kind": kind, "add_tags": add, "drop_tags": drop}
+        if place is not None:
+            body["place"] = place
+        print_found(api.send("POST", "/api/rigs/labels", body), COLUMNS, as_json=as_json)
+
     @group.command("remove")
     @FILTER
     @ALL
@@ -146,31 +179,34 @@ def _verb(group: click.Group, kind: str, name: str, about: str, command: dict[st
     @click.option("--at-once", type=click.IntRange(min=1), help="To so many rigs at a time.")
     @click.option("--pause", "pause_s", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds.")
     @YES
+    @WAIT
     @AS_JSON
-    def give(
-        search: tuple[str, ...], every: bool, at_once: int | None, pause_s: float, yes: bool, as_json: bool
-    ) -> None:
+    def give(at_once: int | None, pause_s: float, **how: Unpack[_How]) -> None:
         pace = None if at_once is None else {"at_once": at_once, "pause_s": pause_s}
-        _give(kind, about.rstrip("."), command, search, every=every, pace=pace, yes=yes, as_json=as_json)
+        _give(kind, about.rstrip("."), command, pace, **how)
 
 
-def _give(
-    kind: str,
-    about: str,
-    command: dict[str, JsonValue],
-    search: Sequence[str],
-    *,
-    every: bool,
-    pace: JsonValue,
-    yes: bool,
-    as_json: bool,
-) -> None:
+class _How(TypedDict):
+    """The options that all commands have."""
+
+    search: tuple[str, ...]
+    every: bool
+    yes: bool
+    wait: bool
+    timeout_s: float
+    as_json: bool
+
+
+def _give(kind: str, about: str, command: dict[str, JsonValue], pace: JsonValue = None, **how: Unpack[_How]) -> None:
     api = Api(config.load())
-    found = chosen(api, kind, search, every=every)
-    body = {"command": command, "rigs": confirmed(about, found, yes=yes), "kind": kind}
+    found = chosen(api, kind, how["search"], every=how["every"])
+    body = {"command": command, "rigs": confirmed(about, found, yes=how["yes"]), "kind": kind}
     if pace is not None:
         body["pace"] = pace
-    _print_results(api.send("POST", "/api/commands", body), found, as_json=as_json)
+    results = api.send("POST", "/api/commands", body)
+    if results and how["wait"]:
+        results = wait_for(api, results[0]["batch"], how["timeout_s"])
+    print_results(results, found, waited=how["wait"], as_json=how["as_json"])
 
 
 rigs = _group("rigs", "cpu-gpu", "CPU/GPU rigs: list, watch, restart, reboot.")
@@ -188,8 +224,30 @@ _verb(asics, "asic", "resume", "Hash again after a pause.", {"type": "resume"})
 @FILTER
 @ALL
 @YES
+@WAIT
 @AS_JSON
-def power_limit(watts: float, search: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> None:
+def power_limit(watts: float, **how: Unpack[_How]) -> None:
     """Draw no more than WATTS."""
-    command = {"type": "power-limit", "watts": watts}
-    _give("asic", f"Limit the power to {watts:g} W", command, search, every=every, pace=None, yes=yes, as_json=as_json)
+    _give("asic", f"Limit the power to {watts:g} W", {"type": "power-limit", "watts": watts}, **how)
+
+
+@asics.command("set-pools")
+@FILTER
+@ALL
+@click.option(
+    "--pool",
+    "pools",
+    nargs=2,
+    multiple=True,
+    required=True,
+    metavar="URL USER",
+    help="A pool and the login there; again for each pool to fail over to. $WORKER_NAME: each ASIC's own name.",
+)
+@click.option("--password", default="x", show_default=True, help="At all of these pools.")
+@YES
+@WAIT
+@AS_JSON
+def set_pools(pools: tuple[tuple[str, str], ...], password: str, **how: Unpack[_How]) -> None:
+    """Replace the pools, in failover order. It decides who is paid: a key needs the scope configure."""
+    command = {"type": "set-pools", "pools": [{"url": url, "user": user, "password": password} for url, user in pools]}
+    _give("asic", f"Set the pools to {', '.join(text(url) for url, _ in pools)}", command, **how)

@@ -13,7 +13,20 @@ from rigfarm import units
 from rigfarm.client.connection import JsonValue
 from rigfarm.common.text import escaped
 
-__all__ = ["Column", "Row", "columns", "details", "hashrates", "line", "print_json", "print_table", "text", "when"]
+__all__ = [
+    "Column",
+    "Row",
+    "columns",
+    "details",
+    "hashrates",
+    "line",
+    "print_found",
+    "print_json",
+    "print_one",
+    "print_table",
+    "text",
+    "when",
+]
 
 Row = Mapping[str, JsonValue]
 MAX_CELL = 60
@@ -81,6 +94,22 @@ def print_table(rows: Sequence[Row], shown: Sequence[Column]) -> None:
     widths = [max(len(one[at]) for one in lines) for at in range(len(used))]
     for one in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(one, widths, strict=True)).rstrip())
+
+
+def print_found(found: Sequence[Row], shown: Sequence[Column], *, as_json: bool) -> None:
+    """A list, as a table or as the API answered it."""
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found, shown)
+
+
+def print_one(found: Row, *, as_json: bool) -> None:
+    """One thing, likewise."""
+    if as_json:
+        print_json(found)
+    else:
+        details(found)
 
 
 def details(row: Row, under: str = "") -> None:

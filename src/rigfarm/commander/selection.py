@@ -12,7 +12,7 @@ from rigfarm.commander.numbers import Number, number
 from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
 
-__all__ = ["RigFilter", "RigSelection", "chosen", "numbers"]
+__all__ = ["MAX_RIGS", "RigFilter", "RigSelection", "chosen", "numbers"]
 
 MAX_RIGS = 20_000
 

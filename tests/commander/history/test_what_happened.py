@@ -41,7 +41,7 @@ from rigfarm.commander.history.reading.course import Buckets
 from rigfarm.commander.history.reading.ranges import time_range
 from rigfarm.commander.history.reading.sums import sums_by_rig
 from rigfarm.commander.history.store import Store
-from rigfarm.commander.history.view import event_answers
+from rigfarm.commander.history.view import event_answer
 from rigfarm.commander.live import Hub
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.wire.specs import Specs
@@ -118,6 +118,21 @@ def test_the_same_state_again_after_a_restart_began_when_it_began(tmp_path: Path
     assert found.t_ms == START
 
 
+def test_one_reads_back_in_time_page_by_page_past_what_cannot_be_read(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    for number in range(7):
+        book.at(number // 3).events.publish(CommandEnded(7, f"c{number}", "Reboot", "done", ""))
+    book.save()
+    book.store.db.execute("UPDATE events SET body = x'c1' WHERE id = (SELECT max(id) - 1 FROM events)")
+    found, before = [], None
+    while page := rows.between(book.store, START, START + 9_999, rigs=[7], most=2, before=before):
+        found += [one.fact.key for one in reversed(page) if isinstance(one.fact, Moment)]
+        before = (page[0].t_ms, page[0].id)
+    assert found == ["c6", "c4", "c3", "c2", "c1", "c0"]
+    assert rows.between(book.store, START, START + 1, rigs=[7], before=(START + 9_999, 99))[-1].t_ms == START
+    book.store.close()
+
+
 def test_everything_that_is_listened_to_is_read_back(tmp_path: Path) -> None:
     specs = Specs(sentry_version="1", hostname="a")
     known = KnownRig(kind="cpu-gpu", name="one", added_ms=START - 5, specs=specs, place="hall-1", tags=("x",))
@@ -147,7 +162,7 @@ def test_everything_that_is_listened_to_is_read_back(tmp_path: Path) -> None:
     assert lasting("assigned", 3) == AssignedWas(((3, 1, "running"),))
     assert lasting("specs", 0) == SpecsWas(specs)
     titles = [
-        (one.what, one.title, one.detail) for one in event_answers(rows.between(book.store, START, START + 9_999))
+        (one.what, one.title, one.detail) for one in map(event_answer, rows.between(book.store, START, START + 9_999))
     ]
     assert titles == [
         ("added", "two", ""),
@@ -171,7 +186,7 @@ def test_a_removed_rig_leaves_only_that_it_was_there(tmp_path: Path) -> None:
     book.save()
     with book.store.transaction():
         rows.forget_happened(book.store, 7)
-    assert [one.title for one in event_answers(rows.between(book.store, 0, START * 2))] == ["one"]
+    assert [event_answer(one).title for one in rows.between(book.store, 0, START * 2)] == ["one"]
     assert [(one.first_ms, one.removed_ms) for one in rows.lives(book.store)] == [(START, START + 60_000)]
 
 

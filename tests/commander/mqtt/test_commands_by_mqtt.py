@@ -25,9 +25,8 @@ def given(commander: CommanderProcess, rig_id: int) -> list[str]:
 
 def activity(commander: CommanderProcess) -> list[dict[str, Any]]:
     answer = commander.api("GET", "/api/activity?by=mqtt")
-    assert isinstance(answer, dict)
-    found: list[dict[str, Any]] = answer["entries"]
-    return found
+    assert isinstance(answer, list)
+    return answer
 
 
 def limits(commander: CommanderProcess) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from rigfarm.simulate.commander import CommanderProcess
 
+WINDOW = {"name": "one", "repeats": "weekly", "days": "Mon", "begins": "09:00", "ends": "11:00"}
+
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
@@ -61,6 +63,35 @@ def test_a_change_happens_only_at_the_revision_that_was_seen(api: httpx.Client, 
         assert api.patch(path, json={"name": "mine"}, headers={"If-Match": good}).status_code == 200
     weak = f"W/{changed.headers['etag']}"
     assert api.patch(path, json={"name": "theirs"}, headers={"If-Match": weak}).status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "change"),
+    [
+        ("/api/alert-rules", {"kind": "offline", "form": {"name": "one"}}, {"form": {"name": "two"}}),
+        ("/api/alert-channels", {"name": "one", "url": "json://127.0.0.1:9/hook"}, {"name": "two"}),
+        ("/api/maintenance-windows", WINDOW, {"name": "two"}),
+        ("/api/reports/schedules", {"every": "day", "at": "07:00", "channel": 1}, {"at": "08:00"}),
+        ("/api/webhooks", {"name": "one", "url": "https://receiver.invalid/"}, {"name": "two"}),
+    ],
+)
+def test_a_thing_is_read_changed_and_removed_by_its_revision(
+    api: httpx.Client, path: str, body: dict[str, object], change: dict[str, object]
+) -> None:
+    if "channel" in body:
+        body |= {
+            "channel": api.post("/api/alert-channels", json={"name": "x", "url": "json://127.0.0.1:9/"}).json()["id"]
+        }
+    made = api.post(path, json=body)
+    assert made.status_code == 201, made.text
+    here = f"{path}/{made.json()['id']}"
+    tag = api.get(here).headers["etag"]
+    changed = api.patch(here, json=change, headers={"If-Match": tag})
+    assert changed.status_code == 200, changed.text
+    assert api.get(here).json() == changed.json()
+    assert api.delete(here, headers={"If-Match": tag}).status_code == 412
+    assert api.delete(here, headers={"If-Match": changed.headers["etag"]}).status_code == 204
+    assert api.get(here).status_code == 404
 
 
 @pytest.mark.parametrize("change", [{"place": "hall-1"}, {"tags": ["a"]}, {"name": "other", "place": "hall-2"}])

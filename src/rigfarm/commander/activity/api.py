@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from litestar import Router, get
-from litestar.di import NamedDependency
+from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 from litestar.response import Stream
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rigfarm.commander.activity.actions import Activity
-from rigfarm.commander.activity.model import Compared, Entry
-from rigfarm.commander.activity.view import CSV_HEAD, Asked, asked_for, csv_rows
+from rigfarm.commander.activity.model import Compared, Entry, Query
+from rigfarm.commander.activity.view import CSV_HEAD, asked_for, csv_rows
 from rigfarm.commander.auth import ACCESS
 from rigfarm.commander.changes import ActorKind, Outcome
-from rigfarm.commander.numbers import MAX_NUMBER
 from rigfarm.commander.web.csv_text import csv_text
+from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, number_after
 from rigfarm.common.clock import utc_ms
 
 __all__ = ["api_routes", "entry_answer"]
@@ -38,10 +39,6 @@ From: TypeAlias = Annotated[
     _Text, QueryParameter(name="from", description="`-24h` (s, m, h, d, w, y), UTC milliseconds, or an ISO 8601 time.")
 ]
 To: TypeAlias = Annotated[_Text, QueryParameter(name="to", description="Likewise, or `now`.")]
-Before: TypeAlias = Annotated[
-    int | None, QueryParameter(ge=1, le=MAX_NUMBER, description="Only entries with a smaller `id`: the next page.")
-]
-Limit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many entries.")]
 
 
 class ComparedAnswer(Struct):
@@ -82,53 +79,44 @@ class EntryAnswer(Struct):
     """Of this entry and all before it."""
 
 
-class ActivityAnswer(Struct):
-    """Entries, the newest first; `next`: what `before` is for the next page."""
+async def _wanted(
+    q: Q = "",
+    by: By = None,
+    who: Who = "",
+    what: What = "",
+    result: Result = "",
+    about: About = "",
+    begin: From = "",
+    end: To = "",
+) -> Query:
+    """Which entries both forms of the answer are asked for."""
+    given = {"q": q, "by": by or "", "who": who, "what": what, "result": result, "about": about}
+    return asked_for(given | {"from": begin, "to": end}, utc_ms()).query
 
-    entries: list[EntryAnswer]
-    next: int | None
+
+_WANTED = {"wanted": Provide(_wanted)}
 
 
-@get("/activity", opt=ACCESS, summary="Who did what, and when")
+@get("/activity", opt=ACCESS, dependencies=_WANTED, summary="Who did what, and when")
 async def list_activity(
+    request: Request[Any, Any, Any],
     activity: NamedDependency[Activity],
-    q: Q = "",
-    by: By = None,
-    who: Who = "",
-    what: What = "",
-    result: Result = "",
-    about: About = "",
-    begin: From = "",
-    end: To = "",
-    before: Before = None,
-    limit: Limit = 100,
-) -> ActivityAnswer:
+    wanted: NamedDependency[Query],
+    limit: Limit = LIMIT,
+    after: After = "",
+) -> Response[list[EntryAnswer]]:
     """Every change of the last `activity_days`, the newest first."""
-    asked = _asked(q, by, who, what, result, about, begin, end, before)
-    found = await activity.entries(asked.query, limit + 1)
-    entries = [entry_answer(entry) for entry in found[:limit]]
-    return ActivityAnswer(entries, entries[-1].id if len(found) > limit else None)
+    found = await activity.entries(replace(wanted, before=number_after(after)), limit + 1)
+    return loaded_page(request, found, limit, cursor=lambda one: str(one.id), answer=entry_answer)
 
 
-@get("/activity.csv", opt=ACCESS, summary="The same as CSV", media_type="text/csv")
-async def get_activity_csv(
-    activity: NamedDependency[Activity],
-    q: Q = "",
-    by: By = None,
-    who: Who = "",
-    what: What = "",
-    result: Result = "",
-    about: About = "",
-    begin: From = "",
-    end: To = "",
-    before: Before = None,
-) -> Stream:
+@get("/activity.csv", opt=ACCESS, dependencies=_WANTED, summary="The same as CSV", media_type="text/csv")
+async def get_activity_csv(activity: NamedDependency[Activity], wanted: NamedDependency[Query]) -> Stream:
     """All entries that match, one row for each."""
-    asked = _asked(q, by, who, what, result, about, begin, end, before)
 
     async def text() -> AsyncIterator[str]:
         yield csv_text([CSV_HEAD])
-        async for entries in activity.stream(asked.query):
+        async for entries in activity.stream(wanted):
             yield csv_text(csv_rows(entries))
 
     headers = {"Content-Disposition": 'attachment; filename="rigfarm-activity.csv"'}
@@ -136,22 +124,6 @@ async def get_activity_csv(
 
 
 api_routes = Router("/api", route_handlers=[list_activity, get_activity_csv], tags=["activity"])
-
-
-def _asked(
-    q: str,
-    by: str | None,
-    who: str,
-    what: str,
-    result: str,
-    about: str,
-    begin: str,
-    end: str,
-    before: int | None,
-) -> Asked:
-    given = {"q": q, "by": by or "", "who": who, "what": what, "result": result, "about": about}
-    given |= {"from": begin, "to": end, "before": "" if before is None else str(before)}
-    return asked_for(given, utc_ms())
 
 
 def entry_answer(entry: Entry) -> EntryAnswer:

@@ -280,6 +280,12 @@ async def create_rule(
     return _rule_answer(await alert_rules.create(data.kind, form))
 
 
+@get("/api/alert-rules/{rule_id:int}", summary="One alert rule", tags=["alerts"], sync_to_thread=False)
+def get_rule(rule_id: FromPath[int], alert_rules: NamedDependency[RuleBook]) -> RuleAnswer:
+    """On or off."""
+    return _rule_answer(alert_rules.get(rule_id))
+
+
 @patch("/api/alert-rules/{rule_id:int}", opt=CONFIGURE, summary="Change an alert rule", tags=["alerts"])
 async def change_rule(
     request: Request[Any, Any, Any],
@@ -316,6 +322,7 @@ async def change_thresholds(data: JSONBody[ThresholdsChange], alert_rules: Named
 settings_routes = [
     list_rules,
     create_rule,
+    get_rule,
     change_rule,
     delete_rule,
     get_thresholds,

@@ -16,6 +16,7 @@ Body: TypeAlias = dict[str, Any]
 
 EXAMPLES: dict[str, Body] = {
     "POST /api/keys": {"name": "dashboard", "scopes": ["read"], "expires_in_s": 2_592_000},
+    "PATCH /api/logins/{login_id}": {"label": "Kim's phone"},
     "POST /api/enrolment-keys": {"name": "hall 2", "hours": 24},
     "POST /api/rigs": {"name": "rig-01", "kind": "cpu-gpu"},
     "POST /api/rigs/many": {"names": ["rig-02", "rig-03", "rig-04"], "kind": "cpu-gpu"},
@@ -24,6 +25,7 @@ EXAMPLES: dict[str, Body] = {
         "rigs": [{"name": "old-01", "api_code": "0123456789abcdef", "kind": "cpu-gpu"}],
     },
     "PATCH /api/rigs/{rig_id}": {"name": "rig-01", "place": "hall-2/rack-1", "tags": ["solar"]},
+    "PATCH /api/rigs": {"rigs": [{"id": 2, "name": "rig-2"}, {"id": 3, "tags": ["old"], "revision": 1}]},
     "POST /api/rigs/labels": {"filter": {"q": "-place:hall-2"}, "place": "hall-1", "add_tags": ["new"]},
     "POST /api/circuits": {"name": "PDU-3", "limit_w": 3680, "places": ["hall-2/rack-1", "hall-2/rack-2"]},
     "PATCH /api/circuits/{circuit_id}": {"continuous": 0.75},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -20,7 +20,7 @@ from rigfarm.commander.auth.keys import ApiKeys
 from rigfarm.commander.auth.model import MAX_EXPIRY_S, ApiKey, Session, Viewer
 from rigfarm.commander.auth.scopes import ACCESS, Scope
 from rigfarm.commander.auth.sessions import Sessions
-from rigfarm.commander.changes import concerns, describe
+from rigfarm.commander.changes import compare, concerns, describe
 from rigfarm.commander.refusals import Absent, Invalid
 from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
 from rigfarm.common.clock import utc_ms
@@ -72,6 +72,15 @@ class LoginAnswer(Struct, omit_defaults=True):
     """It makes this request."""
     visitor: bool = False
     """It sees everything and changes nothing."""
+    label: str = ""
+    """Whose browser it is, as entries of the activity name it."""
+
+
+class LoginChange(Struct, forbid_unknown_fields=True):
+    """What can be changed of a login."""
+
+    label: str
+    """Whose browser it is; empty: unnamed"""
 
 
 class Ended(Struct):
@@ -114,30 +123,29 @@ async def list_logins(
     request: ApiRequest, sessions: NamedDependency[Sessions], limit: Limit = LIMIT, after: After = ""
 ) -> Response[list[LoginAnswer]]:
     """Who is logged in, and from where; the last used first."""
-    own = request.auth.session
+    return one_page(
+        request, sessions.all(), limit, after,
+        key=lambda one: one.name[:32], answer=lambda one: _login(one, request.auth),
+    )  # fmt: skip
 
-    def answer(session: Session) -> LoginAnswer:
-        return LoginAnswer(
-            session.name,
-            session.label,
-            session.address,
-            session.created,
-            session.last_used,
-            own=session is own,
-            visitor=session.visitor,
-        )
 
-    return one_page(request, sessions.all(), limit, after, key=lambda one: one.name[:32], answer=answer)
+@patch("/api/logins/{login_id:str}", opt=ACCESS, summary="Say whose browser a login is", tags=["access"])
+async def change_login(
+    request: ApiRequest, login_id: FromPath[str], data: JSONBody[LoginChange], sessions: NamedDependency[Sessions]
+) -> LoginAnswer:
+    """Its changes are in the activity under this label."""
+    describe("label a login")
+    before = sessions.describe(_hash_of(login_id))
+    session = await sessions.set_owner(_hash_of(login_id), data.label)
+    compare({"label": before}, {"label": session.owner})
+    return _login(session, request.auth)
 
 
 @delete("/api/logins/{login_id:str}", opt=ACCESS, summary="End a login", tags=["access"])
 async def end_login(login_id: FromPath[str], sessions: NamedDependency[Sessions]) -> None:
     """At once: its pages close within a second."""
     describe("sign out a login")
-    try:
-        id_hash = bytes.fromhex(login_id)
-    except ValueError:
-        id_hash = b""
+    id_hash = _hash_of(login_id)
     sessions.describe(id_hash)
     if not await sessions.end(id_hash):
         raise Absent("This login does not exist, or has ended.")
@@ -151,7 +159,28 @@ async def end_logins(auth: NamedDependency[Auth]) -> Ended:
     return Ended(ended)
 
 
-api_routes = [list_keys, create_key, revoke_key, list_logins, end_login, end_logins]
+api_routes = [list_keys, create_key, revoke_key, list_logins, change_login, end_login, end_logins]
+
+
+def _hash_of(login_id: str) -> bytes:
+    """Of a login; empty where none has this id."""
+    try:
+        return bytes.fromhex(login_id)
+    except ValueError:
+        return b""
+
+
+def _login(session: Session, viewer: Viewer) -> LoginAnswer:
+    return LoginAnswer(
+        session.name,
+        session.label,
+        session.address,
+        session.created,
+        session.last_used,
+        own=session is viewer.session,
+        visitor=session.visitor,
+        label=session.owner,
+    )
 
 
 def only_what_it_may(viewer: Viewer, scopes: list[Scope], expires_in_s: float | None) -> None:

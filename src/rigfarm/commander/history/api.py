@@ -12,14 +12,15 @@ from litestar.params import FromPath, QueryParameter
 
 from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.history.actions import History
+from rigfarm.commander.history.happened.rows import between
 from rigfarm.commander.history.reading.course import Course
 from rigfarm.commander.history.reading.ranges import time_range
-from rigfarm.commander.history.view import EventAnswer, HistoryAnswer, KeptAnswer, event_answers, history_answer, table
+from rigfarm.commander.history.view import EventAnswer, HistoryAnswer, KeptAnswer, event_answer, history_answer, table
 from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.numbers import MAX_NUMBER
 from rigfarm.commander.refusals import NotUnderstood
 from rigfarm.commander.web.csv_text import csv_text
-from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
+from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, numbers_after, one_page
 from rigfarm.commander.web.parquet import PARQUET, parquet_bytes
 from rigfarm.common.clock import moment, utc_ms
 
@@ -98,18 +99,24 @@ async def get_history_parquet(
 
 @get("/history/events", summary="What happened")
 async def get_events(
+    request: Request[Any, Any, Any],
     history: NamedDependency[History],
     begin: From = "-24h",
     end: To = "now",
     rig: RigId = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=10_000)] = 1_000,
-) -> list[EventAnswer]:
+    limit: Limit = LIMIT,
+    after: After = "",
+) -> Response[list[EventAnswer]]:
     """Changes of states with their reasons, commands and their results, new revisions of playbooks, rigs that were
-    added, renamed or removed: of a rig or of the farm, oldest first; the newest `limit` of them."""
-    span = time_range(begin, end, utc_ms())
+    added, renamed or removed: of a rig or of the farm, newest first."""
+    span, before = time_range(begin, end, utc_ms()), numbers_after(after)
     if rig is not None:
         await history.must_exist(rig)
-    return event_answers(await history.happened(span, [rig] if rig is not None else [], most=limit))
+    rigs = [] if rig is None else [rig]
+    found = await history.ask(
+        lambda reader: between(reader, span.from_ms, span.to_ms, rigs=rigs, most=limit + 1, before=before)
+    )
+    return loaded_page(request, found[::-1], limit, cursor=lambda one: f"{one.t_ms}-{one.id}", answer=event_answer)
 
 
 @get("/history/removed", summary="Removed rigs whose history was kept")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ __all__ = [
     "KeptAnswer",
     "LineAnswer",
     "SizesView",
-    "event_answers",
+    "event_answer",
     "history_answer",
     "sizes_view",
     "table",
@@ -85,18 +85,19 @@ class EventAnswer(Struct, omit_defaults=True):
     """The state before."""
     key: str = ""
     """The id of a command, a playbook or a removed rig."""
+    id: int = 0
+    """Of this event."""
 
 
-def event_answers(happened: Iterable[Happened]) -> list[EventAnswer]:
-    """For the JSON API."""
-    found = []
-    for one in happened:
-        fact, rig = one.fact, one.rig if one.rig != FARM else None
-        if isinstance(fact, StateWas):
-            found.append(EventAnswer(moment(one.t_ms), "state", fact.state, rig, fact.reason, fact.before))
-        elif isinstance(fact, Moment):
-            found.append(EventAnswer(moment(one.t_ms), fact.topic, fact.title, rig, detail=fact.detail, key=fact.key))
-    return found
+def event_answer(one: Happened) -> EventAnswer:
+    """For the JSON API: a change of a state, or a moment."""
+    fact, rig = one.fact, one.rig if one.rig != FARM else None
+    answer = EventAnswer(moment(one.t_ms), "state", "", rig, id=one.id)
+    if isinstance(fact, StateWas):
+        answer.title, answer.detail, answer.before = fact.state, fact.reason, fact.before
+    elif isinstance(fact, Moment):
+        answer.what, answer.title, answer.detail, answer.key = fact.topic, fact.title, fact.detail, fact.key
+    return answer
 
 
 def table(course: Course) -> Iterator[Sequence[object]]:

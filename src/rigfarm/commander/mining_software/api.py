@@ -96,9 +96,12 @@ async def list_software(
 
 
 @get("/catalogue", summary="Well-known programs")
-async def list_catalogue() -> list[Program]:
+async def list_catalogue(
+    request: Request[Any, Any, Any], limit: Limit = LIMIT, after: After = ""
+) -> Response[list[Program]]:
     """Adapters and templates to start from; no files and no hashes."""
-    return list(catalogue())
+    found = catalogue()
+    return one_page(request, found, limit, after, key=lambda one: one.name.replace(" ", "_"), answer=lambda one: one)
 
 
 @post("", opt=CONFIGURE, status_code=201, summary="Add a version of a mining program")

@@ -48,6 +48,8 @@ class PlaybookDetail(PlaybookAnswer, omit_defaults=True, kw_only=True):
     """A playbook with all its fields; `/api/playbooks/{id}/rigs` has the rigs that run it."""
 
     content: PlaybookContent
+    form: PlaybookForm
+    """The same as it is changed: with the ids of addresses and software"""
 
 
 class RevisionAnswer(Struct):
@@ -222,7 +224,7 @@ def _answer(playbook: Playbook, views: PlaybookViews) -> PlaybookAnswer:
 
 
 def _detail(playbook: Playbook, views: PlaybookViews) -> PlaybookDetail:
-    return PlaybookDetail(**_summary(playbook, views), content=playbook.content)  # type: ignore[arg-type]  # a dict of fields of many types
+    return PlaybookDetail(**_summary(playbook, views), content=playbook.content, form=form_of(playbook.content))  # type: ignore[arg-type]  # a dict of fields of many types
 
 
 def _summary(playbook: Playbook, views: PlaybookViews) -> dict[str, object]:

@@ -241,7 +241,9 @@ class Rigs:
             for said, name, _ in wanted:
                 rig = self.rigs.get(said.id)
                 if rig is None or (rig.name, rig.place, rig.tags) != (said.name, said.place, said.tags):
-                    raise Invalid(f"{said.name} was changed in the meantime: export again.", field="file")
+                    raise Invalid(
+                        f"{said.name} was changed in the meantime. Start again from what it is now.", field="rigs"
+                    )
                 if self.name_taken(name, except_id=rig.id):
                     raise store.name_taken(name)
                 expect_revision(None, rig.revision, rig.name)

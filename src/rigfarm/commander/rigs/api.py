@@ -13,12 +13,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from rigfarm.commander.auth import CONFIGURE, OPERATE
 from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.names import clean_name
+from rigfarm.commander.numbers import Number
+from rigfarm.commander.refusals import Invalid, expect_revision
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
-from rigfarm.commander.rigs.model import Relabel
+from rigfarm.commander.rigs.model import Relabel, Rig
 from rigfarm.commander.rigs.view import answers
 from rigfarm.commander.rigs.view.shown import Shown
-from rigfarm.commander.selection import RigSelection
+from rigfarm.commander.selection import MAX_RIGS, RigSelection
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.conditional import IF_MATCH
 from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
@@ -47,6 +49,20 @@ class RigChange(Struct, forbid_unknown_fields=True):
     place: str | UnsetType = UNSET
     tags: list[str] | UnsetType = UNSET
     """Instead of those that it has"""
+
+
+class OneOfManyChanges(RigChange, kw_only=True, forbid_unknown_fields=True):
+    """What changes of one of several rigs; what is left out stays."""
+
+    id: Number
+    revision: int | UnsetType = UNSET
+    """Refuse if someone else has changed it since"""
+
+
+class RigChanges(Struct, forbid_unknown_fields=True):
+    """Several rigs, each with changes of its own."""
+
+    rigs: Annotated[list[OneOfManyChanges], Meta(min_length=1, max_length=MAX_RIGS)]
 
 
 class NewMaintenance(Struct, forbid_unknown_fields=True):
@@ -82,6 +98,9 @@ class LabelRigs(EndMaintenance, frozen=True, forbid_unknown_fields=True, kw_only
 
 class RemoveRigs(EndMaintenance, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Several rigs: by `rigs`, or by a `filter` over a `kind`."""
+
+    keep_history: bool = False
+    """Their history stays, and is listed as kept"""
 
 
 class RemovedRigs(Struct):
@@ -157,11 +176,7 @@ async def change_rig(
 ) -> answers.RigDetail:
     """Names are unique, and case is ignored. A place is levels between slashes, such as `hall-2/rack-3`."""
     rig = book.get(rig_id)
-    changes = Relabel(
-        place=None if data.place is UNSET else data.place,
-        add=() if data.tags is UNSET else tuple(data.tags),
-        drop=() if data.tags is UNSET else ("*",),
-    ).checked()
+    changes = _relabel(data)
     if data.name is UNSET:
         await book.relabel([rig_id], changes)
     elif changes == Relabel():
@@ -169,6 +184,26 @@ async def change_rig(
     else:  # all of it, or nothing
         await book.edit([(rig, clean_name(data.name, "A rig", "rig-01"), changes)])
     return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
+
+
+@patch("/rigs", opt=CONFIGURE, summary="Change the names, places and tags of many rigs, all or none")
+async def change_rigs(
+    data: JSONBody[RigChanges], book: NamedDependency[Rigs], stats: NamedDependency[OperationalStats]
+) -> list[answers.RigAnswer]:
+    """Each with values of its own, as a spreadsheet does on the page."""
+    wanted: dict[int, tuple[Rig, str, Relabel]] = {}
+    for one in data.rigs:
+        rig = book.get(one.id)
+        if one.id in wanted:
+            raise Invalid(f"{rig.name} is there twice.", field="rigs")
+        expect_revision(None if one.revision is UNSET else one.revision, rig.revision, rig.name)
+        wanted[one.id] = (
+            rig,
+            rig.name if one.name is UNSET else clean_name(one.name, "A rig", rig.name),
+            _relabel(one),
+        )
+    await book.edit(list(wanted.values()))
+    return [answers.rig_answer(book.get(rig_id), stats.rigs[rig_id]) for rig_id in wanted]
 
 
 @delete("/rigs/{rig_id:int}", opt=CONFIGURE | IF_MATCH, summary="Remove a rig")
@@ -202,7 +237,8 @@ async def remove_rigs(
     data: JSONBody[RemoveRigs], book: NamedDependency[Rigs], rig_list: NamedDependency[RigList]
 ) -> RemovedRigs:
     """Each as if it were removed alone. Those of `rigs` that no longer exist are passed over, and not in the answer."""
-    return RemovedRigs([rig.id for rig in await book.remove_many(data.ids(rig_list, data.kind))])
+    removed = await book.remove_many(data.ids(rig_list, data.kind), keep_history=data.keep_history)
+    return RemovedRigs([rig.id for rig in removed])
 
 
 @post("/rigs/{rig_id:int}/token", opt=CONFIGURE, status_code=201, summary="Give a rig a new token")
@@ -270,6 +306,7 @@ api_routes = Router(
         list_rigs,
         get_rig,
         change_rig,
+        change_rigs,
         label_rigs,
         remove_rig,
         remove_rigs,
@@ -282,6 +319,14 @@ api_routes = Router(
     ],
     tags=["rigs"],
 )
+
+
+def _relabel(change: RigChange) -> Relabel:
+    """Tags are replaced."""
+    tags = None if change.tags is UNSET else tuple(change.tags)
+    return Relabel(
+        place=None if change.place is UNSET else change.place, add=tags or (), drop=() if tags is None else ("*",)
+    ).checked()
 
 
 def _ms(moment: datetime | None) -> int | None:

@@ -120,7 +120,7 @@ async def save_edited(tx: AsyncConnection, changed: Sequence[Rig]) -> None:
             [{"rig_id": rig.id, "now_named": rig.name, "now_keyed": name_key(rig.name)} for rig in changed],
         )
     except IntegrityError:
-        raise Conflict("Another rig has one of these names.", field="file") from None
+        raise Conflict("Another rig has one of these names.", field="rigs") from None
 
 
 async def save_labels(tx: AsyncConnection, changed: Sequence[Rig]) -> None:

@@ -14,7 +14,17 @@ from litestar.params import QueryParameter
 from rigfarm.commander.refusals import NotUnderstood
 from rigfarm.commander.web.json_answers import JsonAnswer
 
-__all__ = ["LIMIT", "MAX_LIMIT", "After", "Limit", "loaded_page", "number_after", "one_page", "pair_after"]
+__all__ = [
+    "LIMIT",
+    "MAX_LIMIT",
+    "After",
+    "Limit",
+    "loaded_page",
+    "number_after",
+    "numbers_after",
+    "one_page",
+    "pair_after",
+]
 
 LIMIT = 500
 MAX_LIMIT = 2_000
@@ -81,6 +91,14 @@ def pair_after(after: str) -> tuple[int, str] | None:
     if found is None:
         raise _wrong()
     return int(found[1]), found[2]
+
+
+def numbers_after(after: str) -> tuple[int, int] | None:
+    """A cursor that is two numbers; None on the first page. NotUnderstood for any other."""
+    found = pair_after(after)
+    if found is None or (second := number_after(found[1])) is None:
+        return None
+    return found[0], second
 
 
 def _wrong() -> NotUnderstood:

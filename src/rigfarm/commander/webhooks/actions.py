@@ -150,6 +150,7 @@ class Webhooks:
         describe("remove webhook")
         async with self._writing:
             one = self.get(webhook_id)
+            expect_revision(None, one.revision, one.form.name)
             async with self._storage.begin() as tx:
                 await store.delete_webhook(tx, webhook_id)
             del self.webhooks[webhook_id]

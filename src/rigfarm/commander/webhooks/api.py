@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from rigfarm.commander.auth import CONFIGURE, Viewer, require
 from rigfarm.commander.fields import Changes, changes_of
 from rigfarm.commander.numbers import MAX_NUMBER
+from rigfarm.commander.web.conditional import IF_MATCH
 from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, number_after, one_page
 from rigfarm.commander.webhooks.actions import Webhooks
 from rigfarm.commander.webhooks.model import MAX_URL, Delivery, DeliveryState, EventType, Webhook, WebhookForm, masked
@@ -111,6 +112,12 @@ async def create_webhook(
     return _with_secret(await webhooks.create(form, data.url), webhooks)
 
 
+@get("/{webhook_id:int}", summary="One webhook")
+async def get_webhook(webhook_id: FromPath[int], webhooks: NamedDependency[Webhooks]) -> WebhookAnswer:
+    """Without its secret and URL."""
+    return _answer(webhooks.get(webhook_id), webhooks.waiting(webhook_id))
+
+
 @patch("/{webhook_id:int}", opt=CONFIGURE, summary="Change a webhook")
 async def change_webhook(
     request: _Request, webhook_id: FromPath[int], data: JSONBody[WebhookChange], webhooks: NamedDependency[Webhooks]
@@ -125,7 +132,7 @@ async def change_webhook(
     return _answer(changed, webhooks.waiting(webhook_id))
 
 
-@delete("/{webhook_id:int}", opt=CONFIGURE, summary="Remove a webhook")
+@delete("/{webhook_id:int}", opt=CONFIGURE | IF_MATCH, summary="Remove a webhook")
 async def remove_webhook(webhook_id: FromPath[int], webhooks: NamedDependency[Webhooks]) -> None:
     """With what waits for it, and the log of what was sent to it."""
     await webhooks.remove(webhook_id)
@@ -162,6 +169,7 @@ api_routes = Router(
     route_handlers=[
         list_webhooks,
         create_webhook,
+        get_webhook,
         change_webhook,
         remove_webhook,
         rotate_secret,

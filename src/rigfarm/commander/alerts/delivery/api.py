@@ -16,6 +16,7 @@ from rigfarm.commander.alerts.delivery.model import MAX_URL, Channel, ChannelFor
 from rigfarm.commander.alerts.delivery.windows import Window, WindowForm, Windows, window_end
 from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.fields import Changes, changes_of
+from rigfarm.commander.web.conditional import IF_MATCH
 from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
 from rigfarm.common.clock import moment, utc_ms
 
@@ -96,6 +97,12 @@ async def create_channel(data: JSONBody[NewChannel], alert_channels: NamedDepend
     return _channel_answer(await alert_channels.create(ChannelForm(**_values(data, ChannelForm)), data.url))
 
 
+@get("/api/alert-channels/{channel_id:int}", summary="One alert channel", tags=["alerts"])
+async def get_channel(channel_id: FromPath[int], alert_channels: NamedDependency[Channels]) -> ChannelAnswer:
+    """Without its URL."""
+    return _channel_answer(alert_channels.get(channel_id))
+
+
 @patch("/api/alert-channels/{channel_id:int}", opt=CONFIGURE, summary="Change an alert channel", tags=["alerts"])
 async def change_channel(
     channel_id: FromPath[int], data: JSONBody[ChannelChange], alert_channels: NamedDependency[Channels]
@@ -107,7 +114,8 @@ async def change_channel(
     return _channel_answer(await alert_channels.change(channel_id, data.over(stored.form), url, revision))
 
 
-@delete("/api/alert-channels/{channel_id:int}", opt=CONFIGURE, summary="Remove an alert channel", tags=["alerts"])
+@delete("/api/alert-channels/{channel_id:int}", opt=CONFIGURE | IF_MATCH, summary="Remove an alert channel",
+        tags=["alerts"])  # fmt: skip
 async def delete_channel(channel_id: FromPath[int], alert_channels: NamedDependency[Channels]) -> None:
     """With the log of what was sent to it."""
     await alert_channels.remove(channel_id)
@@ -136,6 +144,12 @@ async def create_window(data: JSONBody[NewWindow], alert_windows: NamedDependenc
     return _window_answer(await alert_windows.create(WindowForm(**_values(data, WindowForm))))
 
 
+@get("/api/maintenance-windows/{window_id:int}", summary="One maintenance window", tags=["alerts"])
+async def get_window(window_id: FromPath[int], alert_windows: NamedDependency[Windows]) -> WindowAnswer:
+    """Also when it is over."""
+    return _window_answer(alert_windows.get(window_id))
+
+
 @patch("/api/maintenance-windows/{window_id:int}", opt=CONFIGURE, summary="Change a maintenance window",
        tags=["alerts"])  # fmt: skip
 async def change_window(
@@ -147,7 +161,7 @@ async def change_window(
     return _window_answer(await alert_windows.change(window_id, data.over(stored.form), revision))
 
 
-@delete("/api/maintenance-windows/{window_id:int}", opt=CONFIGURE, summary="Remove a maintenance window",
+@delete("/api/maintenance-windows/{window_id:int}", opt=CONFIGURE | IF_MATCH, summary="Remove a maintenance window",
         tags=["alerts"])  # fmt: skip
 async def delete_window(window_id: FromPath[int], alert_windows: NamedDependency[Windows]) -> None:
     """Ends it, if it is now: what waits for its end is sent."""
@@ -157,11 +171,13 @@ async def delete_window(window_id: FromPath[int], alert_windows: NamedDependency
 delivery_routes = [
     list_channels,
     create_channel,
+    get_channel,
     change_channel,
     delete_channel,
     test_channel,
     list_windows,
     create_window,
+    get_window,
     change_window,
     delete_window,
 ]

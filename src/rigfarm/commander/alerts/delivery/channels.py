@@ -106,6 +106,7 @@ class Channels:
         describe("remove alert channel")
         async with self._writing:
             channel = self.get(channel_id)
+            expect_revision(None, channel.revision, channel.form.name)
             async with self._storage.begin() as tx:
                 await rows.delete_channel(tx, channel_id)
             del self.channels[channel_id]

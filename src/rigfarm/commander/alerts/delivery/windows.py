@@ -229,6 +229,7 @@ class Windows:
         describe("remove maintenance window")
         async with self._writing:
             window = self.get(window_id)
+            expect_revision(None, window.revision, window.form.name)
             async with self._storage.begin() as tx:
                 await tx.execute(delete(maintenance_windows).where(maintenance_windows.c.id == window_id))
                 await rows.windows_changed(tx, self._wall())

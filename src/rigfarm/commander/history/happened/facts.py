@@ -116,6 +116,8 @@ class Happened(Struct, frozen=True, gc=False):
     t_ms: int
     rig: int
     fact: Fact
+    id: int = 0
+    """Of its row; 0: it was not read from one."""
 
 
 def tag_of(fact: Fact) -> str:

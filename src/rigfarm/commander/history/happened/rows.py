@@ -113,9 +113,10 @@ def between(
     rigs: Sequence[int] = (),
     what: Sequence[str] = ("state", "moment"),
     most: int = 1_000,
+    before: tuple[int, int] | None = None,
 ) -> list[Happened]:
     """What happened from a time until before another, oldest first; at most the newest `most`. Without `rigs`: of the
-    whole farm."""
+    whole farm. `before`: only what comes before the one of this time and id."""
     most = min(most, MAX_LISTED)
     marks = ",".join("?" * len(what))
     if rigs:
@@ -123,12 +124,18 @@ def between(
         where, values = f"what IN ({marks}) AND rig IN ({of})", [*what, *rigs]
     else:
         where, values = f"+what IN ({marks})", [*what]
-    rows = reader.db.execute(
-        f"SELECT t_ms, rig, body FROM events WHERE {where} AND t_ms >= ? AND t_ms < ? "  # noqa: S608
-        "ORDER BY t_ms DESC, id DESC LIMIT ?",
-        (*values, from_ms, to_ms, most),
-    )
-    found = [one for t_ms, rig, body in rows if (one := _read(t_ms, rig, body)) is not None]
+    found: list[Happened] = []
+    while len(found) < most:
+        end_ms, end_id = min(before or (to_ms, 0), (to_ms, 0))
+        rows = reader.db.execute(
+            f"SELECT t_ms, rig, body, id FROM events WHERE {where} AND t_ms >= ? AND t_ms <= ? "  # noqa: S608
+            "AND (t_ms, id) < (?, ?) ORDER BY t_ms DESC, id DESC LIMIT ?",
+            (*values, from_ms, end_ms, end_ms, end_id, wanted := most - len(found)),
+        ).fetchall()
+        found += [one for row in rows if (one := _read(*row)) is not None]
+        if len(rows) < wanted:
+            break
+        before = (rows[-1][0], rows[-1][3])
     return found[::-1]
 
 
@@ -169,9 +176,9 @@ def running(reader: Reader, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
     return found
 
 
-def _read(t_ms: int, rig: int, body: bytes) -> Happened | None:
+def _read(t_ms: int, rig: int, body: bytes, row_id: int = 0) -> Happened | None:
     with contextlib.suppress(msgspec.DecodeError):  # of a newer version, or damaged
-        return Happened(t_ms, rig, decode_fact(body))
+        return Happened(t_ms, rig, decode_fact(body), row_id)
     return None
 
 

@@ -22,6 +22,7 @@ from rigfarm.commander.reports.schedule.model import (
     due_after,
 )
 from rigfarm.commander.reports.schedule.schedules import Schedules
+from rigfarm.commander.web.conditional import IF_MATCH
 from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, number_after, one_page
 from rigfarm.common.clock import moment, utc_ms
 
@@ -88,6 +89,12 @@ async def create_schedule(data: JSONBody[ScheduleForm], report_schedules: NamedD
     return _answer(await report_schedules.create(data), report_schedules)
 
 
+@get("/{schedule_id:int}", summary="One schedule of reports")
+async def get_schedule(schedule_id: FromPath[int], report_schedules: NamedDependency[Schedules]) -> ScheduleAnswer:
+    """With the time of its next report."""
+    return _answer(report_schedules.get(schedule_id), report_schedules)
+
+
 @patch("/{schedule_id:int}", opt=CONFIGURE, summary="Change a schedule of reports")
 async def change_schedule(
     schedule_id: FromPath[int], data: JSONBody[ScheduleChange], report_schedules: NamedDependency[Schedules]
@@ -98,7 +105,7 @@ async def change_schedule(
     return _answer(await report_schedules.change(schedule_id, data.over(one.form), revision), report_schedules)
 
 
-@delete("/{schedule_id:int}", opt=CONFIGURE, summary="Remove a schedule of reports")
+@delete("/{schedule_id:int}", opt=CONFIGURE | IF_MATCH, summary="Remove a schedule of reports")
 async def remove_schedule(schedule_id: FromPath[int], report_schedules: NamedDependency[Schedules]) -> None:
     """With the list of what was sent of it."""
     await report_schedules.remove(schedule_id)
@@ -118,7 +125,14 @@ async def list_messages(
 
 api_routes = Router(
     "/api/reports/schedules",
-    route_handlers=[list_schedules, create_schedule, change_schedule, remove_schedule, list_messages],
+    route_handlers=[
+        list_schedules,
+        create_schedule,
+        get_schedule,
+        change_schedule,
+        remove_schedule,
+        list_messages,
+    ],
     tags=["reports"],
 )
 

@@ -128,6 +128,7 @@ class Schedules:
         describe("remove report schedule")
         async with self._writing:
             schedule = self.get(schedule_id)
+            expect_revision(None, schedule.revision, "The schedule")
             async with self._storage.begin() as tx:
                 await rows.delete_schedule(tx, schedule_id)
             del self.schedules[schedule_id]
