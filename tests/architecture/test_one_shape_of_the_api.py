@@ -25,6 +25,7 @@ NO_LISTS = {
     "/api/health": "the parts of one Commander",
     "/api/history": "the lines of one chart",
     "/api/reports": "the days and rigs of one report",
+    "/api/rigs/by-code": "what one code means, 20 rigs at most",
 }
 """Answers that have lists in them, but are one thing -> which."""
 WITHOUT_REVISION = {

@@ -36,6 +36,7 @@ PAGES = {
     "/commands/{batch}/cancel-rest": "DELETE /api/commands",
     "/commands/{command_id}/cancel": "DELETE /api/commands/{command_id}",
     "/import": "POST /api/imports",
+    "/places/fill/{round_id}/put": "PATCH /api/rigs/{rig_id}",
     "/playbooks": "POST /api/playbooks",
     "/playbooks/{playbook_id}": "PATCH /api/playbooks/{playbook_id}",
     "/playbooks/{playbook_id}/apply": "POST /api/playbooks/{playbook_id}/apply",
@@ -62,6 +63,7 @@ PAGES = {
     "/rigs/{rig_id}/remove": "DELETE /api/rigs/{rig_id}",
     "/rigs/{rig_id}/token": "POST /api/rigs/{rig_id}/token",
     "/rigs/{rig_id}/variables": "PATCH /api/rigs/{rig_id}/variables",
+    "/scan/place": "PATCH /api/rigs/{rig_id}",
     "/sentry-updates": "POST /api/sentry-updates",
     "/sentry-updates/{update_id}/abort": "POST /api/sentry-updates/{update_id}/abort",
     "/settings/api-keys": "POST /api/keys",
@@ -96,10 +98,14 @@ MORE = {
     "/rigs/maintenance": {"POST /api/rigs/maintenance/end"},
 }
 """A form with several buttons: what the others do."""
+_WALK = "a person walks along a rack; a program gives the command `locate`, and a place to each rig"
 PAGES_ONLY = {
     "/acknowledge/{token}": "the link in a message, for people who are not logged in; a program acknowledges the alert",
     "/login": "a program has a key",
     "/logout": "a program has a key",
+    "/places/fill": _WALK,
+    "/places/fill/{round_id}/skip": _WALK,
+    "/places/fill/{round_id}/{verb}": _WALK,
 }
 """What only people do -> why."""
 
