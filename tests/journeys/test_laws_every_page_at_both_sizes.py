@@ -60,6 +60,8 @@ PAGES = (
     "/settings/webhooks/new",
     "/settings/history",
     "/api/docs",
+    "/find",
+    "/find?q=rig",
     "/help",
     "/help/settings",
     "/help?q=rig",

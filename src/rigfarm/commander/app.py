@@ -36,6 +36,7 @@ from rigfarm.commander import (
     effects,
     enrolment,
     filling,
+    finder,
     history,
     idempotency,
     imports,
@@ -326,7 +327,6 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             imports.noun(imports.Farm(address_book, software, playbook_book, book, stats), logins.change_log),
             bundle.noun(bundles),
             incidents.noun(limits, book, templates),
-            manual.noun(),
             alerts.noun(alarms, alert_channels, alert_windows, sender, alert_links, automation, book, templates),
             stream.noun(hub, book, stats, rig_list, alarms, done),
             webhooks.noun(
@@ -335,6 +335,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
                 webhooks.Sender(storage, hub, hooks),
                 templates,
             ),
+            manual.noun(),
             metrics.noun(
                 metrics.Metrics(
                     book,
@@ -349,6 +350,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
                 )
             ),
         )
+        nouns = (*nouns, finder.noun([one.finds for one in nouns if one.finds is not None]))
         links = Links(
             book,
             stats,

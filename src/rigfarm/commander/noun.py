@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
+from rigfarm.commander.finds import Finds
 from rigfarm.commander.live import PageRoutes
 from rigfarm.commander.supervised import Work
 from rigfarm.commander.web.shell import NavItem
@@ -58,3 +59,5 @@ class Noun(Struct, frozen=True, kw_only=True):
     """Ends answers that would go on for ever: before connections are closed."""
     nav: Sequence[NavItem] = ()
     """Its places in the top bar."""
+    finds: Finds | None = None
+    """What it has by the name that somebody types into the finder."""

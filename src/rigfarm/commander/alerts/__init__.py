@@ -24,6 +24,7 @@ from rigfarm.commander.alerts.live import register_live_pages
 from rigfarm.commander.alerts.pages import page_routes
 from rigfarm.commander.alerts.setup.pages import page_routes as rule_pages
 from rigfarm.commander.alerts.view import bell, firing_lines, of_rig
+from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.supervised import DATABASE_S, Work
@@ -89,5 +90,9 @@ def noun(
             Work("actions of alert rules", automation.run, DATABASE_S),
         ],
         load=load,
+        finds=lambda text: matching(
+            text,
+            (Hit(one.form.name, f"/alerts/rules/{one.id}/edit", "alert rule") for one in alerts.rules.rules.values()),
+        ),
         nav=[NavItem("alerts", "Alerts", "/alerts", go="b")],
     )

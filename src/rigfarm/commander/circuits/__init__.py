@@ -14,6 +14,7 @@ from rigfarm.commander.circuits.live import register_live_pages
 from rigfarm.commander.circuits.model import Circuit
 from rigfarm.commander.circuits.pages import page_routes
 from rigfarm.commander.circuits.view import listing
+from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.supervised import Work
 
@@ -28,5 +29,8 @@ def noun(circuits: Circuits, templates: Environment) -> Noun:
         parts={"circuits": circuits},
         live_pages=lambda routes: register_live_pages(routes, templates, circuits),
         load=circuits.load,
+        finds=lambda text: matching(
+            text, (Hit(one.name, f"/circuits/{one.id}", "circuit") for one in circuits.circuits.values())
+        ),
         work=[Work("power of circuits", circuits.draws.run)],
     )

@@ -1,7 +1,10 @@
 """Mining software: versions of programs, each with one pinned file that rigs get from the Commander."""
 
+from urllib.parse import urlencode
+
 from jinja2 import Environment
 
+from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.mining_software.actions import MiningSoftware
 from rigfarm.commander.mining_software.api import api_routes
 from rigfarm.commander.mining_software.live import register_live_pages
@@ -22,5 +25,12 @@ def noun(book: MiningSoftware, templates: Environment) -> Noun:
         live_pages=lambda routes: register_live_pages(routes, templates, book),
         load=book.load,
         close=book.close,
+        finds=lambda text: matching(
+            text,
+            (
+                Hit(one.title, f"/software?{urlencode({'q': one.title})}", "mining software")
+                for one in book.software.values()
+            ),
+        ),
         nav=[NavItem("software", "Software", "/software", go="s")],
     )

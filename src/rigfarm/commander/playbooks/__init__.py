@@ -2,6 +2,7 @@
 
 from jinja2 import Environment
 
+from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.playbooks.actions import Playbooks
 from rigfarm.commander.playbooks.api import api_routes
@@ -32,5 +33,8 @@ def noun(playbooks: Playbooks, views: PlaybookViews, templates: Environment) -> 
         parts={"playbooks": playbooks, "playbook_views": views},
         live_pages=lambda routes: register_live_pages(routes, templates, views),
         load=playbooks.load,
+        finds=lambda text: matching(
+            text, (Hit(one.name, f"/playbooks/{one.id}", "playbook") for one in playbooks.playbooks.values())
+        ),
         nav=[NavItem("playbooks", "Playbooks", "/playbooks", go="p")],
     )

@@ -1,5 +1,7 @@
 """Rigs of both kinds."""
 
+from functools import partial
+
 from jinja2 import Environment
 
 from rigfarm.commander.live import PageRoutes
@@ -12,6 +14,7 @@ from rigfarm.commander.rigs.live import register_live_pages
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.pages import page_routes
 from rigfarm.commander.rigs.past.machine import TimeMachine
+from rigfarm.commander.rigs.view.finds import finds
 from rigfarm.commander.rigs.view.regions import Regions
 from rigfarm.commander.rigs.view.shown import Shown
 from rigfarm.commander.supervised import DATABASE_S, Work
@@ -37,6 +40,7 @@ def noun(book: Rigs, rig_list: RigList, chips: Chips, shown: Shown, templates: E
 
     return Noun(
         routes=[*page_routes, api_routes],
+        finds=partial(finds, book, rig_list),
         parts={"book": book, "rig_list": rig_list, "shown": shown, "time_machine": TimeMachine(shown)},
         live_pages=live_pages,
         link_handlers={RigSpecs: specs, RigBoards: boards, RigTrouble: trouble},

@@ -6,6 +6,8 @@ from functools import partial
 
 from jinja2 import Environment
 
+from rigfarm.commander.finds import Hit, matching
+from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.views.actions import Views
 from rigfarm.commander.views.api import api_routes
@@ -18,4 +20,10 @@ __all__ = ["Views", "noun"]
 def noun(views: Views, templates: Environment) -> Noun:
     """Its door."""
     templates.globals["saved_views"] = partial(tabs, views)
-    return Noun(routes=[*page_routes, api_routes], parts={"views": views}, load=views.load)
+    return Noun(
+        routes=[*page_routes, api_routes], parts={"views": views}, load=views.load, finds=partial(_named, views)
+    )
+
+
+def _named(views: Views, text: str) -> list[Hit]:
+    return matching(text, (Hit(one.name, one.href, "saved view", KINDS[one.kind].title) for one in views.listed()))

@@ -11,6 +11,7 @@ import "./expand.js";
 import "./past.js";
 import "./search.js";
 import "./keys.js";
+import "./finder.js";
 import "./steering.js";
 import "./installed.js";
 

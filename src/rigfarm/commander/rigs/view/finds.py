@@ -1,0 +1,42 @@
+"""Rigs and places by what somebody types into the finder: a search like those of the indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from rigfarm.commander.finds import Hit, matching
+from rigfarm.commander.kinds import KINDS, Kind
+from rigfarm.commander.rigs.listing.language import SearchMistake
+from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
+from rigfarm.commander.rigs.model import RigBook, within
+from rigfarm.commander.rigs.view.labels import condition
+
+__all__ = ["finds"]
+
+MOST = 4
+"""Of each kind; one more is a link to all."""
+MOST_PLACES = 3
+
+
+def finds(book: RigBook, rig_list: RigList, text: str) -> Iterator[Hit]:
+    """Those of each kind, where they are all listed, and places. What means nothing as a search finds nothing."""
+    try:
+        for kind in KINDS.values():
+            yield from _of_kind(kind, book, rig_list, text)
+    except SearchMistake:
+        return
+    places = {place for rig in book.rigs.values() for place in within(rig.place)}
+    named = (Hit(place, f"/places?q={condition('place', place)}", "place") for place in places)
+    yield from islice(matching(text, named), MOST_PLACES)
+
+
+def _of_kind(kind: Kind, book: RigBook, rig_list: RigList, text: str) -> Iterator[Hit]:
+    found = rig_list.sorted_ids(IndexQuery(kind.name, q=text, sort="name"))
+    if len(found) > MOST:
+        yield Hit(f"All {kind.counted(len(found))} with “{text}”", kind.href(q=text), kind.title)
+    asked = text.casefold().strip()
+    likely = sorted(found, key=lambda one: not book.rigs[one].name.casefold().startswith(asked))
+    for one in islice(likely, MOST):
+        rig = book.rigs[one]
+        yield Hit(rig.name, rig.href, kind.one, rig.place)
