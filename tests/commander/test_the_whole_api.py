@@ -104,6 +104,7 @@ def _furnish(farm: Farm) -> None:
         farm.ids["view_id"] = str(view["id"])
         circuit = make("/api/circuits", {"name": "PDU-1", "limit_w": 3680, "places": ["hall"]})
         farm.ids["circuit_id"] = str(circuit["id"])
+        make("/api/placing-rules", {"name": "racks", "pattern": "r{rack}-{slot}", "place": "rack-{rack}/slot-{slot}"})
 
         async def report() -> None:
             link = await connect(farm.url, [rigs[0]["token"]])

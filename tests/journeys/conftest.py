@@ -73,6 +73,8 @@ def steer(commander: CommanderProcess) -> None:
     workload = {"slot": "cpu", "coin": "XMR", "pool_id": ids["pool-1"], "wallet_id": ids["wallet-1"]}
     playbook = {"name": "monero", "software_id": ids["Fake"], "template": "--cpu $CPU_POOL", "workloads": [workload]}
     commander.api("POST", "/api/playbooks", playbook)
+    rule = {"name": "racks", "pattern": "rig-{slot:number}", "place": "hall-1/slot-{slot}", "tags": ["new"]}
+    commander.api("POST", "/api/placing-rules", rule)
 
 
 @pytest.fixture

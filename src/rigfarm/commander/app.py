@@ -47,6 +47,7 @@ from rigfarm.commander import (
     mining_software,
     mqtt,
     places,
+    placing,
     playbooks,
     reports,
     rigs,
@@ -175,6 +176,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
         book = rigs.Rigs(storage, hub, events)
         rig_list = rigs.RigList(book, stats)
         power_circuits = circuits.Circuits(storage, hub, book, stats)
+        placing_rules = placing.PlacingRules(storage, hub, book, stats)
         arrivals = Arrivals(book, stats)
         at = settings.data_dir / "journal.db"
         recent = RecentRows(at)
@@ -318,6 +320,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             views.noun(views.Views(storage, hub), templates),
             places.noun(shown, templates),
             circuits.noun(power_circuits, templates),
+            placing.noun(placing_rules, placing.Placer(placing_rules, book, events, logins.change_log), templates),
             wall.noun(shown, templates),
             *steering,
             scan.noun(book, stats, rig_list, command_book, events, templates),

@@ -27,6 +27,7 @@ __all__ = [
     "ConditionChanged",
     "EffectReverted",
     "Events",
+    "LanAddressChanged",
     "MaintenanceChanged",
     "NormalChanged",
     "PlaybookChanged",
@@ -76,6 +77,13 @@ class RigLabelled(_Event, frozen=True):
     rig_id: int
     place: str
     tags: tuple[str, ...]
+
+
+class LanAddressChanged(_Event, frozen=True):
+    """A rig's first or newest log has another address on the LAN than the one before."""
+
+    rig_id: int
+    address: str
 
 
 class TokenRotated(_Event, frozen=True):

@@ -35,6 +35,20 @@ EXAMPLES: dict[str, Body] = {
     "POST /api/rigs/maintenance/end": {"filter": {"q": "place:hall-1"}},
     "POST /api/views": {"kind": "cpu-gpu", "name": "Hot ones", "search": "q=temp>80&sort=-hottest"},
     "PATCH /api/views/{view_id}": {"search": "q=temp>85&sort=-hottest"},
+    "POST /api/placing-rules": {
+        "name": "racks of hall 1",
+        "pattern": "rig-{slot:number}",
+        "place": "hall-1/rack-1/slot-{slot}",
+        "tags": ["air-cooled"],
+    },
+    "PATCH /api/placing-rules/{rule_id}": {"address": "10.1.2.0/24", "revision": 1},
+    "PUT /api/placing-rules/order": {"rules": [1]},
+    "POST /api/placing-rules/trial": {"name": "by address", "address": "10.1.{rack}.*", "place": "hall-1/rack-{rack}"},
+    "POST /api/placing-rules/plan": {"which": "without-place"},
+    "POST /api/placing-rules/apply": {
+        "which": "without-place",
+        "digest": "445959ed749e2bdbaff287c7cc3e5f6a0aa87474d43aa683b9935ab6b42eefb2",
+    },
     "POST /api/addresses": {
         "name": "My pool",
         "kind": "pool",

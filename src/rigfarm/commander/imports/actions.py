@@ -121,23 +121,12 @@ class _Import:
         return entry if entry is None else self._ids.get(entry, entry)
 
     async def _new_rigs(self, portion: Sequence[tuple[int, NewRig]]) -> dict[int, Result]:
-        made = await self._farm.rigs.create_all([(step.name, step.kind) for _, step in portion])
-        results = {
+        labels = [Relabel(place=step.place or None, add=step.tags) for _, step in portion]
+        made = await self._farm.rigs.create_all([(step.name, step.kind) for _, step in portion], labels=labels)
+        return {
             number: Result(True, href=rig.href, token=token)
             for (number, _), (rig, token) in zip(portion, made, strict=True)
         }
-        labels = [
-            (rig, rig.name, Relabel(place=step.place or None, add=step.tags))
-            for (_, step), (rig, _) in zip(portion, made, strict=True)
-            if step.place or step.tags
-        ]
-        try:
-            if labels:
-                await self._farm.rigs.edit(labels)
-        except (Refusal, SQLAlchemyError) as error:
-            why = f"Created without its place and tags: {_why(error)}"
-            return {number: replace(one, error=why) for number, one in results.items()}
-        return results
 
     async def _edited_rigs(self, portion: Sequence[tuple[int, EditRig]]) -> dict[int, Result]:
         rigs = self._farm.rigs

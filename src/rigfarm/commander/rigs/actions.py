@@ -4,9 +4,10 @@ changes go to the database. A change is durable before it is announced."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from msgspec.structs import replace
@@ -30,7 +31,7 @@ from rigfarm.commander.names import clean_line, clean_name, name_key
 from rigfarm.commander.refusals import Absent, Invalid, expect_revision
 from rigfarm.commander.rigs import broadcasts, store
 from rigfarm.commander.rigs.model import Maintenance, Relabel, Rig
-from rigfarm.commander.storage import Storage
+from rigfarm.commander.storage import Storage, portions
 from rigfarm.commander.supervised import Part
 from rigfarm.common.clock import utc_ms
 from rigfarm.wire.specs import Specs
@@ -39,11 +40,14 @@ from rigfarm.wire.tokens import hash_token, new_token
 __all__ = ["Rigs"]
 
 log = structlog.get_logger()
+_T = TypeVar("_T")
 
 STORE_EVERY_S = 0.1
 RETRY_S = 2.0
 END_MAINTENANCE_EVERY_S = 1.0
 MAX_REASON = 200
+SLICE = 500
+"""Rigs that are changed together."""
 MAX_MAINTENANCE_MS = 366 * 86_400_000
 
 
@@ -120,11 +124,12 @@ class Rigs:
         return await self.create_all([(name, kind) for name in names])
 
     async def create_all(
-        self, wanted: Iterable[tuple[str, KindName]], tokens: Sequence[str] = ()
+        self, wanted: Iterable[tuple[str, KindName]], tokens: Sequence[str] = (), labels: Sequence[Relabel] = ()
     ) -> list[tuple[Rig, str]]:
         """Add several by name and kind, all or none, in their order; each with a new token, or with its one of
-        `tokens`, which no rig may have had before."""
+        `tokens`, which no rig may have had before, and with its place and tags of `labels`."""
         describe("create rigs")
+        labels = [one.checked() for one in labels]
         clean = [(clean_name(name, "A rig", "rig-01"), kind) for name, kind in wanted]
         async with self._writing:
             seen: set[str] = set()
@@ -142,10 +147,14 @@ class Rigs:
                     await store.insert_rig(tx, name, kind, token_hash, now_ms)
                     for (name, kind), token_hash in zip(clean, hashes, strict=True)
                 ]
+                if labels:
+                    rigs = [label.of(rig) for rig, label in zip(rigs, labels, strict=True)]
+                    await store.save_labels(tx, rigs)
             for rig, token_hash in zip(rigs, hashes, strict=True):
                 self._put(rig, token_hash)
                 self._events.publish(RigAdded(rig.id, rig.kind, rig.name))
                 broadcasts.created(self._hub, rig)
+            await self._labelled([rig for rig in rigs if rig.place or rig.tags])
         _describe(rigs)
         return list(zip(rigs, tokens, strict=True))
 
@@ -221,7 +230,7 @@ class Rigs:
             labelled = [wanted.of(rig) for rig in old]
             changed = [replace(new, revision=new.revision + 1) for new in labelled if new != self.rigs[new.id]]
             await self._put_all(changed, store.save_labels)
-            self._labelled(changed)
+            await self._labelled(changed)
         _describe(old)
         if len(changed) == 1:
             before = next(rig for rig in old if rig.id == changed[0].id)
@@ -238,7 +247,8 @@ class Rigs:
         describe("edit rigs")
         async with self._writing:
             old: list[Rig] = []
-            for said, name, _ in wanted:
+            changed: list[Rig] = []
+            async for said, name, changes in _in_slices(wanted):
                 rig = self.rigs.get(said.id)
                 if rig is None or (rig.name, rig.place, rig.tags) != (said.name, said.place, said.tags):
                     raise Invalid(
@@ -248,12 +258,9 @@ class Rigs:
                     raise store.name_taken(name)
                 expect_revision(None, rig.revision, rig.name)
                 old.append(rig)
-            changed = [
-                replace(changes.checked().of(rig), name=name, revision=rig.revision + 1)
-                for rig, (_, name, changes) in zip(old, wanted, strict=True)
-            ]
+                changed.append(replace(changes.checked().of(rig), name=name, revision=rig.revision + 1))
             await self._put_all(changed, store.save_edited)
-            self._labelled(changed)
+            await self._labelled(changed)
         _describe(changed)
         if len(changed) == 1:
             compare(*({"name": one.name, "place": one.place, "tags": ", ".join(one.tags)} for one in old + changed))
@@ -261,8 +268,8 @@ class Rigs:
             if before.name != after.name:
                 await self._events.publish_and_wait(RigRenamed(after.id, after.kind, before.name, after.name))
 
-    def _labelled(self, changed: Iterable[Rig]) -> None:
-        for rig in changed:
+    async def _labelled(self, changed: Sequence[Rig]) -> None:
+        async for rig in _in_slices(changed):
             self._events.publish(RigLabelled(rig.id, rig.place, rig.tags))
 
     async def start_maintenance(
@@ -311,11 +318,13 @@ class Rigs:
         """Store and announce them."""
         if changed:
             async with self._storage.begin() as tx:
-                await save(tx, changed)
+                for some in portions(changed):
+                    await save(tx, some)
         for rig in changed:
             self._names.pop(name_key(self.rigs[rig.id].name), None)
         for rig in changed:
             self._put(rig, self._token_of[rig.id])
+        async for rig in _in_slices(changed):
             broadcasts.updated(self._hub, rig)
 
     async def end_planned_maintenance(self, part: Part) -> None:
@@ -452,6 +461,14 @@ class Rigs:
         self._said_specs.pop(rig.id, None)
         self._said_first.discard(rig.id)
         self._said_connected.discard(rig.id)
+
+
+async def _in_slices(items: Sequence[_T]) -> AsyncIterator[_T]:
+    """One after the other; between slices of them, others have their turn."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
 
 
 def _unless_over(now_ms: int, rig: Rig) -> Maintenance | None:

@@ -14,6 +14,7 @@ from rigfarm.commander.events import (
     AttentionChanged,
     ConditionChanged,
     Events,
+    LanAddressChanged,
     MaintenanceChanged,
     NormalChanged,
     RigAdded,
@@ -189,6 +190,7 @@ class OperationalStats:
         if rig is None or (rig.log is not None and log.t <= rig.log.t <= now_ms + FUTURE_MS):
             return False
         now = time.monotonic()
+        address = rig.log.lan_ip if rig.log is not None else None
         rig.log = log
         since = now - rig.heard if rig.heard is not None else 0.0
         rig.heard = now
@@ -213,6 +215,8 @@ class OperationalStats:
             totals.add(contribution, 1)
         rig.contribution = contribution
         self._judge(rig, changed=True)
+        if log.lan_ip and log.lan_ip != address:
+            self._events.publish(LanAddressChanged(rig_id, log.lan_ip))
         return True
 
     def logs_dropped(self, rig_id: int, count: int) -> None:
