@@ -18,7 +18,6 @@ import jinja2
 from bench.farm import linked
 from bench.report import Figure, cpu_seconds, percentile, report
 from bench.web import PageLoader, login
-from rigfarm.commander.address import Address
 from rigfarm.commander.events import Events
 from rigfarm.commander.frame import page_templates
 from rigfarm.commander.health import calm_garbage_collector
@@ -27,6 +26,7 @@ from rigfarm.commander.history.chunks.codes import codes
 from rigfarm.commander.history.chunks.columns import pack
 from rigfarm.commander.history.model import DAY_MS, row_id
 from rigfarm.commander.history.store import Store
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import RecentRows
@@ -92,7 +92,7 @@ def _farm(kind: KindName, history: History) -> tuple[Shown, RigList]:
     environment.globals["acting_limits"] = lambda: (None, 0)
     environment.globals["firing_alerts"] = lambda: ([], 0)
     recent = RecentRows(Path("journal.db"))
-    address = Address("http://commander", "")
+    address = JoinAddress("http://commander", "")
     shown = Shown(environment, book, stats, rig_list, recent, history, lambda: address, Chips(hub, book.rigs))
     return shown, rig_list
 

@@ -11,8 +11,8 @@ import jinja2
 from jinja2.bccache import Bucket
 
 from rigfarm import __version__
-from rigfarm.commander.address import Address
 from rigfarm.commander.identity.certificate import Certificate
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.lan import host_for_others
 from rigfarm.commander.noun import Noun
@@ -55,11 +55,11 @@ class Reach:
         scheme = "http" if self._certificate is None else "https"
         return self._settings.public_url or f"{scheme}://{host_for_others(self._settings.host)}:{self._settings.port}"
 
-    def address(self) -> Address:
+    def address(self) -> JoinAddress:
         """Its URL, and what rigs recognise it by."""
         certificate = self._certificate
         direct = certificate is not None and certificate.own and not self._settings.trusted_proxies
-        return Address(self.public_url(), certificate.text if certificate is not None and direct else "")
+        return JoinAddress(self.public_url(), certificate.text if certificate is not None and direct else "")
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the certificate that is served at this moment; empty without TLS."""

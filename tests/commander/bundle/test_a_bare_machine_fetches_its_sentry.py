@@ -20,10 +20,10 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 from structlog.testing import capture_logs
 
-from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle, Bundles, install_line
 from rigfarm.commander.bundle.model import BundleError, read_bundle
 from rigfarm.commander.bundle.serving import bundle_routes
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.server.downloads import Downloads
 from rigfarm.simulate.commander import CommanderProcess
 
@@ -93,7 +93,7 @@ def run(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess[s
 async def line(folder: Path, url: str, token: str = TOKEN, fingerprint: str = "") -> str:
     bundles = Bundles(folder)
     await bundles.look()
-    return install_line(bundles.offered, Address(url, fingerprint), token)
+    return install_line(bundles.offered, JoinAddress(url, fingerprint), token)
 
 
 @pytest.mark.parametrize("without", ["wget", "curl"])

@@ -17,10 +17,10 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.testing import AsyncTestClient
 
-from rigfarm.commander.address import Address
 from rigfarm.commander.events import Events, RigRemoved
 from rigfarm.commander.frame import page_templates
 from rigfarm.commander.history import History, Keep
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.live import Hub, PageRoutes, PageSession
 from rigfarm.commander.logs import Journal, RecentRows
 from rigfarm.commander.places.live import register_live_pages as register_live_map
@@ -110,7 +110,7 @@ class Site:
             self.rig_list,
             recent,
             self.history,
-            lambda: Address("http://commander.lan:7070", ""),
+            lambda: JoinAddress("http://commander.lan:7070", ""),
             self.chips,
             panel=self.steering.panels.html,
             removal_effects=[one.removal_effect for one in self.steering.nouns if one.removal_effect is not None],

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.lan import host_for_others
 from rigfarm.commander.rigs import view
@@ -17,7 +17,7 @@ from rigfarm.common.lan import lan_address
 
 BUNDLE = Bundle("x86_64", "1.0", "ab" * 32, 1, Path("rigfarm-sentry-x86_64"), (0, 0, 0, 0))
 ROOT = Path(__file__).parents[3]
-OURS = Address("https://10.0.0.5:7070", f"SHA256:{'0f' * 32}")
+OURS = JoinAddress("https://10.0.0.5:7070", f"SHA256:{'0f' * 32}")
 
 
 @pytest.mark.parametrize("bundles", [(), (BUNDLE,)])
@@ -31,7 +31,7 @@ def test_the_commands_are_exact_and_quoted(bundles: tuple[Bundle, ...]) -> None:
     if not bundles:
         assert "copy it first" in join.steps[0].text, "the page is reloaded, and the token is shown once"
     assert join.again.command == f"echo rf_secret | sudo rigfarm sentry join {OURS.arguments}"
-    assert "'https://a b'" in view.join_view(rig, Address("https://a b")).steps[-1].command
+    assert "'https://a b'" in view.join_view(rig, JoinAddress("https://a b")).steps[-1].command
 
 
 def test_a_commander_that_listens_on_one_address_names_that_one() -> None:
@@ -45,14 +45,14 @@ def test_a_commander_that_listens_on_one_address_names_that_one() -> None:
 def test_what_vouches_for_the_commander_decides_the_command() -> None:
     """No rig is asked to allow plain http where there is TLS, or to take any certificate."""
     assert OURS.arguments == f"https://10.0.0.5:7070 --fingerprint {OURS.fingerprint}"
-    assert Address("https://farm.example").arguments == "https://farm.example"
-    assert Address("http://127.0.0.1:7070").arguments == "http://127.0.0.1:7070 --insecure-http"
+    assert JoinAddress("https://farm.example").arguments == "https://farm.example"
+    assert JoinAddress("http://127.0.0.1:7070").arguments == "http://127.0.0.1:7070 --insecure-http"
     rig = Rig(1, "a", "cpu-gpu", created_at=0)
     own = view.join_view(rig, OURS, "rf_secret", (BUNDLE,)).steps[-1].command
     assert "curl -fsSk " in own
     assert "wget -q --no-check-certificate " in own
     assert own.index("sha256sum -c") < own.index('sh "$f" join')
-    vouched = view.join_view(rig, Address("https://farm.example"), "rf_secret", (BUNDLE,)).steps[-1].command
+    vouched = view.join_view(rig, JoinAddress("https://farm.example"), "rf_secret", (BUNDLE,)).steps[-1].command
     assert "curl -fsS " in vouched
     assert "--no-check-certificate" not in vouched
     asic = view.join_view(Rig(2, "b", "asic", created_at=0), OURS, "rf_secret").steps

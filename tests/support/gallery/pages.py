@@ -15,7 +15,6 @@ from msgspec import structs
 
 from rigfarm.commander.activity.model import KINDS_OF_ACTORS
 from rigfarm.commander.activity.view import RESULTS, TIMES, ActivityPage, Links, asked_for, row_of
-from rigfarm.commander.address import Address
 from rigfarm.commander.auth.answers import ago
 from rigfarm.commander.auth.model import ApiKey, Session, Viewer
 from rigfarm.commander.auth.pages import KeyForm, settings_view
@@ -25,6 +24,7 @@ from rigfarm.commander.filling.view import What
 from rigfarm.commander.frame import page_templates
 from rigfarm.commander.history import time_range
 from rigfarm.commander.incidents.view import acting_limits, rows_of
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.places.view import Asked, tile_of
 from rigfarm.commander.rigs import view
@@ -58,7 +58,7 @@ LIMITS = (
     ("sent logs faster than a rig may", "its link is slowed down", 4),
     ("\u202egnimocni txet tfel ot thgir\x1b[31m", "closed", None),
 )
-ADDRESS = Address("https://10.0.0.5:7070", f"SHA256:{'0f3a' * 16}")
+ADDRESS = JoinAddress("https://10.0.0.5:7070", f"SHA256:{'0f3a' * 16}")
 TOKEN = "rf_6pQxK2mVt0a8Zy1nC4dE7gH9jL3sW5uBqXfRkTvYw0Tq"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from rigfarm.commander.address import Address
 from rigfarm.commander.bundle.model import Bundle
+from rigfarm.commander.join_address import JoinAddress
 
 __all__ = ["install_line"]
 
@@ -25,7 +25,7 @@ by any Bourne shell with what every Linux has; as a whole it is one argument of 
 is pasted does not matter. That check is also why it may be fetched from a certificate that no authority vouches for."""
 
 
-def install_line(bundles: Sequence[Bundle], address: Address, token: str = "") -> str:
+def install_line(bundles: Sequence[Bundle], address: JoinAddress, token: str = "") -> str:
     """With a token the machine joins as a rig; without one its Sentry is only installed. "" when there is no bundle.
 
     The token comes on standard input: other users of the machine can see arguments.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle, install_line
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.rigs.model import Rig
 
@@ -51,7 +51,7 @@ class JoinView(Struct, frozen=True):
     reported: bool
 
 
-def join_view(rig: Rig, address: Address, token: str = "", bundles: Sequence[Bundle] = ()) -> JoinView:
+def join_view(rig: Rig, address: JoinAddress, token: str = "", bundles: Sequence[Bundle] = ()) -> JoinView:
     """`address` is how the rig reaches this Commander; `bundles` the Sentries it has for rigs."""
     shown = token or _NO_TOKEN
     steps = join_steps(rig.kind, address, bundles, shown)
@@ -71,7 +71,7 @@ def join_view(rig: Rig, address: Address, token: str = "", bundles: Sequence[Bun
 
 
 def join_steps(
-    kind: KindName, address: Address, bundles: Sequence[Bundle], token: str = _NO_TOKEN
+    kind: KindName, address: JoinAddress, bundles: Sequence[Bundle], token: str = _NO_TOKEN
 ) -> tuple[JoinStep, ...]:
     """From a machine without a Sentry to a rig that reports. Empty pages show the steps with a place for the token."""
     if not KINDS[kind].runs_programs:
@@ -82,7 +82,7 @@ def join_steps(
     return (_NO_SENTRY, JoinStep("Or, if the rig already has a Sentry, run this on it:", joins))
 
 
-def _asic_steps(address: Address, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
+def _asic_steps(address: JoinAddress, bundles: Sequence[Bundle]) -> tuple[JoinStep, ...]:
     text = "No Sentry in the ASIC's network yet? Install one on any machine there:"
     return (
         JoinStep(text, install_line(bundles, address)) if bundles else _NO_SENTRY,
@@ -96,12 +96,12 @@ def _asic_steps(address: Address, bundles: Sequence[Bundle]) -> tuple[JoinStep, 
     )
 
 
-def _again(rig: Rig, address: Address, token: str) -> JoinStep:
+def _again(rig: Rig, address: JoinAddress, token: str) -> JoinStep:
     if not rig.of.runs_programs:
         return JoinStep("Enter it for the ASIC on its Sentry's page:", "http://127.0.0.1:7777")
     return JoinStep("On the rig:", _join("rigfarm", address, token))
 
 
-def _join(program: str, address: Address, token: str) -> str:
+def _join(program: str, address: JoinAddress, token: str) -> str:
     """The token goes in where other users of the machine cannot see it."""
     return f"echo {token} | sudo {program} sentry join {address.arguments}"

@@ -12,9 +12,9 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 from msgspec.structs import replace
 
-from rigfarm.commander.address import Address
 from rigfarm.commander.bundle import Bundle
 from rigfarm.commander.history import Course, History, HistoryUnavailable, TimeRange
+from rigfarm.commander.join_address import JoinAddress
 from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.live import Hub
 from rigfarm.commander.logs import RecentRows
@@ -52,7 +52,7 @@ class Shown:
         rig_list: RigList,
         recent: RecentRows,
         history: History,
-        address: Callable[[], Address],
+        address: Callable[[], JoinAddress],
         chips: Chips,
         *,
         bundles: Callable[[], Sequence[Bundle]] = tuple,

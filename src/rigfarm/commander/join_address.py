@@ -6,10 +6,10 @@ import shlex
 
 from msgspec import Struct
 
-__all__ = ["Address"]
+__all__ = ["JoinAddress"]
 
 
-class Address(Struct, frozen=True):
+class JoinAddress(Struct, frozen=True):
     """`fingerprint` is `SHA256:…` of the Commander's own certificate; empty when authorities vouch for it, or for the
     proxy before it."""
 
