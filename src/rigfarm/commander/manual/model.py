@@ -18,7 +18,7 @@ __all__ = ["PARTS", "Chapter", "Found", "Manual", "Section", "folder"]
 
 PARTS: Mapping[str, Sequence[str]] = {
     "Set up": ["running-a-commander", "joining-a-rig", "asics", "playbooks", "backup", "upgrade"],
-    "Every day": ["search", "commands", "alerts", "history", "reports"],
+    "Every day": ["search", "circuits", "commands", "alerts", "history", "reports"],
     "Move in": [f"coming-from-{one}" for one in ("hiveos", "awesome-miner", "foreman", "mining-rig-monitor")],
     "Other tools": ["api", "cli", "metrics", "mqtt", "webhooks"],
     "Reference": ["settings", "security"],
