@@ -2,7 +2,7 @@
 // Browsers that read codes themselves do so; for the others a decoder is fetched, once it is needed.
 const FORMATS = ["code_128", "qr_code", "data_matrix", "code_39"];
 const EVERY_MS = 150;
-const SAME_MS = 4000; // the same code again, while it stays in view, is the same scan
+const MISSED = 25; // looks without a code after which it is another scan; until then it stayed in view
 const WIDTH = 1280; // px that a picture is looked at with, at most
 const SHARES = [1, 0.6, 0.4]; // of that, by turns: what can't be made out at one size often can at another
 const PHOTO_WIDTHS = [2000, 1400, 1000, 640, 400];
@@ -17,7 +17,8 @@ let resumes = false; // it was stopped because the page was hidden
 let looking = 0;
 let looks = 0;
 let decoder = null;
-let last = { text: "", at: 0 };
+let last = ""; // the code that was taken
+let missed = 0; // looks since it was seen
 
 function say(words) {
   box().querySelector(".camera-says").textContent = words;
@@ -58,10 +59,10 @@ async function decode(source, width, height, most) {
 }
 
 function take(text) {
-  const now = Date.now();
-  const again = text === last.text && now - last.at < SAME_MS;
-  last = { text, at: now };
-  if (again) return;
+  const again = text === last && missed < MISSED;
+  last = text;
+  missed = 0;
+  if (again) return; // what a person fills in on its card stays
   navigator.vibrate?.(60);
   const view = box().querySelector(".camera-view");
   view.classList.add("hit");
@@ -78,6 +79,7 @@ async function look() {
     if (picture.readyState >= 2 && picture.videoWidth) {
       const most = Math.min(picture.videoWidth, WIDTH) * SHARES[looks++ % SHARES.length];
       const text = await decode(picture, picture.videoWidth, picture.videoHeight, most);
+      missed += 1;
       if (text && stream) take(text);
     }
   } catch {
@@ -151,7 +153,7 @@ async function photo(input) {
       const text = await decode(picture, picture.width, picture.height, width);
       if (!text) continue;
       say("");
-      last = { text: "", at: 0 };
+      last = "";
       take(text);
       return;
     }
