@@ -28,7 +28,7 @@ _CLIENT = {
     "software": ("book", "Mining software: list, show, create, fetch its file, edit, delete."),
     "addresses": ("book", "Pools and wallets: list, show, create, edit, delete."),
     "assignments": ("playbooks", "Which rigs run which playbooks."),
-    "circuits": ("circuits", "Circuits: list, show, forecast."),
+    "circuits": ("circuits", "Circuits: list, show, create, edit, forecast."),
     "commands": ("farm", "Commands that rigs were given, and how they ended."),
     "alerts": ("farm", "Alerts: list, watch, acknowledge, snooze, end."),
     "history": ("farm", "What happened, and how rigs mined."),

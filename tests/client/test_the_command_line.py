@@ -147,6 +147,29 @@ def test_a_name_cannot_control_the_terminal() -> None:
     assert "owned" in ran.stderr
 
 
+def test_circuits_are_listed_and_warn(operator: Operator, commander: CommanderProcess) -> None:
+    made = commander.api("POST", "/api/circuits", {"name": "PDU-7", "limit_w": 3680, "places": ["hall-2"]})
+    assert isinstance(made, dict)
+    try:
+        assert re.search(r"PDU-7 +3\.680 kW +", operator.good("rigfarm circuits list pdu"))
+        assert json.loads(operator.good("rigfarm circuits list --json"))[0]["places"] == ["hall-2"]
+        assert "hall-2" in operator.good(f"rigfarm circuits show {made['id']}")
+        said = "PDU-7 would draw at least 0 W of its limit of 3.680 kW: it is unknown what 3 rigs will draw."
+        (one,) = json.loads(operator.good("rigfarm circuits forecast place:hall-2 --json"))
+        assert (one["detail"], one["level"]) == (said, "unknown")
+        assert "unknown" in operator.good("rigfarm circuits forecast --all")
+        assert operator.good("rigfarm circuits forecast --all --asics --json") == "[]\n"
+        asked = operator.run("rigfarm rigs restart place:hall-2", "n\n")
+        assert (asked.returncode, said in asked.stderr) == (1, True)
+        assert said not in operator.run("rigfarm rigs shut-down place:hall-2", "n\n").stderr
+        kept = operator.good(f"rigfarm circuits show {made['id']} --json")
+        changed = json.dumps({**json.loads(kept), "limit_w": 7360})
+        assert "Changed circuit" in operator.good(f"rigfarm circuits edit {made['id']}", changed)
+        assert "7.360 kW" in operator.good("rigfarm circuits list")
+    finally:
+        commander.api("DELETE", f"/api/circuits/{made['id']}")
+
+
 def test_nothing_is_done_without_a_filter_or_a_yes(operator: Operator) -> None:
     assert operator.run("rigfarm rigs remove --yes").returncode == 2
     assert operator.run("rigfarm rigs remove --all name:rig --yes").returncode == 2

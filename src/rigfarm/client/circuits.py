@@ -1,4 +1,4 @@
-"""`rigfarm circuits`: what each draws, and what it would draw."""
+"""`rigfarm circuits`: what each may carry, draws, and would draw."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from rigfarm import units
 from rigfarm.client import config
 from rigfarm.client.connection import Api
+from rigfarm.client.editing import editable
 from rigfarm.client.rigs import ALL, AS_JSON, FILTER, chosen
 from rigfarm.client.show import Row, columns, print_found, print_one
 
@@ -67,3 +68,6 @@ def forecast_circuits(search: tuple[str, ...], every: bool, asics: bool, as_json
         level="level", detail="detail",
     )  # fmt: skip
     print_found(api.send("POST", "/api/circuits/forecast", body), shown, as_json=as_json)
+
+
+editable(circuits, "/api/circuits", "circuit")

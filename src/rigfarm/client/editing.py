@@ -29,6 +29,9 @@ TOLD = {
     "rigs",
     "behind",
     "rollout",
+    "power_w",
+    "share",
+    "unknown_rigs",
 }
 """What the API says of a thing and nobody can set."""
 

@@ -8,7 +8,7 @@ from rigfarm import units
 from rigfarm.client import config
 from rigfarm.client.connection import Api
 from rigfarm.client.editing import editable
-from rigfarm.client.rigs import ALL, AS_JSON, FILTER, YES, chosen, confirmed
+from rigfarm.client.rigs import ALL, AS_JSON, FILTER, YES, chosen, confirmed, warn_of_circuits
 from rigfarm.client.show import columns, print_found, print_json, print_one, text
 
 __all__ = ["assignments", "playbooks"]
@@ -50,9 +50,7 @@ def apply_playbook(playbook: int, search: tuple[str, ...], every: bool, yes: boo
     body = {"rigs": [rig["id"] for rig in found]}
     plan = api.send("POST", f"/api/playbooks/{playbook}/plan", body)
     counts = ", ".join(f"{text(action)} {count}" for action, count in plan["counts"].items())
-    for circuit in plan["circuits"]:
-        if circuit["detail"]:
-            click.echo(text(circuit["detail"]), err=True)
+    warn_of_circuits(api, "cpu-gpu", found)
     confirmed(f"Apply playbook {playbook}, revision {plan['revision']} ({counts})", found, yes=yes)
     done = api.send("POST", f"/api/playbooks/{playbook}/apply", {**body, "revision": plan["revision"]})
     if as_json:
@@ -69,9 +67,10 @@ def _on_rigs(verb: str, about: str) -> None:
     @YES
     def touch(playbook: int, search: tuple[str, ...], every: bool, yes: bool) -> None:
         api = Api(config.load())
-        ids = confirmed(
-            f"{verb.capitalize()} playbook {playbook}", chosen(api, "cpu-gpu", search, every=every), yes=yes
-        )
+        found = chosen(api, "cpu-gpu", search, every=every)
+        if verb == "start":
+            warn_of_circuits(api, "cpu-gpu", found)
+        ids = confirmed(f"{verb.capitalize()} playbook {playbook}", found, yes=yes)
         done = api.send("POST", f"/api/playbooks/{playbook}/{verb}", {"rigs": ids})["rigs"]
         click.echo(f"Changed {units.counted(len(done), 'rig')}.")
 

@@ -16,9 +16,23 @@ from rigfarm.client.waiting import WAIT, wait_for
 from rigfarm.client.watch import watch as watch_rows
 from rigfarm.common.text import escaped
 
-__all__ = ["ALL", "AS_JSON", "FILTER", "WATCH", "YES", "asics", "chosen", "confirmed", "print_results", "rigs"]
+__all__ = [
+    "ALL",
+    "AS_JSON",
+    "FILTER",
+    "WATCH",
+    "YES",
+    "asics",
+    "chosen",
+    "confirmed",
+    "print_results",
+    "rigs",
+    "warn_of_circuits",
+]
 
 SHOWN_NAMES = 12
+STARTING = ("restart-miner", "reboot", "restart", "resume")
+"""Commands after which rigs mine, those that don't mine now too."""
 FILTER = click.argument("search", nargs=-1, metavar="[FILTER]...")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
 WATCH = click.option("--watch", is_flag=True, help="Then print what changes, until Ctrl-C.")
@@ -56,6 +70,18 @@ def confirmed(what: str, found: Sequence[Row], *, yes: bool) -> list[int]:
     if not yes:
         click.confirm("Go on?", abort=True, err=True)
     return [rig["id"] for rig in found]
+
+
+def warn_of_circuits(api: Api, kind: str, found: Sequence[Row]) -> None:
+    """Say which circuits would draw too much if these rigs started to mine. A Commander that is older than this program
+    doesn't know circuits."""
+    try:
+        circuits = api.send("POST", "/api/circuits/forecast", {"rigs": [rig["id"] for rig in found], "kind": kind})
+    except Failure:
+        return
+    for one in circuits:
+        if one["detail"]:
+            click.echo(text(one["detail"]), err=True)
 
 
 def print_results(
@@ -200,6 +226,8 @@ class _How(TypedDict):
 def _give(kind: str, about: str, command: dict[str, JsonValue], pace: JsonValue = None, **how: Unpack[_How]) -> None:
     api = Api(config.load())
     found = chosen(api, kind, how["search"], every=how["every"])
+    if command["type"] in STARTING:
+        warn_of_circuits(api, kind, found)
     body = {"command": command, "rigs": confirmed(about, found, yes=how["yes"]), "kind": kind}
     if pace is not None:
         body["pace"] = pace

@@ -24,6 +24,8 @@ RIGS = 15
 ASICS = 40
 RACK, ROW = 8, 3
 """Rigs of a rack, racks of a row."""
+CIRCUIT_W = {"gpu hall": 1_000, "asic hall": 4_000}
+"""What the circuit of a rack may carry for each of its rigs."""
 PORT = 7070
 FIRST_NUMBERS_WITHIN_S = 30.0
 
@@ -91,11 +93,14 @@ def _give_places(commander: CommanderProcess) -> None:
     asics = commander.api("GET", "/api/rigs?kind=asic&limit=1000&sort=name")
     assert isinstance(rigs, list)
     assert isinstance(asics, list)
-    for hall, listed in (("gpu hall", rigs), ("asic hall", asics)):
+    for hall, listed in zip(CIRCUIT_W, (rigs, asics), strict=True):
         for start in range(0, len(listed), RACK):
             some = [rig["id"] for rig in listed[start : start + RACK]]
             place = f"{hall}/row-{1 + start // RACK // ROW}/rack-{1 + start // RACK % ROW}"
             commander.api("POST", "/api/rigs/labels", {"rigs": some, "place": place})
+            name = f"PDU of {place.replace('/', ' ')}"
+            circuit = {"name": name, "limit_w": CIRCUIT_W[hall] * len(some), "places": [place]}
+            commander.api("POST", "/api/circuits", circuit)
     solar = [rig["id"] for rig in [*rigs, *asics][::5]]
     commander.api("POST", "/api/rigs/labels", {"rigs": solar, "add_tags": ["solar"]})
 

@@ -16,9 +16,11 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.testing import AsyncTestClient
 
+from rigfarm.commander.circuits.model import CircuitForm
 from rigfarm.commander.frame import page_templates
 from rigfarm.commander.live import PageRoutes, PageSession
 from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.model import Relabel
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.problems import problem_handlers
 from rigfarm.common.clock import utc_ms
@@ -457,6 +459,26 @@ async def test_an_edit_after_older_revisions_were_applied_starts_from_them(web: 
     page = await web.get(f"{here}/edit")
     assert "2 of 3 rigs run revision 1, so this edit starts from there." in page
     assert "--new</textarea>" not in page
+
+
+async def test_who_starts_too_many_rigs_for_a_circuit_is_warned(web: Web) -> None:
+    playbook = await web.playbook()
+    rigs = await web.farm.new_rigs("rig-01", "rig-02")
+    await web.farm.rigs.relabel(rigs, Relabel(place="hall"))
+    for rig_id in rigs:
+        web.stats.add(rig_id, "cpu-gpu").mined_w = 600.0
+    await web.steering.circuits.create(CircuitForm(name="PDU-1", limit_w=1000.0, places=["hall"]))
+    said = "PDU-1 would draw 1.200 kW (0 W now): more than its limit of 1.000 kW."
+    assert said in await web.get(f"/playbooks/{playbook}/apply?those=filter")
+    chosen = {"rigs": [str(one) for one in rigs]}
+    assert said in (await web.post(f"/playbooks/{playbook}/apply/foot", chosen, 200)).text
+    assert "PDU-1" not in (await web.post(f"/playbooks/{playbook}/apply/foot", {"rigs": [str(rigs[0])]}, 200)).text
+    await web.post(f"/playbooks/{playbook}/apply", chosen | {"how": "now"})
+    for how, warns in (("start", True), ("restart", True), ("stop", False), ("take-off", False)):
+        asked = await web.post(f"/playbooks/{playbook}/rigs/ask", chosen | {"how": how}, 200)
+        assert (said in asked.text) is warns, how
+    web.stats.rigs[rigs[0]].mined_w = 1100.0
+    assert "PDU-1 would draw" in await web.get(f"/rigs/{rigs[0]}/playbooks/choose")
 
 
 async def test_applying_shows_who_and_what_before_anything_happens(web: Web) -> None:
