@@ -24,7 +24,7 @@ RIGS = 15
 ASICS = 40
 RACK, ROW = 8, 3
 """Rigs of a rack, racks of a row."""
-CIRCUIT_W = {"gpu hall": 1_000, "asic hall": 4_000}
+CIRCUIT_W = {"gpu hall": 650, "asic hall": 2_500}
 """What the circuit of a rack may carry for each of its rigs."""
 PORT = 7070
 FIRST_NUMBERS_WITHIN_S = 30.0
