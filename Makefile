@@ -14,7 +14,7 @@ VENDOR := src/rigfarm/commander/web/static/vendor
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long lint format bench faults mutants bundle dist lock clean
+.PHONY: help install demo test test-long lint format bench faults mutants bundle dist deb lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -75,10 +75,15 @@ bundle: $(STAMP) ## one file that is a whole Sentry, for rigs without Python, in
 	@echo "A Commander serves it once it lies in its folder of bundles: see docs/joining-a-rig.md"
 
 dist: $(STAMP) ## a release in dist/: wheel, sources, locked packages, checksums; it is installed and tried out before it counts
-	@rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/SHA256SUMS
+	@rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/rigfarm_*.deb dist/SHA256SUMS
 	@$(PY) tools/browser.py
 	@$(PY) tools/dist.py dist
 	@RIGFARM_DIST_DIR=dist $(PY) -m pytest -q -m slow tests/test_a_release_installs.py || { rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/SHA256SUMS; echo "The release does not work, and was removed."; exit 1; }
+
+deb: dist ## a Debian package of that release, for this kind of machine; it is installed and tried out before it counts
+	@rm -f dist/rigfarm_*.deb
+	@$(PY) tools/deb.py dist
+	@RIGFARM_DIST_DIR=dist $(PY) -m pytest -q -m slow tests/service/test_the_debian_package.py || { rm -f dist/rigfarm_*.deb; echo "The package does not work, and was removed."; exit 1; }
 
 lock: $(VENV)/bin/python ## lock the dependencies that pyproject.toml names, with hashes (tools/lock.py --upgrade: the newest)
 	@$(PY) tools/lock.py

@@ -26,6 +26,7 @@ LEFT_OUT = {
     "make test ": "it would run this test again; CI runs it",
     ".venv/bin/python tools/bundle dist --python --machine aarch64": "it is for another kind of machine",
     "sudo systemctl ": SYSTEMD,
+    "sudo apt install ./rigfarm_": "tests/service/test_the_debian_package.py installs it, with dpkg",
     "sudo rigfarm sentry install": SYSTEMD,
     "echo 'allow_users": "for an installed Sentry, as the line after it",
     **dict.fromkeys(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,10 +36,13 @@ USER = "rigfarm-commander"
 DATA_DIR = Path("/var/lib/rigfarm-commander")
 _SERVICE = Service(UNIT, "the Commander", DATA_DIR, "the farm's configuration, its tokens and its logs")
 _SHOWN = ("ActiveState", "SubState", "ActiveEnterTimestamp", "MainPID", "NRestarts")
+_NOTE = (
+    "Written by `rigfarm commander install`; `rigfarm commander uninstall` removes it. Put your own changes in "
+    "`systemctl edit rigfarm-commander`."
+)
 
 _TEMPLATE = """\
-# Written by `rigfarm commander install`; `rigfarm commander uninstall` removes it. Put your own changes in
-# `systemctl edit rigfarm-commander`.
+{note}
 [Unit]
 Description=Rigfarm Commander
 Wants=network.target
@@ -109,10 +113,12 @@ def start_command(config: Path | None = None, root: Path = Path("/")) -> list[st
     return command("commander", *(["--config", str(config)] if config is not None else []), root=root)
 
 
-def unit_text(argv: Sequence[str], data_dir: Path = DATA_DIR) -> str:
-    """The unit that runs `argv`. Raises InstallError for what systemd could not run as this user."""
+def unit_text(argv: Sequence[str], data_dir: Path = DATA_DIR, note: str = _NOTE) -> str:
+    """The unit that runs `argv`; `note`: who wrote it. Raises InstallError for what systemd could not run as this
+    user."""
     check_program(argv[0])
     return _TEMPLATE.format(
+        note=textwrap.fill(note, 118, initial_indent="# ", subsequent_indent="# "),
         user=USER,
         command=words(argv),
         environment=words([f"RIGFARM_DATA_DIR={data_dir}"]),
@@ -142,6 +148,7 @@ def install(
         )
     text = unit_text(start, data_dir)
     need_root(root)
+    _SERVICE.need_unpackaged(root)
     need_systemd(root, " ".join(start))
     user(USER, "Rigfarm Commander", root)
     folder = root / data_dir.relative_to("/")
@@ -159,13 +166,14 @@ def install(
 def uninstall(*, root: Path = Path("/"), run: Systemctl | None = None, keep_data: bool = False) -> list[str]:
     """Stop the service and remove the unit, what was added to it, and its data. Safe to repeat. Raises InstallError."""
     need_root(root)
+    _SERVICE.need_unpackaged(root)
     done = _SERVICE.remove(root, run or systemctl_of(root), keep_data=keep_data)
     return done or ["There is nothing to remove."]
 
 
 def status() -> tuple[bool, list[str]]:
     """Whether the service runs, and what systemd says of it. Raises InstallError."""
-    if shutil.which("systemctl") is None or not _SERVICE.path(Path("/")).is_file():
+    if shutil.which("systemctl") is None or not _installed():
         raise InstallError("The Commander is not installed as a service: `sudo rigfarm commander install` does that.")
     shown = subprocess.run(
         ["systemctl", "show", *(f"--property={name}" for name in _SHOWN), UNIT],
@@ -185,6 +193,10 @@ def status() -> tuple[bool, list[str]]:
         f"Data       {_SERVICE.installed_data_dir(Path('/'))}",
         f"Log        journalctl -u {UNIT}",
     ]
+
+
+def _installed() -> bool:
+    return _SERVICE.path(Path("/")).is_file() or _SERVICE.packaged(Path("/"))
 
 
 def _give(folder: Path) -> None:

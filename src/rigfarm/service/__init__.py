@@ -6,7 +6,7 @@ from rigfarm.service.errors import InstallError
 from rigfarm.service.service import Service
 from rigfarm.service.systemd import FOLDER, Systemctl, need_root, need_systemd, systemctl_of
 from rigfarm.service.unit import check_program, words, writable
-from rigfarm.service.user import make_user
+from rigfarm.service.user import make_user, user_line
 
 __all__ = [
     "FOLDER",
@@ -21,6 +21,7 @@ __all__ = [
     "need_root",
     "need_systemd",
     "systemctl_of",
+    "user_line",
     "words",
     "writable",
 ]

@@ -38,6 +38,19 @@ class Service:
         """Of the unit file."""
         return root / FOLDER / self.unit
 
+    def packaged(self, root: Path) -> bool:
+        """Whether the unit belongs to a package of the system."""
+        return (root / "usr/lib/systemd/system" / self.unit).is_file()
+
+    def need_unpackaged(self, root: Path) -> None:
+        """Raises InstallError where the system's package manager has installed it."""
+        if self.packaged(root):
+            raise InstallError(
+                f"A package of this system installed {self.what}: `apt remove rigfarm` removes it, `apt purge rigfarm` "
+                "its data, too. Its settings are in /etc/rigfarm; changes of the unit belong in `systemctl edit "
+                f"{self.unit}`."
+            )
+
     def put(self, text: str, root: Path, do: Systemctl, companions: Mapping[str, str] | None = None) -> str:
         """Write the unit and its companions by name, enable it, start or restart what has changed; safe to repeat.
         Raises InstallError."""

@@ -8,13 +8,18 @@ from pathlib import Path
 
 from rigfarm.service.errors import InstallError
 
-__all__ = ["make_user"]
+__all__ = ["make_user", "user_line"]
+
+
+def user_line(name: str, description: str) -> str:
+    """What sysusers.d(5) is told."""
+    return f'u {name} - "{description}" - -'
 
 
 def make_user(name: str, description: str, root: Path = Path("/"), groups: Sequence[str] = ()) -> None:
     """Make it on the machine whose file system is at `root`, if it is not there, in these groups besides its own.
     Raises InstallError."""
-    lines = [f'u {name} - "{description}" - -', *(f"m {name} {group}" for group in groups)]
+    lines = [user_line(name, description), *(f"m {name} {group}" for group in groups)]
     command = ["systemd-sysusers", f"--root={root}", "--inline", *lines]
     by_hand = f"Make it by hand: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {name}"
     try:
