@@ -30,7 +30,7 @@ LEFT_OUT = {
     "sudo rigfarm sentry install": SYSTEMD,
     "echo 'allow_users": "for an installed Sentry, as the line after it",
     **dict.fromkeys(
-        ("curl -fsS", "UUID=", "for attempt", "RIG=", "jq -r"),
+        ("curl -fsS", "UUID=", "PLAN=", "for attempt", "RIG=", "jq -r"),
         "needs a Commander: tests/test_examples_of_the_api.py and test_examples_of_moving_in.py run them",
     ),
     **dict.fromkeys(
