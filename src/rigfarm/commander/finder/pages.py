@@ -29,9 +29,7 @@ async def show_finder(
     engine = request.app.template_engine
     assert engine is not None
     shell: Shell = engine.engine.globals["shell"]()
-    return render(
-        request, "finder.html", q=q, hits=await finder.find(q, shell.nav), hx=is_htmx(request.scope), max=MAX_TEXT
-    )
+    return render(request, "finder.html", q=q, hits=await finder.find(q, shell.nav), hx=is_htmx(request.scope))
 
 
 page_routes = [show_finder]

@@ -23,6 +23,7 @@ _PAGES = {
     "Alert rules": "/alerts/rules",
     "Alert channels": "/alerts/channels",
     "Circuits": "/circuits",
+    "Placing rules": "/places/rules",
     "Scan a sticker": "/scan",
     "Fill a rack": "/places/fill",
     "Wall screen": "/wall",

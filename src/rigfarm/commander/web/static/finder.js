@@ -1,5 +1,5 @@
 // The finder: Ctrl+K opens it, arrows choose, Enter goes there. Enter that comes before the answer waits for it.
-const finder = () => document.querySelector(".finder");
+const field = () => document.querySelector(".finder input");
 const options = () => [...document.querySelectorAll("#finds [role=option]")];
 const chosen = () => document.querySelector("#finds [aria-selected=true]");
 let goes = false;
@@ -8,7 +8,7 @@ function choose(option) {
   if (!option) return;
   for (const one of options()) one.setAttribute("aria-selected", String(one === option));
   option.scrollIntoView({ block: "nearest" });
-  finder().querySelector("input").setAttribute("aria-activedescendant", option.id);
+  field().setAttribute("aria-activedescendant", option.id);
 }
 
 function go(input) {
@@ -17,11 +17,20 @@ function go(input) {
   if (answered) chosen()?.click();
 }
 
+function open() {
+  const dialog = document.getElementById("finder");
+  if (!dialog) return;
+  document.getElementById("menu")?.hidePopover?.();
+  dialog.showModal();
+  field().value = "";
+  field().dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
-    if (document.querySelector("dialog[open]") || !document.querySelector("[data-find]")) return;
+    if (document.querySelector("dialog[open]")) return;
     event.preventDefault();
-    document.querySelector("[data-find]").click();
+    open();
     return;
   }
   const input = event.target.closest?.(".finder input");
@@ -39,17 +48,21 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("input", (event) => {
-  if (event.target.closest?.(".finder")) goes = false;
+  if (event.target === field()) goes = false;
 });
 
 document.addEventListener("htmx:after:swap", () => {
-  const input = finder()?.querySelector("input");
+  const input = field();
   if (!input) return;
   choose(chosen());
   if (goes) go(input);
 });
 
 document.addEventListener("click", (event) => {
-  const option = event.target.closest?.("#dialog #finds a");
-  if (option && !event.ctrlKey && !event.metaKey && !event.shiftKey) document.getElementById("dialog").close();
+  if (event.target.closest?.("[data-find]") && document.getElementById("finder")) {
+    event.preventDefault();
+    open();
+  }
+  const option = event.target.closest?.("#finder #finds a"); // it may lead to a place on this very page
+  if (option && !event.ctrlKey && !event.metaKey && !event.shiftKey) document.getElementById("finder").close();
 });
