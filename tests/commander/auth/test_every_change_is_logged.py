@@ -31,11 +31,16 @@ from support.lazy_commander import LazyCommander
 from support.until import until
 
 LOOK_ONLY = {
+    "/api/circuits/forecast",
+    "/api/placing-rules/plan",
+    "/api/placing-rules/trial",
     "/api/playbooks/{playbook_id}/plan",
     "/commands/choose",
     "/commands/new",
     "/alerts/channels/preview",
     "/alerts/rules/says",
+    "/places/fill/choose",
+    "/places/rules/trial",
     "/playbooks/draft",
     "/playbooks/preview",
     "/playbooks/{playbook_id}/apply/foot",
