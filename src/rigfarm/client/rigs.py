@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
 import click
@@ -48,6 +49,7 @@ COLUMNS = columns(
     tags="tags",
     reason="reason",
 )
+CREATED = columns(id="id", name="name", token="token")  # noqa: S106 - the name of a field
 RESULTS = columns(rig="rig_id", command="title", state="state", detail="detail", id="id", given=when("created_at"))
 
 
@@ -181,6 +183,44 @@ def _group(name: str, kind: str, about: str) -> click.Group:
         if place is not None:
             body["place"] = place
         print_found(api.send("POST", "/api/rigs/labels", body), COLUMNS, as_json=as_json)
+
+    @group.command("create")
+    @click.argument("names", nargs=-1, required=True)
+    @AS_JSON
+    def create_rigs(names: tuple[str, ...], as_json: bool) -> None:
+        """Add rigs, all or none. Each one's token is shown once: its Sentry joins with it."""
+        made = Api(config.load()).send("POST", "/api/rigs/many", {"names": names, "kind": kind})
+        print_found(made, CREATED, as_json=as_json)
+
+    @group.command("maintain")
+    @FILTER
+    @ALL
+    @click.option("--reason", default="", help="Why, for whoever looks.")
+    @click.option("--hours", type=click.FloatRange(0, 8_760, min_open=True), help="Then it ends by itself.")
+    @YES
+    @AS_JSON
+    def maintain_rigs(
+        search: tuple[str, ...], every: bool, reason: str, hours: float | None, yes: bool, as_json: bool
+    ) -> None:
+        """Put rigs into maintenance: nothing alerts about them."""
+        api = Api(config.load())
+        ids = confirmed("Put into maintenance", chosen(api, kind, search, every=every), yes=yes)
+        body: dict[str, JsonValue] = {"rigs": ids, "kind": kind, "reason": reason}
+        if hours is not None:
+            body["until"] = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+        print_found(api.send("POST", "/api/rigs/maintenance", body), COLUMNS, as_json=as_json)
+
+    @group.command("end-maintenance")
+    @FILTER
+    @ALL
+    @YES
+    @AS_JSON
+    def end_maintenance(search: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> None:
+        """End the maintenance of rigs."""
+        api = Api(config.load())
+        ids = confirmed("End the maintenance", chosen(api, kind, search, every=every), yes=yes)
+        ended = api.send("POST", "/api/rigs/maintenance/end", {"rigs": ids, "kind": kind})
+        print_found(ended, COLUMNS, as_json=as_json)
 
     @group.command("remove")
     @FILTER

@@ -53,7 +53,7 @@ def test_a_rig_that_joins_is_in_its_place_and_the_activity_names_the_rule(comman
 
     def entry() -> Any:
         answer: Any = commander.api("GET", "/api/activity?by=rule")
-        return next(iter(answer["entries"]), None)
+        return next(iter(answer), None)
 
     until_now(entry, "there is an entry")
     assert (entry()["who"], entry()["action"]) == ("row 2", "place rigs")
