@@ -155,8 +155,8 @@ def test_a_hand_scanner_puts_one_rig_after_the_other_into_the_next_slot(
     expect(page.locator("#found")).to_contain_text("asic-02 is in hall-1/rack-2/09 now")
     assert place(commander, ids[1]) == "hall-1/rack-2/09"
     activity = commander.api("GET", "/api/activity?limit=2")
-    assert isinstance(activity, dict)
-    assert [entry["action"] for entry in activity["entries"]] == ["label rigs", "label rigs"]
+    assert isinstance(activity, list)
+    assert [entry["action"] for entry in activity] == ["label rigs", "label rigs"]
 
 
 def test_a_found_rig_blinks_and_can_be_opened_and_maintained(person: Person, commander: CommanderProcess) -> None:
