@@ -45,10 +45,14 @@ class Hall:
         self.views = FillViews(self.fillings, self.rigs, self.stats, self.commands)
         self.log = log
         self.lights: dict[str, bool] = {}
+        self.quick = False
+        """ASICs answer while it is still being stored what they were told."""
 
     async def _record(self, change: Change) -> None:
         self.entries.append(change)
         self.by.append(change.who)
+        if self.quick:
+            await self.obey()
 
     async def asics(self, *names: str, supports: list[str] | None = None) -> list[int]:
         """New ones, that have reported once."""
@@ -325,3 +329,15 @@ async def test_what_means_nothing_is_refused_beside_its_field(hall: Hall, place:
     with pytest.raises(Invalid) as refused:
         await hall.fillings.start(place, slots)
     assert list(refused.value.fields) == [field]
+
+
+async def test_one_that_answers_before_its_entry_is_stored_is_known_to_blink(hall: Hall) -> None:
+    await hall.asics("asic-1", "asic-2")
+    hall.quick = True
+    async with hall.request():
+        one = await hall.fillings.start("rack", "1..2")
+    assert hall.lit == ["asic-1"]
+    assert hall.views.page(one.id).blinks == "It blinks."
+    await hall.put(one, "1")
+    assert hall.lit == ["asic-2"]
+    assert hall.views.page(one.id).tone == "good"

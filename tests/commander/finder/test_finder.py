@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 
@@ -130,3 +131,16 @@ def test_on_a_phone_and_without_scripts(farm: CommanderProcess, browser: Browser
     page.get_by_role("option", name=re.compile("hallpool")).click()
     expect(page.locator("#main")).to_contain_text("stratum+tcp://p.example:1")
     page.close()
+
+
+def test_the_link_of_a_place_finds_it_whatever_its_name(farm: CommanderProcess, viewer: httpx.Client) -> None:
+    names = ["hall 7+8", "Süd + Nord"]
+    rigs = {one["name"]: one["id"] for one in farm.api("GET", "/api/rigs")}
+    for number, place in enumerate(names, 1):
+        farm.api("PATCH", f"/api/rigs/{rigs[f'hall-rig-{number}']}", {"place": place})
+    for place in names:
+        answer = viewer.get("/find", params={"q": place.split()[-1]}).text
+        href = next(one for one in re.findall(r'href="(/places\?[^"]*)"', answer))
+        asked = httpx.URL(html.unescape(href))
+        assert dict(asked.params) == {"q": f'place:"{place}"'}
+        assert viewer.get(str(asked)).status_code == 200

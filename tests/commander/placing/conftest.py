@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -35,10 +35,15 @@ class Site:
         self.recorded: list[Change] = []
         self.placer = Placer(self.rules, self.rigs, events, ChangeLog(Incidents(), self._record))
         self.part = Part("placing rules")
+        self.meanwhile: Callable[[], Coroutine[Any, Any, object]] | None = None
+        """What somebody does once, while the next change is stored."""
         self._t = 1_000
 
     async def _record(self, change: Change) -> None:
         self.recorded.append(change)
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await asyncio.create_task(meanwhile())
 
     async def rule(self, name: str, **form: Any) -> PlacingRule:
         return await self.rules.create(PlacingForm(name=name, **form))

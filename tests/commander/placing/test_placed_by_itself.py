@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from msgspec.structs import replace
+
 from rigfarm.commander.rigs.model import Relabel
 from support.until import until
 
@@ -108,3 +110,25 @@ async def test_many_that_join_at_once_are_listed_each_and_nothing_waits(site: An
 async def test_without_rules_nothing_is_remembered(site: Any) -> None:
     await site.add("r1")
     assert site.placer._due == set()
+
+
+async def test_a_rule_that_is_removed_while_it_places_many_places_no_more_of_them(site: Any) -> None:
+    rule = await site.rule("wrong", pattern="r*", place="wrong")
+    await site.add(*(f"r{number}" for number in range(60)))
+    site.meanwhile = lambda: site.rules.remove(rule.id)
+    await site.settle()
+    placed = sum(place == "wrong" for place in site.places().values())
+    assert 0 < placed < 60, "those that came after its removal stay where they are"
+    await site.settle()
+    assert sum(map(bool, site.places().values())) == placed
+
+
+async def test_a_rule_that_is_corrected_while_it_places_many_gives_the_others_the_right_place(site: Any) -> None:
+    rule = await site.rule("racks", pattern="r*", place="wrong")
+    await site.add(*(f"r{number}" for number in range(60)))
+    site.meanwhile = lambda: site.rules.change(rule.id, replace(rule.form, place="right"))
+    await site.settle()
+    await site.settle()
+    places = list(site.places().values())
+    assert set(places) == {"wrong", "right"}
+    assert places.count("right") > places.count("wrong")

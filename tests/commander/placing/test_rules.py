@@ -49,6 +49,7 @@ async def test_a_removed_rig_is_not_counted_and_a_removed_rule_moves_none(site: 
         ({"place": "hall-1"}, "pattern", "Say which rigs"),
         ({"pattern": "r{rack}", "place": ""}, "place", "Enter the place"),
         ({"pattern": "r{rack}", "place": "{slot}"}, "place", "Its parts: {rack}."),
+        ({"pattern": "r{rack}", "place": "rack-{}"}, "place", "{} is not a part of this rule"),
         ({"pattern": "r*", "place": "{rack}"}, "place", "none, because neither"),
         ({"pattern": "r{rack}", "place": "hall*"}, "place", "Each level of a place"),
         ({"pattern": "r{rack}", "place": "a/b/c/d/e/f/{rack}"}, "place", "at most 6 levels"),

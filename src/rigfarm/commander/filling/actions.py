@@ -247,7 +247,7 @@ class Fillings:
                 busy.append(rig_id)
             elif rig is not None and rig.place == one.places[rig_id]:
                 one.current = rig_id
-                one.blink = await self._give(rig_id, on=True)
+                await self._light(one, rig_id)
                 break
         one.queue += busy
         broadcasts.changed(self._hub, one.id)
@@ -261,18 +261,23 @@ class Fillings:
         if waiting and waiting[0].sent_at is None:
             await self._entry(lambda: self._commands.cancel(blink.id), change)
         else:
-            await self._give(blink.rig_id, on=False, change=change)
+            await self._entry(lambda: self._commands.give(Locate(False), [blink.rig_id]), change)
 
-    async def _give(self, rig_id: int, *, on: bool, change: Change | None = None) -> GivenCommand | None:
-        given = await self._entry(lambda: self._commands.give(Locate(on), [rig_id]), change)
-        return given[0] if isinstance(given, list) and given else None
+    async def _light(self, one: Round, rig_id: int) -> None:
+        """The command is known at once: its rig may answer while the entry is stored."""
 
-    async def _entry(self, do: Callable[[], Awaitable[object]], change: Change | None) -> object:
+        async def give() -> None:
+            given = await self._commands.give(Locate(True), [rig_id])
+            one.blink = given[0] if given else None
+
+        await self._entry(give, None)
+
+    async def _entry(self, do: Callable[[], Awaitable[object]], change: Change | None) -> None:
         """With an entry of its own in the activity, as by hand. What goes wrong keeps no one from going on."""
         change = change or part_of_it("round through a rack")
         async with self._change_log.of(change):
             try:
-                result = await do()
+                await do()
             except Refusal as refusal:
                 change.outcome, change.result = "refused", str(refusal)
             except SQLAlchemyError as error:
@@ -280,8 +285,6 @@ class Fillings:
                 log.error("an ASIC could not be told to blink", error=str(error))
             else:
                 change.outcome, change.result = "changed", "stored"
-                return result
-        return None
 
     # What becomes known
 

@@ -52,7 +52,7 @@ def _place(text: str, form: PlacingForm) -> str:
     known = _parts(form)
     if twice := next((one for one in known if known.count(one) > 1), ""):
         raise Invalid(f"{{{twice}}} is in the name and in the address: give one of them another name.")
-    if unknown := next((one for one in parts_in(text) if one not in known), None):
+    if (unknown := next((one for one in parts_in(text) if one not in known), None)) is not None:
         said = ", ".join(f"{{{one}}}" for one in known) or "none, because neither name nor address has parts in braces"
         raise Invalid(f"{{{printable(unknown, '?', most=20)}}} is not a part of this rule. Its parts: {said}.")
     if not clean_place(fill(text, dict.fromkeys(known, "1"))):

@@ -71,10 +71,15 @@ class Placer:
                 self._woken.set()
 
     async def _place(self, part: Part) -> None:
-        """Each rig stays due until it is placed, or no rule places it."""
+        """Each rig stays due until it is placed, or no rule places it. Once a rule is changed or removed, nothing more
+        is done of what was decided before: all are looked at again."""
+        rules = self._rules.listed()
         for rule_id, moves in (await self._decided()).items():
             for start in range(0, len(moves), SHOWN):
                 part.beat()
+                if self._rules.listed() != rules:
+                    self._woken.set()
+                    return
                 await self._carry_out(rule_id, moves[start : start + SHOWN])
 
     async def _decided(self) -> dict[int, list[Move]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from urllib.parse import urlencode
 
 from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.kinds import KINDS, Kind
@@ -27,7 +28,7 @@ def finds(book: RigBook, rig_list: RigList, text: str) -> Iterator[Hit]:
     except SearchMistake:
         return
     places = {place for rig in book.rigs.values() for place in within(rig.place)}
-    named = (Hit(place, f"/places?q={condition('place', place)}", "place") for place in places)
+    named = (Hit(place, f"/places?{urlencode({'q': condition('place', place)})}", "place") for place in places)
     yield from islice(matching(text, named), MOST_PLACES)
 
 
