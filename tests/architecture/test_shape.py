@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,10 @@ def test_every_noun_is_one_line_of_app(noun: Path) -> None:
 def test_the_frame_of_pages_takes_no_name_from_them() -> None:
     """What the layout sets would stand in the place of what a page was given, in all of its blocks."""
     assert "{% set" not in (COMMANDER / "web" / "templates" / "layout.html").read_text()
+
+
+def test_no_two_files_of_tests_have_the_same_name() -> None:
+    """pytest would collect one of them only."""
+    tests = Path(__file__).parents[1]
+    names = Counter(path.name for path in tests.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
