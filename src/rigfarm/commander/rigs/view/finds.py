@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import urlencode
 
+from msgspec.structs import replace
+
 from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.kinds import KINDS, Kind
 from rigfarm.commander.rigs.listing.language import SearchMistake
@@ -28,8 +30,9 @@ def finds(book: RigBook, rig_list: RigList, text: str) -> Iterator[Hit]:
     except SearchMistake:
         return
     places = {place for rig in book.rigs.values() for place in within(rig.place)}
-    named = (Hit(place, f"/places?{urlencode({'q': condition('place', place)})}", "place") for place in places)
-    yield from islice(matching(text, named), MOST_PLACES)
+    named = matching(text, (Hit(place, "", "place") for place in places))
+    for hit in named[:MOST_PLACES]:  # of ten thousand places, these alone need a link
+        yield replace(hit, href=f"/places?{urlencode({'q': condition('place', hit.label)})}")
 
 
 def _of_kind(kind: Kind, book: RigBook, rig_list: RigList, text: str) -> Iterator[Hit]:
