@@ -37,6 +37,20 @@ def test_an_address_that_a_rig_says_is_one_or_unknown() -> None:
     assert known_address("x" * 64) is None
 
 
+def test_a_subnet_that_carries_ipv4_is_written_as_rigs_have_their_addresses() -> None:
+    asked = known_address("::ffff:10.1.2.3")
+    assert asked is not None
+    for text, stored in (
+        ("::ffff:10.1.2.0/120", "10.1.2.0/24"),
+        ("::ffff:10.1.2.3", "10.1.2.3/32"),
+        ("64:ff9b::10.1.0.0/112", "10.1.0.0/16"),
+    ):
+        assert str(read_range(text)) == stored
+        assert inside(asked, read_range(text)) == {}
+    assert str(read_range("::/0")) == "::/0"
+    assert str(read_range("::ffff:0:0/90")) == "::ffc0:0:0/90"
+
+
 def test_an_address_can_be_taken_apart() -> None:
     wanted = read_range("10.1.{rack:number}.{slot}")
     assert inside(ipaddress.ip_address("10.1.2.33"), wanted) == {"rack": "2", "slot": "33"}

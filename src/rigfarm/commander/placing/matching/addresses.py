@@ -15,15 +15,19 @@ Range = Network | Pattern
 
 
 def read_range(text: str) -> Network | Pattern:
-    """What a text stands for. Invalid says what would be right."""
+    """What a text stands for: of addresses that carry IPv4 ones, these, as rigs have them. Invalid says what would be
+    right."""
     if "{" in text or "*" in text:
         return Pattern.parse(text)
     try:
-        return ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise Invalid(
             "Enter a subnet, for example 10.1.2.0/24 or fd00:1::/64, or a pattern such as 10.1.{rack}.{slot}."
         ) from None
+    inner = unwrapped(network.network_address)
+    length = network.prefixlen - network.max_prefixlen + inner.max_prefixlen
+    return network if inner.version == network.version or length < 0 else ipaddress.ip_network((str(inner), length))
 
 
 def inside(address: Address, wanted: Range) -> dict[str, str] | None:
