@@ -33,7 +33,7 @@ TOLD = {
     "share",
     "unknown_rigs",
 }
-"""What the API says of a thing and nobody can set."""
+"""Fields of the API's answers that can't be set."""
 
 
 def editable(group: click.Group, path: str, what: str) -> None:

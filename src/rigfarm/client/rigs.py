@@ -195,7 +195,7 @@ def _group(name: str, kind: str, about: str) -> click.Group:
     @group.command("maintain")
     @FILTER
     @ALL
-    @click.option("--reason", default="", help="Why, for whoever looks.")
+    @click.option("--reason", default="", help="Shown on the rig's page.")
     @click.option("--hours", type=click.FloatRange(0, 8_760, min_open=True), help="Then it ends by itself.")
     @YES
     @AS_JSON

@@ -65,7 +65,7 @@ from rigfarm.commander.auth.openapi import SECURITY, document_operations
 from rigfarm.commander.backup import farm_database, note_database
 from rigfarm.commander.channels import INCIDENTS
 from rigfarm.commander.events import AlertsChanged, AttentionChanged, Events, RigRemoved
-from rigfarm.commander.frame import Reach, page_templates, shell
+from rigfarm.commander.frame import Reach, navigation, page_templates, shell
 from rigfarm.commander.health import Health, calm_garbage_collector, health_routes
 from rigfarm.commander.identity import Identity
 from rigfarm.commander.identity.certificate import Certificate
@@ -306,6 +306,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             reach.address,
             chips,
             bundles=lambda: bundles.offered,
+            circuits=power_circuits.names,
             panel=assignments.RigPanels(templates, running, command_book).html,
             removal_effects=[noun.removal_effect for noun in steering if noun.removal_effect is not None],
             rename_effects=[noun.rename_effect for noun in steering if noun.rename_effect is not None],
@@ -324,7 +325,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             wall.noun(shown, templates),
             *steering,
             scan.noun(book, stats, rig_list, command_book, events, templates),
-            filling.noun(book, stats, command_book, logins.change_log, hub, events, templates),
+            filling.noun(book, stats, rig_list, command_book, logins.change_log, hub, events, templates),
             reports.noun(farm_reports, reports.Schedules(farm_reports, alert_channels, storage, reach.public_url)),
             enrolment.noun(enrolment.EnrolmentKeys(logins.keys, book)),
             imports.noun(imports.Farm(address_book, software, playbook_book, book, stats), logins.change_log),
@@ -353,7 +354,10 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
                 )
             ),
         )
-        nouns = (*nouns, finder.noun([one.finds for one in nouns if one.finds is not None]))
+        nouns = (
+            *nouns,
+            finder.noun([one.finds for one in nouns if one.finds is not None], partial(navigation, nouns, stats)),
+        )
         links = Links(
             book,
             stats,

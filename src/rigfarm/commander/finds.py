@@ -27,7 +27,7 @@ class Hit(Struct, frozen=True):
 
 
 Finds = Callable[[str], Iterable[Hit] | Awaitable[Iterable[Hit]]]
-"""What a text means, the likeliest first; called on the event loop at each key that somebody types: what takes long is
+"""Finds things by a text, the likeliest first. Called on the event loop whenever somebody types: what takes long is
 awaited."""
 
 

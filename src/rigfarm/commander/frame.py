@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from types import CodeType
@@ -70,6 +70,16 @@ _ORDER = ("playbooks", "software", "addresses", "places", "reports", "alerts", "
 """The pages of the top bar after those of rigs: what is set up, where it stands, what came of it."""
 
 
+def navigation(nouns: Iterable[Noun], stats: OperationalStats) -> tuple[NavItem, ...]:
+    """The pages of the top bar, in their order."""
+    sick = stats.sick
+    return (
+        NavItem("overview", "Overview", "/", go="o"),
+        *(NavItem(kind.page, kind.title, kind.path, sick[kind.name], go=kind.go) for kind in KINDS.values()),
+        *sorted(chain.from_iterable(noun.nav for noun in nouns), key=lambda one: _ORDER.index(one.key)),
+    )
+
+
 def shell(
     nouns: tuple[Noun, ...],
     stats: OperationalStats,
@@ -78,13 +88,8 @@ def shell(
     bell: Callable[[], AlertCount],
 ) -> Shell:
     """The frame of every page: what there is, and how many rigs need attention."""
-    sick = stats.sick
     return Shell(
-        nav=(
-            NavItem("overview", "Overview", "/", go="o"),
-            *(NavItem(kind.page, kind.title, kind.path, sick[kind.name], go=kind.go) for kind in KINDS.values()),
-            *sorted(chain.from_iterable(noun.nav for noun in nouns), key=lambda one: _ORDER.index(one.key)),
-        ),
+        nav=navigation(nouns, stats),
         version=__version__,
         search="/rigs",
         new="/rigs/new",

@@ -60,4 +60,4 @@ class Noun(Struct, frozen=True, kw_only=True):
     nav: Sequence[NavItem] = ()
     """Its places in the top bar."""
     finds: Finds | None = None
-    """What it has by the name that somebody types into the finder."""
+    """Finds its things for the finder."""

@@ -199,7 +199,7 @@ async def test_a_search_finds_the_rigs_of_a_circuit_by_its_name_of_now(farm: Any
     assert found('circuit:"PDU 1"') == set(farm.on("a"))
     assert found('circuit:"pdu *"') == set(farm.on("a", "b"))
     assert found("-circuit:*") == set(farm.on("c"))
-    assert farm.stats.circuits == ("PDU 1", "PDU 2")
+    assert farm.circuits.names() == ("PDU 1", "PDU 2")
     await farm.circuits.remove(two.id)
     await farm.circuits.change(one.id, CircuitForm(name="north", limit_w=1000, places=["hall"]))
     assert found("circuit:north") == set(farm.on("a", "b"))

@@ -17,6 +17,7 @@ from rigfarm.commander.filling.model import Round
 from rigfarm.commander.filling.view import FillViews
 from rigfarm.commander.live import Hub
 from rigfarm.commander.refusals import Absent, Conflict, Invalid
+from rigfarm.commander.rigs import RigList
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.model import Relabel
 from rigfarm.commander.server.incidents import Incidents
@@ -42,7 +43,7 @@ class Hall:
         self.commands = Commands(storage, hub, events, self.rigs, effects_for(storage, hub, events, self.rigs))
         log = ChangeLog(Incidents(), self._record)
         self.fillings = Fillings(self.rigs, self.stats, self.commands, log, hub, events)
-        self.views = FillViews(self.fillings, self.rigs, self.stats, self.commands)
+        self.views = FillViews(self.fillings, self.rigs, self.stats, RigList(self.rigs, self.stats), self.commands)
         self.log = log
         self.lights: dict[str, bool] = {}
         self.quick = False

@@ -83,8 +83,14 @@ def page(farm: CommanderProcess, browser: Browser) -> Iterator[Page]:
     page.fill("input[type=password]", farm.password)
     page.keyboard.press("Enter")
     page.wait_for_url("**/")
+    ready(page)
     yield page
     page.close()
+
+
+def ready(page: Page) -> None:
+    """Its scripts run: before, no key means anything."""
+    expect(page.locator("#live")).to_have_attribute("data-live", "on")
 
 
 def test_by_keyboard(page: Page) -> None:
@@ -97,6 +103,7 @@ def test_by_keyboard(page: Page) -> None:
     page.keyboard.type("hall-rig-7")
     page.keyboard.press("Enter")  # before the answer is there
     expect(page.locator("#rig-name")).to_contain_text("hall-rig-7")
+    ready(page)
     page.keyboard.press("Control+k")
     page.keyboard.type("alert")
     expect(page.locator("#finds")).to_have_attribute("data-q", "alert")
@@ -106,6 +113,8 @@ def test_by_keyboard(page: Page) -> None:
     expect(chosen).to_have_text(re.compile("Alert rules"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/alerts/rules")
+    expect(page.get_by_role("heading", name="Alert rules")).to_be_visible()
+    ready(page)
     page.keyboard.press("Control+k")
     expect(field).to_be_focused()
     page.keyboard.press("Escape")
@@ -114,6 +123,7 @@ def test_by_keyboard(page: Page) -> None:
 
 def test_while_a_dialog_is_open_it_stays(page: Page) -> None:
     page.goto("/rigs")
+    ready(page)
     page.keyboard.press("n")
     expect(page.locator("#dialog")).to_be_visible()
     page.keyboard.press("Control+k")

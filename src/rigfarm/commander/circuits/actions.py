@@ -53,6 +53,10 @@ class Circuits:
         found = [one for one in self.circuits.values() if all(word in _text(one) for word in words)]
         return sorted(found, key=lambda one: name_sort(one.name))
 
+    def names(self) -> tuple[str, ...]:
+        """Of all circuits, in no order."""
+        return tuple(one.name for one in self.circuits.values())
+
     # What operators do
 
     async def create(self, form: CircuitForm) -> Circuit:

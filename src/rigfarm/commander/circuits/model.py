@@ -193,6 +193,10 @@ class Circuit(Struct, frozen=True):
         return f"/circuits/{self.id}"
 
 
+MAX_KNOWN = 100_000
+"""Places whose circuit is remembered."""
+
+
 class Feeds:
     """Which circuit feeds a place: the one of the smallest place that it lies in."""
 
@@ -209,6 +213,8 @@ class Feeds:
             return self._known[place]
         except KeyError:
             around = (self._by_place.get(one) for one in lies_in(place_key(place)))
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
             found = self._known[place] = next((circuit for circuit in around if circuit is not None), None)
             return found
 

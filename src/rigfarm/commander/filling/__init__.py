@@ -13,7 +13,7 @@ from rigfarm.commander.filling.pages import page_routes
 from rigfarm.commander.filling.view import FillViews
 from rigfarm.commander.live import Hub
 from rigfarm.commander.noun import Noun
-from rigfarm.commander.rigs import Rigs
+from rigfarm.commander.rigs import RigList, Rigs
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.supervised import DATABASE_S, Work
 
@@ -23,6 +23,7 @@ __all__ = ["noun"]
 def noun(
     book: Rigs,
     stats: OperationalStats,
+    rig_list: RigList,
     commands: Commands,
     change_log: ChangeLog,
     hub: Hub,
@@ -31,7 +32,7 @@ def noun(
 ) -> Noun:
     """Its door."""
     fillings = Fillings(book, stats, commands, change_log, hub, events)
-    views = FillViews(fillings, book, stats, commands)
+    views = FillViews(fillings, book, stats, rig_list, commands)
     return Noun(
         routes=page_routes,
         parts={"fillings": fillings, "fill_views": views},

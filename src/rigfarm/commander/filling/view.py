@@ -12,8 +12,9 @@ from rigfarm.commander.filling.actions import Fillings
 from rigfarm.commander.filling.model import Round
 from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.names import name_sort
+from rigfarm.commander.rigs import RigList
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.model import Rig, within
+from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view import StateView, state_view
 from rigfarm.commander.slots import next_slot
 from rigfarm.commander.stats import OperationalStats
@@ -87,8 +88,11 @@ class FillPage(Struct, frozen=True):
 class FillViews:
     """Makes both."""
 
-    def __init__(self, fillings: Fillings, book: Rigs, stats: OperationalStats, commands: Commands) -> None:
+    def __init__(
+        self, fillings: Fillings, book: Rigs, stats: OperationalStats, rig_list: RigList, commands: Commands
+    ) -> None:
         self._fillings = fillings
+        self._rig_list = rig_list
         self._book = book
         self._stats = stats
         self._commands = commands
@@ -96,7 +100,6 @@ class FillViews:
     def start(self, place: str, slots: str, rig_ids: list[int] | None) -> FillStart:
         """The form with what is typed in it."""
         rigs, unable = self._fillings.candidates(rig_ids)
-        places = {one for rig in self._book.rigs.values() for one in within(rig.place)}
         return FillStart(
             place=place,
             slots=slots,
@@ -104,7 +107,7 @@ class FillViews:
             target=counted(len(rigs), "ASIC"),
             ready=len(rigs),
             unable=unable,
-            places=tuple(sorted(places, key=name_sort)[:MAX_OFFERED]),
+            places=tuple(sorted(self._rig_list.places, key=name_sort)[:MAX_OFFERED]),
             index=next(kind.path for kind in KINDS.values() if kind.has_boards),
         )
 

@@ -12,7 +12,6 @@ from litestar.response import Template
 from rigfarm.commander.finder.view import MAX_TEXT, Finder
 from rigfarm.commander.web.headers import is_htmx
 from rigfarm.commander.web.render import render
-from rigfarm.commander.web.shell import Shell
 
 __all__ = ["page_routes"]
 
@@ -26,10 +25,7 @@ async def show_finder(
     q: Annotated[str, QueryParameter(max_length=MAX_TEXT)] = "",
 ) -> Template:
     """What a text means, anywhere."""
-    engine = request.app.template_engine
-    assert engine is not None
-    shell: Shell = engine.engine.globals["shell"]()
-    return render(request, "finder.html", q=q, hits=await finder.find(q, shell.nav), hx=is_htmx(request.scope))
+    return render(request, "finder.html", q=q, hits=await finder.find(q), hx=is_htmx(request.scope))
 
 
 page_routes = [show_finder]

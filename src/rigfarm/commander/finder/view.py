@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
 
 from rigfarm.commander.finds import Finds, Hit, matching
@@ -36,12 +36,14 @@ _PAGES = {
 class Finder:
     """Asks every noun."""
 
-    def __init__(self, finds: Sequence[Finds]) -> None:
+    def __init__(self, finds: Sequence[Finds], pages: Callable[[], Iterable[NavItem]]) -> None:
+        """`pages` of the top bar."""
         self._finds = finds
+        self._pages = pages
 
-    async def find(self, text: str, nav: Iterable[NavItem]) -> list[Hit]:
+    async def find(self, text: str) -> list[Hit]:
         """Pages, then what the nouns have. Of an empty text: pages."""
-        pages = [Hit(one.label, one.href, "page", f"g {one.go}" if one.go else "") for one in nav]
+        pages = [Hit(one.label, one.href, "page", f"g {one.go}" if one.go else "") for one in self._pages()]
         pages += [Hit(label, href, "page") for label, href in _PAGES.items()]
         if not text.strip():
             return pages

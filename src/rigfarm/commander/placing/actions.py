@@ -164,19 +164,24 @@ class PlacingRules:
         async with self._writing:
             if sorted(rule_ids) != sorted(self._rules):
                 raise Invalid("Name every rule once, in the order in which they are to be tried.", field="rules")
-            before = ", ".join(rule.name for rule in self._rules.values())
-            if rule_ids and list(rule_ids) != list(self._rules):
-                async with self._storage.begin() as tx:
-                    await store.save_order(tx, rule_ids)
-                self._set({rule_id: self._rules[rule_id] for rule_id in rule_ids})
-        compare({"order": before}, {"order": ", ".join(rule.name for rule in self._rules.values())})
+            await self._reorder(rule_ids)
         return self.listed()
 
     async def step(self, rule_id: int, steps: int) -> None:
         """Try a rule earlier (negative) or later by so many others."""
-        order = [one for one in self._rules if one != self.get(rule_id).id]
-        order.insert(max(list(self._rules).index(rule_id) + steps, 0), rule_id)
-        await self.reorder(order)
+        describe("reorder placing rules")
+        async with self._writing:  # the order may be another one once it is our turn
+            order = [one for one in self._rules if one != self.get(rule_id).id]
+            order.insert(max(list(self._rules).index(rule_id) + steps, 0), rule_id)
+            await self._reorder(order)
+
+    async def _reorder(self, rule_ids: Sequence[int]) -> None:
+        before = ", ".join(rule.name for rule in self._rules.values())
+        if list(rule_ids) != list(self._rules):
+            async with self._storage.begin() as tx:
+                await store.save_order(tx, rule_ids)
+            self._set({rule_id: self._rules[rule_id] for rule_id in rule_ids})
+        compare({"order": before}, {"order": ", ".join(rule.name for rule in self._rules.values())})
 
     async def apply(self, which: Which, digest: str) -> Plan:
         """Do what the plan with this digest says, all of it or nothing. ChangedMeanwhile when the plan is another one

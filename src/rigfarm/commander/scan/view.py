@@ -122,7 +122,7 @@ class Scans:
             read=printable(asked.code, "·", most=MAX_SHOWN) + ("…" if len(asked.code) > MAX_SHOWN else ""),
             cards=tuple(card for one in found if (card := self.card(one.rig.id, one)) is not None),
             suggested=self._next(asked.last),
-            places=tuple(sorted(self._places(), key=name_sort)[:MAX_OFFERED]),
+            places=tuple(sorted(self._rig_list.places, key=name_sort)[:MAX_OFFERED]),
             waiting=tuple((kind.many, kind.href(q="state:waiting")) for kind in KINDS.values()),
             error=error,
         )
@@ -145,12 +145,9 @@ class Scans:
             doing=doing[-1].words if doing else "",
         )
 
-    def _places(self) -> set[str]:
-        return {place for kind in KINDS for place in self._rig_list.labels(kind)[0]}
-
     def _next(self, last: str) -> str:
         """The first place after the last one that no rig is in; the last one where its slots are not counted."""
-        taken, place = self._places(), last
+        taken, place = self._rig_list.places, last
         for _ in range(MAX_STEPS):
             place = next_slot(place)
             if place not in taken:

@@ -63,8 +63,6 @@ class OperationalStats:
         self.days: dict[KindName, Day] = {kind: Day() for kind in KINDS}
         """The last 24 hours, for the sparklines."""
         self.lately: dict[KindName, Lately] = {kind: Lately() for kind in KINDS}
-        self.circuits: tuple[str, ...] = ()
-        """Names of the circuits that rigs can be on."""
         self.interval_s = interval_s
         self._hub = hub
         self._events = events

@@ -94,7 +94,7 @@ class Follower:
             if unit.device.identity.is_same_as(seen) and unit.ip != ip and unit.state != "reading":
                 left = unit.ip
                 self._move(unit, ip)
-                if instead_of is not None:  # the two may have swapped, and nobody polls the address it left
+                if instead_of is not None:  # they may have swapped: the other may be where this one was
                     for name in instead_of.device.identity.names:
                         self._sighted.setdefault(name, left)
                 return True

@@ -102,9 +102,7 @@ class Draws:
 
     async def use(self, feeds: Feeds, circuits: Iterable[Circuit]) -> None:
         """These are the circuits from now on; their sums are ready on return."""
-        named = {one.id: one.name for one in circuits}
-        self._feeds, self._ids = feeds, tuple(named)
-        self._stats.circuits = tuple(named.values())
+        self._feeds, self._ids = feeds, tuple(one.id for one in circuits)
         await self.add_up()
 
     async def run(self, part: Part) -> None:

@@ -31,7 +31,8 @@ MAX_ASKED = 20_000
 FINE = (5, 10, 30)
 """Seconds; of one rig, made from its logs."""
 FINE_POINTS = 400
-"""Of an answer made from logs whose resolution was not asked for: each point of each line is reckoned anew."""
+"""Of an answer that is made from logs, unless a resolution is asked for. None of it is stored: each
+point costs time."""
 SHORT_MS = 2 * HOUR_MS
 """A longer range is answered by the minute unless another resolution is asked for: reading logs takes time."""
 RESOLUTIONS = (60, 120, 300, 600, 3_600, 10_800, 21_600, 43_200, 86_400)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from rigfarm.commander.asked import known_names, one_of, short_text, whole_number
 from rigfarm.commander.codes import mac_key
-from rigfarm.commander.kinds import KindName
+from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.names import name_sort
 from rigfarm.commander.rigs.listing.columns import asked_columns
 from rigfarm.commander.rigs.listing.language import MAX_SEARCH, Wanted, parse
@@ -194,6 +194,11 @@ class RigList:
                 Counter(tag for rig in rigs for tag in rig.tags),
             )
         return found[1], found[2]
+
+    @property
+    def places(self) -> set[str]:
+        """Every place where a rig is, and those that it lies in."""
+        return {place for kind in KINDS for place in self.labels(kind)[0]}
 
     def sorted_ids(self, query: IndexQuery) -> list[int]:
         """All matching rig ids, sorted; at most SORTED_FOR_S old, and never from before a rig came or went."""

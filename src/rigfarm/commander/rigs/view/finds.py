@@ -1,4 +1,4 @@
-"""Rigs and places by what somebody types into the finder: a search like those of the indexes."""
+"""Rigs and places for the finder: its text is a search, as in the indexes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.kinds import KINDS, Kind
 from rigfarm.commander.rigs.listing.language import SearchMistake
 from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
-from rigfarm.commander.rigs.model import RigBook, within
+from rigfarm.commander.rigs.model import RigBook
 from rigfarm.commander.rigs.view.labels import condition
 
 __all__ = ["finds"]
@@ -29,8 +29,7 @@ def finds(book: RigBook, rig_list: RigList, text: str) -> Iterator[Hit]:
             yield from _of_kind(kind, book, rig_list, text)
     except SearchMistake:
         return
-    places = {place for rig in book.rigs.values() for place in within(rig.place)}
-    named = matching(text, (Hit(place, "", "place") for place in places))
+    named = matching(text, (Hit(place, "", "place") for place in rig_list.places))
     for hit in named[:MOST_PLACES]:  # of ten thousand places, these alone need a link
         yield replace(hit, href=f"/places?{urlencode({'q': condition('place', hit.label)})}")
 

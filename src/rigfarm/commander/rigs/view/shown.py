@@ -56,15 +56,17 @@ class Shown:
         chips: Chips,
         *,
         bundles: Callable[[], Sequence[Bundle]] = tuple,
+        circuits: Callable[[], tuple[str, ...]] = tuple,
         panel: Callable[[int], Awaitable[Markup]] | None = None,
         removal_effects: Sequence[RemovalEffect] = (),
         rename_effects: Sequence[RenameEffect] = (),
         notices: Sequence[Notice] = (),
         at_ms: int | None = None,
     ) -> None:
-        """`bundles`: the self-contained Sentries that new rigs may fetch; of other nouns: what they show on a rig's
-        page (`panel`: the element `#rig-playbooks`, by the rig's id), what ends with removed rigs, what a new name
-        brings about, and what they say aloud to those on a rig's page. `at_ms`: it is another time, UTC ms."""
+        """`bundles`: the self-contained Sentries that new rigs may fetch. Of other nouns: what `circuits` are called,
+        what they show on a rig's page (`panel`: the element `#rig-playbooks`, by the rig's id), what ends with removed
+        rigs, what a new name brings about, and what they say aloud to those on a rig's page. `at_ms`: it is another
+        time, UTC ms."""
         self.templates = templates
         self.book = book
         self.stats = stats
@@ -74,6 +76,7 @@ class Shown:
         self.address = address
         self.chips = chips
         self.bundles = bundles
+        self.circuits = circuits
         self.panel = panel
         self.removal_effects = removal_effects
         self.rename_effects = rename_effects
@@ -163,7 +166,7 @@ class Shown:
             self.rig_list.labels(query.kind),
             self._now_ms(),
             days=self._sparks.on,
-            circuits=self.stats.circuits,
+            circuits=self.circuits(),
         )
         return page, selection
 
