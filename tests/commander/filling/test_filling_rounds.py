@@ -261,6 +261,14 @@ async def test_a_full_rack_leads_to_the_next_one(hall: Hall) -> None:
     assert hall.views.page(again.id).name == "asic-2"
 
 
+async def test_a_farm_without_asics_is_told_so(hall: Hall) -> None:
+    assert not hall.views.start("", "", None).some
+    [one] = await hall.asics("asic-1")
+    await hall.rigs.relabel([one], Relabel(place="rack/1"))
+    start = hall.views.start("", "", None)
+    assert (start.some, start.ready) == (True, 0), "every one has a place"
+
+
 async def test_slots_in_use_are_known_without_writing_them(hall: Hall) -> None:
     first, second, _ = await hall.asics("asic-1", "asic-2", "asic-3")
     await hall.rigs.relabel([first], Relabel(place="rack/01"))

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from rigfarm.commander.finder.view import MAX_TEXT
 from rigfarm.commander.finds import Hit, matching
 from rigfarm.simulate.commander import CommanderProcess
 
@@ -73,6 +74,7 @@ def test_whatever_is_typed_is_answered(viewer: httpx.Client, text: str) -> None:
 
 
 def test_too_much_is_refused(viewer: httpx.Client) -> None:
+    assert f'maxlength="{MAX_TEXT}"' in viewer.get("/find").text, "and cannot be typed"
     assert viewer.get("/find", params={"q": "a" * 201}).status_code == 400
 
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from rigfarm.commander.manual.model import PARTS, Manual, folder
+from rigfarm.commander.manual.pages import MAX_SEARCH
 from rigfarm.commander.refusals import Absent
 from rigfarm.simulate.commander import CommanderProcess
 
@@ -77,6 +78,7 @@ def test_its_pages(commander: CommanderProcess) -> None:
         assert 'href="/help/backup"' in front.text
         assert "<pre><code" in viewer.get("/help/backup").text
         assert viewer.get("/help/nothing").status_code == 404
+        assert f'maxlength="{MAX_SEARCH}"' in front.text
         found = viewer.get("/help", params={"q": "<script>"})
         assert found.status_code == 200
         assert "“<script>”" not in found.text

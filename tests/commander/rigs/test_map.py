@@ -36,6 +36,15 @@ async def test_every_rig_is_in_its_place_once(site: Any) -> None:
         await map_page(Asked(q="colour:red"), site.shown)
 
 
+async def test_rigs_that_never_reported_are_not_said_to_be_missing(site: Any) -> None:
+    assert not (await map_page(Asked(), site.shown)).waiting
+    assert "No rigs yet" in await site.get("/places")
+    await site.book.create_many(["rig-1"], "cpu-gpu")
+    page = await map_page(Asked(), site.shown)
+    assert (page.areas, page.waiting) == ((), True)
+    assert "No rig has reported yet" in await site.get("/places")
+
+
 async def test_many_places_are_gathered_in_what_they_lie_in(site: Any) -> None:
     ids = await site.asics(*(f"r-{n}" for n in range(MAX_AREAS + 1)))
     for n, rig in enumerate(ids):

@@ -17,7 +17,7 @@ PLACE = "hall-1/rack-2"
 
 def fill_start(place: str = "") -> FillStart:
     """The form."""
-    return FillStart(place, "", "", "57 ASICs", 57, 3, (PLACE, "hall-2/row-1/rack-1"), KINDS["asic"].path)
+    return FillStart(place, "", "", "57 ASICs", 57, 3, (PLACE, "hall-2/row-1/rack-1"), True, KINDS["asic"].path)
 
 
 def fill_round(rig: Rig, stats: RigStats, what: What, blinks: str, tone: str) -> FillPage:

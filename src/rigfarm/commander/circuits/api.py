@@ -103,7 +103,7 @@ async def list_circuits(
 
 @post("", opt=CONFIGURE, status_code=201, summary="Add a circuit")
 async def create_circuit(data: JSONBody[NewCircuit], circuits: NamedDependency[Circuits]) -> CircuitAnswer:
-    """A place belongs to one circuit at most; of places within each other, the smallest decides."""
+    """A place belongs to one circuit at most; if places are nested, the smallest one counts."""
     return _answer(await circuits.create(CircuitForm(**asdict(data))), circuits)
 
 

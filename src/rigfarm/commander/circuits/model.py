@@ -149,7 +149,7 @@ class CircuitForm(Struct, frozen=True, kw_only=True):
         list[str],
         form_field(
             "Places that it feeds",
-            "One per line, with everything below them. Of places within each other, the smallest decides.",
+            "One per line, with everything below them. If places are nested, the smallest one counts.",
             group="circuit",
             check=_check_places,
             read=_read_places,

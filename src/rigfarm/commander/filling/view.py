@@ -50,6 +50,8 @@ class FillStart(Struct, frozen=True):
     ready: int
     unable: int
     places: tuple[str, ...]
+    some: bool
+    """Whether there is any ASIC."""
     index: str
     """Where such rigs are selected."""
 
@@ -108,6 +110,7 @@ class FillViews:
             ready=len(rigs),
             unable=unable,
             places=tuple(sorted(self._rig_list.places, key=name_sort)[:MAX_OFFERED]),
+            some=any(rig.of.has_boards for rig in self._book.rigs.values()),
             index=next(kind.path for kind in KINDS.values() if kind.has_boards),
         )
 

@@ -111,6 +111,8 @@ class MapPage(Struct, frozen=True):
     """In the order in which tiles name them."""
     some: bool
     """Whether any rig has a place."""
+    waiting: bool
+    """Whether there are rigs, of which none has reported yet."""
     revision: int
     """Of the rigs' records."""
 
@@ -143,6 +145,7 @@ async def map_page(asked: Asked, shown: Shown) -> MapPage:
         colours=tuple((one.label, asked.url(colour=name), name == asked.colour) for name, one in COLOURINGS.items()),
         kinds=tuple(KINDS.values()),
         some=bool(sums.totals),
+        waiting=not (ids or asked.q) and bool(shown.book.rigs),
         revision=revision,
     )
 
