@@ -36,6 +36,30 @@ WITHOUT_REVISION = {
     "/api/thresholds": "of the whole farm: one after another, field by field",
 }
 """What is changed without comparing revisions -> why."""
+NOT_OF_RIGS = {
+    "/api/addresses": "of the farm",
+    "/api/alert-channels": "of the farm",
+    "/api/alert-rules": "of the farm; each has a filter of its own",
+    "/api/enrolment-keys": "of the farm",
+    "/api/history/removed": "rigs that were removed: no search finds them",
+    "/api/keys": "of the farm",
+    "/api/logins": "of people",
+    "/api/maintenance-windows": "of the farm; each has a filter of its own",
+    "/api/placing-rules": "of the farm; what they do to rigs is a plan, which takes the filter",
+    "/api/playbooks": "of the farm",
+    "/api/playbooks/{playbook_id}/revisions": "of a playbook",
+    "/api/reports/coins/sources": "of coins",
+    "/api/reports/coins/values": "of coins",
+    "/api/reports/schedules": "of the farm; each has a filter of its own",
+    "/api/reports/schedules/messages": "of schedules",
+    "/api/rigs/{rig_id}/playbooks": "of one rig",
+    "/api/software": "of the farm",
+    "/api/software/catalogue": "of the program",
+    "/api/views": "of the farm",
+    "/api/webhooks": "of the farm",
+    "/api/webhooks/deliveries": "of webhooks; one has several events",
+}
+"""Lists whose rows belong to no rigs -> to what. All others take `filter`, the language of the search."""
 NOT_ALONE = {"/api/logins/{login_id}": "`/api/session` is one's own"}
 """What is changed and not read alone -> why."""
 OTHER_PAGING = {"before", "cursor", "next", "offset", "page", "per_page", "size"}
@@ -81,6 +105,25 @@ def test_every_list_is_paged_alike(app: Litestar) -> None:
         assert (hints.get("limit"), hints.get("after")) == (Limit, After), path
         assert (of["limit"].default, of["after"].default) == (LIMIT, ""), path
         assert has_fields(handler.opt), path
+
+
+def test_every_list_of_what_belongs_to_rigs_takes_a_filter(app: Litestar) -> None:
+    """tests/commander/test_lists_of_some_rigs.py asks each of them."""
+    lists = {path for method, path, one in _routes(app) if method == "GET" and _is_list(_answer(one))}
+    filters = {
+        route.path_format: parameter
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for _, kwargs in route.route_handler_map.values()
+        for parameter in kwargs.expected_query_params
+        if parameter.field_alias == "filter"
+    }
+    assert lists - filters.keys() == NOT_OF_RIGS.keys()
+    documented = app.openapi_schema.to_schema()["paths"]
+    for path in lists & filters.keys():
+        [said] = [one for one in documented[path]["get"]["parameters"] if one["name"] == "filter"]
+        assert "docs/search.md" in said["description"], path
+        assert said["examples"], path
 
 
 def test_no_list_is_paged_otherwise(app: Litestar) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from rigfarm.simulate.commander import CommanderProcess, free_port
 from rigfarm.wire.codec import encode
 from rigfarm.wire.frames import CommandResult, DownFrame, RigCommand
 from support.load import connect
+from support.until import until_now
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 LINES = [
@@ -111,6 +113,22 @@ def test_watching_goes_on_until_it_is_interrupted(operator: Operator, line: str)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert first["event"] == "snapshot"
+
+
+def test_rigs_are_shown_as_they_were(operator: Operator, commander: CommanderProcess) -> None:
+    """By the name that they had; history is written some time after it happened."""
+    commander.add_rigs(["rig-then"])
+    until_now(lambda: "rig-then" in operator.run("rigfarm rigs list name:rig-then --at -0s").stdout)
+    at = datetime.now(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
+    operator.good("rigfarm rigs rename rig-then rig-now")
+    listed = operator.run(f"rigfarm rigs list name:rig-then --at {at}")
+    assert "rig-then" in listed.stdout
+    assert "As it was at" in listed.stderr
+    assert "of the last log before" in listed.stderr
+    assert "resolution_s" in operator.good(f"rigfarm rigs show rig-then --at {at}")
+    assert operator.run("rigfarm rigs show rig-then").returncode == 1
+    assert operator.run(f"rigfarm rigs show rig-now --at {at}").returncode == 1
+    assert operator.run("rigfarm rigs list --at -1h --watch").returncode == 2
 
 
 def test_watching_prints_a_change(operator: Operator, commander: CommanderProcess) -> None:

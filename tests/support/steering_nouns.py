@@ -17,6 +17,7 @@ from rigfarm.commander.live import Hub, PageRoutes
 from rigfarm.commander.mining_software.archives.store import ArchiveStore
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.rigs.actions import Rigs
+from rigfarm.commander.rigs.listing.asked import asked_rigs
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.usage import Usage
@@ -106,4 +107,7 @@ def dependencies(now: Callable[[], SteeringNouns]) -> dict[str, Provide]:
     def of(name: str) -> Provide:
         return Provide(lambda: now().parts[name], sync_to_thread=False)
 
-    return {name: of(name) for name in names} | {"stats": Provide(lambda: now().stats, sync_to_thread=False)}
+    return {name: of(name) for name in names} | {
+        "stats": Provide(lambda: now().stats, sync_to_thread=False),
+        "of_rigs": Provide(asked_rigs),
+    }

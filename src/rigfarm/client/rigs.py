@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 SHOWN_NAMES = 12
+MINUTE_S = 60.0
 STARTING = ("restart-miner", "reboot", "restart", "resume")
 """Commands after which rigs mine, those that don't mine now too."""
 FILTER = click.argument("search", nargs=-1, metavar="[FILTER]...")
@@ -39,6 +40,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print what the A
 WATCH = click.option("--watch", is_flag=True, help="Then print what changes, until Ctrl-C.")
 YES = click.option("--yes", is_flag=True, help="Don't ask.")
 ALL = click.option("--all", "every", is_flag=True, help="Every rig; instead of a filter.")
+AT = click.option("--at", default="", metavar="TIME", help="As it was then: -2h, or 2026-11-29T03:12:05Z.")
 COLUMNS = columns(
     id="id",
     name="name",
@@ -101,15 +103,25 @@ def print_results(
         raise Failure(f"{units.counted(silent, 'rig')} of {len(results)} did not answer in time.", ExitCode.TIMEOUT)
 
 
-def _named(api: Api, kind: str, said: str) -> JsonValue:
-    """A rig by its id or its name."""
+def _named(api: Api, kind: str, said: str, at: str = "") -> JsonValue:
+    """A rig by its id or its name, now or at another time."""
     if said.isascii() and said.isdecimal():
-        return api.get(f"/api/rigs/{said}").content
+        return api.get(f"/api/rigs/{said}", at=at or None).content
     quoted = said.replace('"', "")
-    found = [one for one in api.all("/api/rigs", kind=kind, filter=f'name="{quoted}"') if one["name"] == said]
+    listed = api.all("/api/rigs", kind=kind, filter=f'name="{quoted}"', at=at or None)
+    found = [one for one in listed if one["name"] == said]
     if not found:
         raise Failure(f"There is no rig named {escaped(said)}.")
-    return api.get(f"/api/rigs/{found[0]['id']}").content
+    return api.get(f"/api/rigs/{found[0]['id']}", at=at or None).content
+
+
+def _say_when(found: Sequence[Row]) -> None:
+    """Of which time the rows of a table are, and how well it is known."""
+    if found and (past := found[0].get("past")):
+        what = "means of a minute" if past["resolution_s"] == MINUTE_S else "of the last log before"
+        click.echo(f"As it was at {text(past['at'])}; figures are {what}.", err=True)
+        for note in past.get("notes", ()):
+            click.echo(text(note), err=True)
 
 
 def _group(name: str, kind: str, about: str) -> click.Group:
@@ -122,26 +134,31 @@ def _group(name: str, kind: str, about: str) -> click.Group:
     @group.command("list")
     @FILTER
     @click.option("--sort", default="name", show_default=True, help="A column of the page; -power: descending.")
+    @AT
     @WATCH
     @AS_JSON
-    def list_rigs(search: tuple[str, ...], sort: str, watch: bool, as_json: bool) -> None:
+    def list_rigs(search: tuple[str, ...], sort: str, at: str, watch: bool, as_json: bool) -> None:
         """Rigs that FILTER finds, in the language of the search box."""
+        if watch and at:
+            raise click.UsageError("Nothing changes at another time: give --at or --watch.")
         api, said = Api(config.load()), " ".join(search)
         if watch:
             watch_rows(api, "rigs", COLUMNS, as_json=as_json, kind=kind, filter=said)
             return
-        found = api.all("/api/rigs", kind=kind, filter=said, sort=sort)
+        found = api.all("/api/rigs", kind=kind, filter=said, sort=sort, at=at or None)
         if as_json:
             print_json(found)
         else:
+            _say_when(found)
             print_table(found, COLUMNS)
 
     @group.command("show")
     @click.argument("rig")
+    @AT
     @AS_JSON
-    def show_rig(rig: str, as_json: bool) -> None:
+    def show_rig(rig: str, at: str, as_json: bool) -> None:
         """One rig with its latest log: by id or name."""
-        found = _named(Api(config.load()), kind, rig)
+        found = _named(Api(config.load()), kind, rig, at)
         if as_json:
             print_json(found)
         else:

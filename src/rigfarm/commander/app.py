@@ -16,6 +16,7 @@ from itertools import chain
 import jinja2
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -78,6 +79,7 @@ from rigfarm.commander.live.socket import live_socket
 from rigfarm.commander.logs import Doubles, Journal, RecentRows
 from rigfarm.commander.mining_software.archives.store import ArchiveStore
 from rigfarm.commander.noun import Noun
+from rigfarm.commander.rigs.listing.asked import asked_rigs
 from rigfarm.commander.rigs.view import join_steps
 from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.server.memory import give_back_memory
@@ -476,7 +478,8 @@ def application(commander: Commander, *more: ControllerRouterHandler) -> Litesta
             *more,
         ],
         middleware=[commander.auth.gate, idempotency.Idempotent(commander.answers)],
-        dependencies={name: provided(part) for name, part in commander.named.items()},
+        dependencies={name: provided(part) for name, part in commander.named.items()}
+        | {"of_rigs": Provide(asked_rigs)},
         exception_handlers=problem_handlers(),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(commander.templates)),
         compression_config=CompressionConfig(

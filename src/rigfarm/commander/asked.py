@@ -5,11 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from msgspec import Struct
+
 from rigfarm.commander.numbers import number
 from rigfarm.commander.refusals import NotUnderstood
 from rigfarm.common.text import printable
 
-__all__ = ["known_names", "one_of", "row_numbers", "short_text", "whole_number"]
+__all__ = ["OfRigs", "known_names", "one_of", "row_numbers", "short_text", "whole_number"]
+
+
+class OfRigs(Struct, frozen=True):
+    """Which rigs' rows a list of the API is asked for, by its `filter`: handlers ask for it as `of_rigs`."""
+
+    ids: frozenset[int] | None = None
+    """Those that it finds at this moment; None: there is no filter, and rows without a rig are wanted, too."""
+
+    def has(self, *rigs: int | None) -> bool:
+        """Whether a row of these rigs is wanted."""
+        return self.ids is None or not self.ids.isdisjoint(rigs)
 
 
 def known_names(params: Mapping[str, str], known: Collection[str]) -> None:

@@ -25,10 +25,14 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
 
     status = 422
 
-    def __init__(self, text: str, *, field: str = "", fields: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, text: str, *, field: str = "", fields: Mapping[str, str] | None = None, position: int | None = None
+    ) -> None:
         super().__init__(text)
         self.fields: dict[str, str] = dict(fields) if fields is not None else ({field: text} if field else {})
         """What is wrong by form field."""
+        self.position = position
+        """Where in the field, if only a part of it is wrong: the number of a character, the first is 1."""
 
 
 class Invalid(Refusal):

@@ -27,10 +27,7 @@ class RigFilter(Struct, frozen=True, forbid_unknown_fields=True):
     def ids(self, rig_list: RigList, kind: KindName) -> list[int]:
         """The rigs of this moment, by name."""
         params = {"q": self.q, "state": self.state, "coin": self.coin, "sort": "name"}
-        found = list(rig_list.sorted_ids(IndexQuery.parse(kind, params)))
-        if not (self.q or self.state or self.coin):
-            found += rig_list.sorted_ids(IndexQuery.parse(kind, {"state": "waiting", "sort": "name"}))
-        return found
+        return list(rig_list.with_waiting(IndexQuery.parse(kind, params)))
 
 
 class RigSelection(Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from rigfarm.commander.circuits.model import CircuitForm
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.actions import Rigs
+from rigfarm.commander.rigs.listing.asked import asked_rigs
 from rigfarm.commander.rigs.listing.query import RigList
 from rigfarm.commander.rigs.model import Relabel
 from rigfarm.commander.stats import OperationalStats
@@ -87,6 +88,7 @@ async def client(farm: CircuitFarm) -> AsyncIterator[AsyncTestClient[Litestar]]:
     app = Litestar(
         [api_routes],
         dependencies={
+            "of_rigs": Provide(asked_rigs),
             "circuits": Provide(lambda: farm.circuits, sync_to_thread=False),
             "rig_list": Provide(lambda: farm.rig_list, sync_to_thread=False),
         },

@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.history.actions import History
 from rigfarm.commander.history.api import api_routes
 from rigfarm.commander.history.model import DAY_MS, HOUR_MS, Keep
@@ -64,7 +65,10 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     made = Site(tmp_path)
     app = Litestar(
         [api_routes],
-        dependencies={"history": Provide(lambda: made.history, sync_to_thread=False)},
+        dependencies={
+            "history": Provide(lambda: made.history, sync_to_thread=False),
+            "of_rigs": Provide(OfRigs, sync_to_thread=False),
+        },
         exception_handlers=problem_handlers(),
         before_request=check_address,
     )

@@ -43,7 +43,7 @@ def refusal(commander: CommanderProcess, method: str, path: str, body: object = 
         ("sort=--name", "Unknown sort -name"),
         (
             "page=1",
-            "Unknown query parameter page. Known parameters: after, coin, fields, filter, kind, limit",
+            "Unknown query parameter page. Known parameters: after, at, coin, fields, filter, kind, limit",
         ),
         ("limit=0", "limit"),
         ("State=online", "Unknown query parameter State"),

@@ -379,6 +379,49 @@ async def test_its_pages_say_so_and_offer_nothing_to_do(site: Any) -> None:
     assert "New rig" not in empty, "nothing can be done there"
 
 
+async def test_the_api_says_what_pages_say(site: Any) -> None:
+    """Rows, pages of rows and one rig are those of then; of what is asked for, and no more."""
+    rigs = await site.asics("a", "b", "c", "came-later")
+    t_ms = (utc_ms() - 60_000) // 1_000 * 1_000
+    store = await asyncio.to_thread(site.history._opened)
+    with store.transaction():
+        rows.runs(store, t_ms - 1_000, t_ms + 60_000)
+        for n, rig in enumerate(rigs):
+            rows.added(store, rig, "asic", t_ms + (30_000 if n == 3 else -1_000))
+            state = StateWas("degraded", f"board {n} is missing", severity=1, rank=1)
+            rows.write(store, [Happened(t_ms - 1_000, rig, state), Happened(t_ms - 1_000, rig, NameWas(f"old-{n}"))])
+        store.set_note("until_ms", t_ms + 60_000)
+    at = datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    past = {"at": at, "resolution_s": 5.0}
+
+    async def get(url: str, status: int = 200) -> Any:
+        answer = await site.client.get(url)
+        assert answer.status_code == status, answer.text
+        return answer
+
+    listed = (await get(f"/api/rigs?at={t_ms}&sort=-name&kind=asic")).json()
+    assert [(one["name"], one["reason"]) for one in listed] == [
+        (f"old-{n}", f"board {n} is missing") for n in (2, 1, 0)
+    ]
+    assert all(one["past"] == past for one in listed)
+    assert [one["name"] for one in (await get(f"/api/rigs?at={t_ms}&filter=name:old-1")).json()] == ["old-1"]
+    assert (await get(f"/api/rigs?at={t_ms}&filter=name:a")).json() == [], "it has this name now"
+    page = await get("/api/rigs?at=-59s&limit=2")
+    assert "at=-59s" not in page.links["next"]["url"], "the next page is of the same moment"
+    assert len((await get(page.links["next"]["url"])).json()) == 1
+    detail = (await get(f"/api/rigs/{rigs[1]}?at={t_ms}")).json()
+    assert (detail["name"], detail["reason"], detail["past"]) == ("old-1", "board 1 is missing", past)
+    assert "past" not in (await get(f"/api/rigs/{rigs[1]}")).json()
+    await get(f"/api/rigs/{rigs[3]}?at={t_ms}", 404)
+    for wrong in ("tomorrow", str(utc_ms() + 60_000), "x" * 41):
+        await get(f"/api/rigs?at={wrong}", 400)
+        await get(f"/api/rigs/{rigs[0]}?at={wrong}", 400)
+    with store.transaction():
+        store.set_note("raw_floor_ms", t_ms + 60_000)
+    [one] = (await get(f"/api/rigs?at={t_ms - 500}&filter=name:old-1")).json()
+    assert one["past"] == {"at": at, "resolution_s": 60.0, "notes": [machine.BY_MINUTE]}
+
+
 def test_beyond_what_history_has_the_last_logs_are_shown(past: Past) -> None:
     for rig, late in ((7, 0), (8, 4_000)):
         past.add(rig, a_log(START + late))

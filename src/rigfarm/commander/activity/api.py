@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from rigfarm.commander.activity.actions import Activity
 from rigfarm.commander.activity.model import Compared, Entry, Query
 from rigfarm.commander.activity.view import CSV_HEAD, asked_for, csv_rows
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import ACCESS
 from rigfarm.commander.changes import ActorKind, Outcome
 from rigfarm.commander.web.csv_text import csv_text
@@ -80,6 +81,7 @@ class EntryAnswer(Struct):
 
 
 async def _wanted(
+    of_rigs: NamedDependency[OfRigs],
     q: Q = "",
     by: By = None,
     who: Who = "",
@@ -91,7 +93,7 @@ async def _wanted(
 ) -> Query:
     """Which entries both forms of the answer are asked for."""
     given = {"q": q, "by": by or "", "who": who, "what": what, "result": result, "about": about}
-    return asked_for(given | {"from": begin, "to": end}, utc_ms()).query
+    return replace(asked_for(given | {"from": begin, "to": end}, utc_ms()).query, rigs=of_rigs.ids)
 
 
 _WANTED = {"wanted": Provide(_wanted)}

@@ -127,6 +127,8 @@ class Query(Struct, frozen=True, kw_only=True):
     action: str = ""
     outcome: str = ""
     about: tuple[str, int] | None = None
+    rigs: frozenset[int] | None = None
+    """Only what is about one of these."""
     since: int | None = None
     until: int | None = None
     before: int | None = None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rigfarm.commander.activity.model import Draft, Entry, Query
 from rigfarm.commander.activity.tables import activity, activity_targets
-from rigfarm.commander.storage import get_meta, set_meta
+from rigfarm.commander.storage import among, get_meta, set_meta
 
 __all__ = [
     "delete_through",
@@ -134,6 +134,9 @@ def _matching(query: Query) -> Select[Any]:
         kind, number = query.about
         of = activity_targets.c
         found = found.where(exists().where(of.kind == kind, of.target_id == number, of.entry_id == table.id))
+    if query.rigs is not None:
+        of = activity_targets.c
+        found = found.where(table.id.in_(select(of.entry_id).where(of.kind == "rig", among(of.target_id, query.rigs))))
     if query.since is not None:
         found = found.where(table.at >= query.since)
     if query.until is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -153,10 +153,16 @@ class Alerts:
             raise Absent(f"Alert {alert_id} does not exist.")
         return found
 
-    async def resolved(self, limit: int, before: int | None = None, rule_id: int | None = None) -> list[Alert]:
-        """The latest that are resolved, newest first."""
+    async def resolved(
+        self,
+        limit: int,
+        before: int | None = None,
+        rule_id: int | None = None,
+        rigs: Collection[int] | None = None,
+    ) -> list[Alert]:
+        """The latest that are resolved, newest first; `rigs`: only those that one of these was in."""
         async with self._storage.read() as tx:
-            return await store.load_alerts(tx, limit, before=before, resolved=True, rule_id=rule_id)
+            return await store.load_alerts(tx, limit, before=before, resolved=True, rule_id=rule_id, rigs=rigs)
 
     async def members(self, alert_id: int, limit: int = LISTED_MEMBERS) -> list[Member]:
         """Who is or was in it, those in trouble first."""

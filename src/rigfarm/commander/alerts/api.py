@@ -21,6 +21,7 @@ from rigfarm.commander.alerts.engine.rulebook import RuleBook
 from rigfarm.commander.alerts.model import FARM, Alert, AlertState, Member, MemberState, Severity, circuit_in
 from rigfarm.commander.alerts.rules import rules
 from rigfarm.commander.alerts.store import StoredRule
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import CONFIGURE, OPERATE, require
 from rigfarm.commander.fields import Changes, changes_of
 from rigfarm.commander.refusals import Invalid
@@ -121,15 +122,16 @@ class NewNote(Struct, forbid_unknown_fields=True):
 async def list_alerts(
     request: Request[Any, Any, Any],
     alerts: NamedDependency[Alerts],
+    of_rigs: NamedDependency[OfRigs],
     which: Annotated[AlertState | None, QueryParameter(name="state")] = None,
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[AlertAnswer]]:
     """Open ones, those that fire first; with `state=resolved` those that are resolved, the latest first."""
     if which == "resolved":
-        found = await alerts.resolved(limit + 1, number_after(after))
+        found = await alerts.resolved(limit + 1, number_after(after), rigs=of_rigs.ids)
         return loaded_page(request, found, limit, cursor=lambda one: str(one.id), answer=alert_answer)
-    some = [one for one in alerts.open if which in (None, one.state)]
+    some = [one for one in alerts.open if which in (None, one.state) and of_rigs.has(*alerts.watch.rigs_in(one))]
     return one_page(request, some, limit, after, key=lambda one: one.id, answer=alert_answer)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, Select, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rigfarm.commander.alerts.engine.changes import Changes
@@ -14,7 +14,7 @@ from rigfarm.commander.alerts.engine.rule import RuleForm
 from rigfarm.commander.alerts.model import Alert, Member
 from rigfarm.commander.alerts.rules import rules
 from rigfarm.commander.alerts.tables import alert_members, alert_rules, alerts
-from rigfarm.commander.storage import portions
+from rigfarm.commander.storage import among, portions
 
 __all__ = [
     "StoredRule",
@@ -25,6 +25,7 @@ __all__ = [
     "load_members",
     "load_open",
     "load_rules",
+    "of_rigs",
     "prune",
     "save_alert",
     "save_changes",
@@ -146,8 +147,9 @@ async def load_alerts(
     before: int | None = None,
     resolved: bool | None = None,
     rule_id: int | None = None,
+    rigs: Collection[int] | None = None,
 ) -> list[Alert]:
-    """The latest, newest first."""
+    """The latest, newest first; `rigs`: only those that one of these is or was in."""
     query = select(alerts).order_by(alerts.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(alerts.c.id < before)
@@ -155,7 +157,14 @@ async def load_alerts(
         query = query.where(alerts.c.state == "resolved" if resolved else alerts.c.state != "resolved")
     if rule_id is not None:
         query = query.where(alerts.c.rule_id == rule_id)
+    if rigs is not None:
+        query = query.where(alerts.c.id.in_(of_rigs(rigs)))
     return [_read(row) for row in await tx.execute(query)]
+
+
+def of_rigs(rigs: Collection[int]) -> Select[tuple[int]]:
+    """Ids of alerts that one of these rigs is or was in."""
+    return select(alert_members.c.alert_id).where(among(alert_members.c.rig_id, rigs))
 
 
 async def load_members(tx: AsyncConnection, alert_id: int, limit: int) -> list[Member]:

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.assignments.actions import Assignments
 from rigfarm.commander.assignments.console.consoles import Consoles
 from rigfarm.commander.assignments.model import Assignment, Plan, Step, Wanted
@@ -162,12 +163,13 @@ async def playbook_rigs(
     request: Request[Any, Any, Any],
     playbook_id: FromPath[int],
     assignments: NamedDependency[Assignments],
+    of_rigs: NamedDependency[OfRigs],
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[RigPlaybook]]:
     """With its state on each."""
     assignments.playbooks.get(playbook_id)
-    found = assignments.assigned.of_playbook(playbook_id)
+    found = [one for one in assignments.assigned.of_playbook(playbook_id) if of_rigs.has(one.rig_id)]
     return one_page(
         request, found, limit, after, key=lambda one: one.rig_id, answer=lambda one: _on_rig(one, assignments)
     )

@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import CONFIGURE, READ
 from rigfarm.commander.circuits.actions import Circuits
 from rigfarm.commander.circuits.draw.forecast import Forecast, Level, forecast
@@ -91,14 +92,17 @@ class ForecastAnswer(Struct):
 async def list_circuits(
     request: Request[Any, Any, Any],
     circuits: NamedDependency[Circuits],
+    of_rigs: NamedDependency[OfRigs],
     q: FromQuery[str] = "",
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[CircuitAnswer]]:
-    """All of them, or those with these words in their name, places or notes."""
-    return one_page(
-        request, circuits.listed(q), limit, after, key=lambda one: one.id, answer=lambda one: _answer(one, circuits)
-    )
+    """All of them, or those with these words in their name, places or notes, or that feed rigs of the filter."""
+    found = circuits.listed(q)
+    if of_rigs.ids is not None:
+        feeding = {one.id for rig_id in of_rigs.ids if (one := circuits.draws.feeding(rig_id)) is not None}
+        found = [one for one in found if one.id in feeding]
+    return one_page(request, found, limit, after, key=lambda one: one.id, answer=lambda one: _answer(one, circuits))
 
 
 @post("", opt=CONFIGURE, status_code=201, summary="Add a circuit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 from msgspec.structs import replace
@@ -125,11 +125,16 @@ class Commands:
         return found, counts
 
     async def listed(
-        self, rig_id: int | None, batch: str | None, after: tuple[int, str] | None, limit: int
+        self,
+        rig_id: int | None,
+        batch: str | None,
+        after: tuple[int, str] | None,
+        limit: int,
+        rigs: Collection[int] | None = None,
     ) -> list[GivenCommand]:
-        """The latest of all, of a rig or of one click, newest first; `after` (time and id) pages on."""
+        """The latest of all, of a rig, of `rigs` or of one click, newest first; `after` (time and id) pages on."""
         async with self._storage.read() as tx:
-            return await store.load_commands(tx, limit, rig_id=rig_id, batch=batch, after=after)
+            return await store.load_commands(tx, limit, rig_id=rig_id, batch=batch, after=after, rigs=rigs)
 
     def open_of(self, rig_id: int) -> list[GivenCommand]:
         """Those of a rig that have no result yet."""

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import OPERATE, Viewer, require
 from rigfarm.commander.commands.actions import Commands
 from rigfarm.commander.commands.model import GivenCommand, Pace, title, without_secrets
@@ -125,14 +126,15 @@ async def give_command(
 async def list_commands(
     request: Request[Any, Any, Any],
     commands: NamedDependency[Commands],
+    of_rigs: NamedDependency[OfRigs],
     rig: Annotated[int | None, QueryParameter(ge=0, le=MAX_NUMBER, description="Only those of this rig.")] = None,
     batch: Annotated[str, QueryParameter(description="Only those of one request.")] = "",
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[CommandAnswer]]:
     """Newest first: of all, of a rig, or of one request."""
-    found = await commands.listed(rig, batch or None, pair_after(after), limit + 1)
-    if batch and not found and not after:
+    found = await commands.listed(rig, batch or None, pair_after(after), limit + 1, of_rigs.ids)
+    if batch and not found and not after and of_rigs.ids is None:
         raise Absent("These commands do not exist.")
     effects = await commands.effects.of_commands(one.id for one in found)
     return loaded_page(

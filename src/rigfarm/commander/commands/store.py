@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rigfarm.commander.commands.model import ENDED, GivenCommand, Pace, without_secrets, word
 from rigfarm.commander.commands.tables import commands
 from rigfarm.commander.effects import Before, Effects, Watch
-from rigfarm.commander.storage import Storage, portions
+from rigfarm.commander.storage import Storage, among, portions
 from rigfarm.wire.commands import Command, CommandState, Reboot, Restart, ShutDown
 
 __all__ = [
@@ -95,11 +95,14 @@ async def load_commands(
     rig_id: int | None = None,
     batch: str | None = None,
     after: tuple[int, str] | None = None,
+    rigs: Collection[int] | None = None,
 ) -> list[GivenCommand]:
-    """The latest, newest first; of a rig, of one click, or of all. `after` (time and id) pages on."""
+    """The latest, newest first; of a rig, of `rigs`, of one click, or of all. `after` (time and id) pages on."""
     query = select(commands).order_by(commands.c.created_at.desc(), commands.c.id).limit(limit)
     if rig_id is not None:
         query = query.where(commands.c.rig_id == rig_id)
+    if rigs is not None:
+        query = query.where(among(commands.c.rig_id, rigs))
     if batch is not None:
         query = query.where(commands.c.batch == batch)
     if after is not None:

@@ -216,7 +216,11 @@ class History:
         return await self.ask(lambda reader: sizes(reader, self.path, self.keep))
 
     async def happened(
-        self, span: TimeRange, rigs: Sequence[int] = (), what: Sequence[str] = ("state", "moment"), most: int = 1_000
+        self,
+        span: TimeRange,
+        rigs: Sequence[int] | None = None,
+        what: Sequence[str] = ("state", "moment"),
+        most: int = 1_000,
     ) -> list[Happened]:
         """What happened in a range of time, oldest first; at most the newest `most`. HistoryUnavailable."""
         return await self.ask(lambda reader: between(reader, span.from_ms, span.to_ms, rigs=rigs, what=what, most=most))

@@ -10,6 +10,7 @@ from litestar import Request, Response, Router, delete, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.history.actions import History
 from rigfarm.commander.history.happened.rows import between
@@ -101,6 +102,7 @@ async def get_history_parquet(
 async def get_events(
     request: Request[Any, Any, Any],
     history: NamedDependency[History],
+    of_rigs: NamedDependency[OfRigs],
     begin: From = "-24h",
     end: To = "now",
     rig: RigId = None,
@@ -112,7 +114,9 @@ async def get_events(
     span, before = time_range(begin, end, utc_ms()), numbers_after(after)
     if rig is not None:
         await history.must_exist(rig)
-    rigs = [] if rig is None else [rig]
+    rigs = of_rigs.ids
+    if rig is not None:
+        rigs = frozenset([rig] if of_rigs.has(rig) else [])
     found = await history.ask(
         lambda reader: between(reader, span.from_ms, span.to_ms, rigs=rigs, most=limit + 1, before=before)
     )

@@ -9,6 +9,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from msgspec import UNSET, Struct, UnsetType
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.server.incidents import Incident, Incidents
 from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
 
@@ -31,11 +32,13 @@ class IncidentAnswer(Struct, omit_defaults=True):
 def list_incidents(
     request: Request[Any, Any, Any],
     incidents: NamedDependency[Incidents],
+    of_rigs: NamedDependency[OfRigs],
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[IncidentAnswer]]:
     """Who sent too much or too often, and what was done; the most recent first. At most 500, since the last start."""
-    return one_page(request, list(incidents.all()), limit, after, key=lambda one: one.first_ms, answer=_answer)
+    found = [one for one in incidents.all() if of_rigs.has(one.rig)]
+    return one_page(request, found, limit, after, key=lambda one: one.first_ms, answer=_answer)
 
 
 api_routes = [list_incidents]

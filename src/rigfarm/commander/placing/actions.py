@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.changes import compare, describe
 from rigfarm.commander.fields import checked, words_of
 from rigfarm.commander.live import Hub
@@ -24,6 +25,7 @@ from rigfarm.common.clock import utc_ms
 
 __all__ = ["PlacingRules"]
 
+EVERY = OfRigs()
 SHOWN = 24
 """Moves of which an entry of the activity says from where to where."""
 
@@ -98,10 +100,11 @@ class PlacingRules:
             rules.append((rule, self._matchers[rule.id]))
         return Decider(rules, self.address_of, self.placed_by, which)
 
-    async def plan(self, which: Which) -> Plan:
-        """What applying the rules to all rigs would do."""
+    async def plan(self, which: Which, of_rigs: OfRigs = EVERY) -> Plan:
+        """What applying the rules to all rigs, or some, would do."""
         async with self._planning:
-            return await plan_of(self._rigs.rigs.values(), self.decider(which), which)
+            rigs = [rig for rig in self._rigs.rigs.values() if of_rigs.has(rig.id)]
+            return await plan_of(rigs, self.decider(which), which)
 
     async def trial(self, form: PlacingForm, rule_id: int | None = None) -> Trial:
         """What a rule would match in the place of this one, or as the last one. Invalid."""
@@ -183,12 +186,12 @@ class PlacingRules:
             self._set({rule_id: self._rules[rule_id] for rule_id in rule_ids})
         compare({"order": before}, {"order": ", ".join(rule.name for rule in self._rules.values())})
 
-    async def apply(self, which: Which, digest: str) -> Plan:
+    async def apply(self, which: Which, digest: str, of_rigs: OfRigs = EVERY) -> Plan:
         """Do what the plan with this digest says, all of it or nothing. ChangedMeanwhile when the plan is another one
         by now."""
         describe("apply placing rules")
         async with self._writing:
-            plan = await self.plan(which)
+            plan = await self.plan(which, of_rigs)
             if plan.digest != digest:
                 raise ChangedMeanwhile(
                     "Something changed since you saw this plan, so no rig was moved. Check the new plan."

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import CONFIGURE, READ
 from rigfarm.commander.fields import Changes, changes_of
 from rigfarm.commander.numbers import Number
@@ -201,15 +202,21 @@ async def try_placing_rule(data: JSONBody[TriedRule], placing_rules: NamedDepend
 
 
 @post("/plan", opt=READ, status_code=200, summary="Plan what the placing rules would do")
-async def plan_placing(data: JSONBody[PlacingQuestion], placing_rules: NamedDependency[PlacingRules]) -> PlanAnswer:
-    """To all rigs; nothing is changed. `which` says whether rigs that have a place may be moved."""
-    return _plan(await placing_rules.plan(data.which))
+async def plan_placing(
+    data: JSONBody[PlacingQuestion], placing_rules: NamedDependency[PlacingRules], of_rigs: NamedDependency[OfRigs]
+) -> PlanAnswer:
+    """To all rigs, or those of the filter; nothing is changed. `which` says whether rigs that have a place may be
+    moved."""
+    return _plan(await placing_rules.plan(data.which, of_rigs))
 
 
 @post("/apply", opt=CONFIGURE, status_code=200, summary="Apply the placing rules")
-async def apply_placing(data: JSONBody[PlacingConsent], placing_rules: NamedDependency[PlacingRules]) -> PlanAnswer:
-    """All of a plan, or nothing: 409 if the rules would do something else by now than the plan with this `digest`."""
-    return _plan(await placing_rules.apply(data.which, data.digest))
+async def apply_placing(
+    data: JSONBody[PlacingConsent], placing_rules: NamedDependency[PlacingRules], of_rigs: NamedDependency[OfRigs]
+) -> PlanAnswer:
+    """All of a plan, or nothing: 409 if the rules would do something else by now than the plan with this `digest`. The
+    filter is that of the plan."""
+    return _plan(await placing_rules.apply(data.which, data.digest, of_rigs))
 
 
 api_routes = Router(

@@ -21,7 +21,7 @@ from rigfarm.commander.reports.actions import Reports
 from rigfarm.commander.reports.model import Earnings, Figures, Report, ReportSettings, RigFigures
 from rigfarm.commander.reports.pages import made
 from rigfarm.commander.reports.view import Asked, rows_of
-from rigfarm.commander.rigs.listing.language import MAX_SEARCH
+from rigfarm.commander.rigs.listing.asked import Filter
 from rigfarm.commander.web.csv_text import csv_text
 from rigfarm.commander.web.parquet import PARQUET, parquet_bytes
 
@@ -39,14 +39,6 @@ First: TypeAlias = Annotated[
 ]
 Last: TypeAlias = Annotated[_Text, QueryParameter(name="to", max_length=10, description="The last day; at most 366.")]
 OfKind: TypeAlias = Annotated[KindName | None, QueryParameter(description="Only rigs of this kind.")]
-Filter: TypeAlias = Annotated[
-    _Text,
-    QueryParameter(
-        name="filter",
-        max_length=MAX_SEARCH,
-        description="Only rigs that this search finds today, for example `tag:solar` or `place:hall-2`.",
-    ),
-]
 OfRig: TypeAlias = Annotated[int | None, QueryParameter(ge=0, le=MAX_NUMBER, description="Only this rig.")]
 Part: TypeAlias = Annotated[Literal["coins", "days", "rigs"], QueryParameter(description="Which of its tables.")]
 

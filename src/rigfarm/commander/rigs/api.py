@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from litestar import Request, Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -16,16 +17,28 @@ from rigfarm.commander.names import clean_name
 from rigfarm.commander.numbers import Number
 from rigfarm.commander.refusals import Invalid, expect_revision
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
+from rigfarm.commander.rigs.listing.asked import Filter
+from rigfarm.commander.rigs.listing.language import parse
+from rigfarm.commander.rigs.listing.query import MAX_MOMENT, IndexQuery, RigList
 from rigfarm.commander.rigs.model import Relabel, Rig
+from rigfarm.commander.rigs.past.machine import TimeMachine
 from rigfarm.commander.rigs.view import answers
 from rigfarm.commander.rigs.view.shown import Shown
 from rigfarm.commander.selection import MAX_RIGS, RigSelection
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.conditional import IF_MATCH
-from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
+from rigfarm.commander.web.paging import LIMIT, After, Limit, answer_page, one_page, page_of
 
 __all__ = ["api_routes"]
+
+At: TypeAlias = Annotated[
+    str,
+    QueryParameter(
+        max_length=MAX_MOMENT,
+        description="As it was then: `-24h` (s, m, h, d, w, y), UTC milliseconds, or an ISO 8601 time.",
+        examples=[Example(summary="An hour ago", value="-1h")],
+    ),
+]
 
 
 class NewRig(Struct, forbid_unknown_fields=True):
@@ -126,45 +139,44 @@ async def create_rigs(data: JSONBody[NewRigs], book: NamedDependency[Rigs]) -> l
 @get("/rigs", summary="List rigs")
 async def list_rigs(
     request: Request[Any, Any, Any],
-    book: NamedDependency[Rigs],
-    stats: NamedDependency[OperationalStats],
-    rig_list: NamedDependency[RigList],
+    shown: NamedDependency[Shown],
+    time_machine: NamedDependency[TimeMachine],
     kind: Annotated[KindName | None, QueryParameter(description="Only rigs of this kind.")] = None,
-    search: Annotated[
-        str, QueryParameter(name="filter", description="Only rigs that this search finds, as in docs/search.md.")
-    ] = "",
+    search: Filter = "",
     q: Annotated[str, QueryParameter(description="The same as `filter`; of both, both hold.")] = "",
     condition: Annotated[
         str, QueryParameter(name="state", description="A state word, `attention` or `maintenance`.")
     ] = "",
     coin: FromQuery[str] = "",
     sort: Annotated[str, QueryParameter(description="A column of the index; with a leading `-`, descending.")] = "name",
+    at: At = "",
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[answers.RigAnswer]]:
-    """The rigs that match, waiting ones included."""
-    kinds = (kind,) if kind else tuple(KINDS)
-    found: list[int] = []
-    for one in kinds:
-        query = IndexQuery.parse(one, {"q": f"{search} {q}", "state": condition, "coin": coin, "sort": sort})
-        ids = rig_list.sorted_ids(query)
-        if not query.narrowed:
-            listed = set(ids)
-            ids = ids + [rig.id for rig in book.of_kind(one) if rig.id not in listed]
-        found += ids
-    return one_page(
-        request, found, limit, after,
-        key=int, answer=lambda rig_id: answers.rig_answer(book.get(rig_id), stats.rigs[rig_id]),
-    )  # fmt: skip
+    """The rigs that match, waiting ones included. With `at`, those of that time, as history knows them."""
+    parse(search)
+    asked = {"q": f"{search} {q}", "state": condition, "coin": coin, "sort": sort}
+    queries = [IndexQuery.parse(one, asked) for one in ((kind,) if kind else KINDS)]
+    if not at:
+        found = [rig_id for query in queries for rig_id in shown.rig_list.with_waiting(query)]
+        return one_page(request, found, limit, after, key=int, answer=lambda rig_id: _rig_answer(shown, rig_id))
+    then = await time_machine.at(at, brief=True)
+    some, cursor = page_of(await time_machine.found(then, queries), limit, after, int)
+    await time_machine.know(then, some)
+    rows = [_rig_answer(then.shown, rig_id, then.answer) for rig_id in some]
+    return answer_page(request, rows, cursor, at=then.at)
 
 
 @get("/rigs/{rig_id:int}", summary="One rig with its latest log, specs and state")
 async def get_rig(
-    rig_id: FromPath[int], book: NamedDependency[Rigs], shown: NamedDependency[Shown]
+    rig_id: FromPath[int], shown: NamedDependency[Shown], time_machine: NamedDependency[TimeMachine], at: At = ""
 ) -> answers.RigDetail:
-    """The latest operational log, the rig's specs and state; for an ASIC also its chips, if it reports them."""
-    rig = book.get(rig_id)
-    return answers.rig_detail(rig, shown.stats.rigs[rig_id], shown.chips.get(rig_id))
+    """The latest operational log, the rig's specs and state; for an ASIC also its chips, if it reports them. With `at`,
+    all of that time but the chips, as history knows it."""
+    if at:
+        then = await time_machine.at(at, rig_id)
+        return answers.rig_detail(then.book.get(rig_id), then.shown.stats.rigs[rig_id], past=then.answer)
+    return answers.rig_detail(shown.book.get(rig_id), shown.stats.rigs[rig_id], shown.chips.get(rig_id))
 
 
 @patch("/rigs/{rig_id:int}", opt=CONFIGURE | IF_MATCH, summary="Rename a rig, or change its place or tags")
@@ -319,6 +331,10 @@ api_routes = Router(
     ],
     tags=["rigs"],
 )
+
+
+def _rig_answer(shown: Shown, rig_id: int, past: answers.PastAnswer | UnsetType = UNSET) -> answers.RigAnswer:
+    return answers.rig_answer(shown.book.get(rig_id), shown.stats.rigs[rig_id], past)
 
 
 def _relabel(change: RigChange) -> Relabel:

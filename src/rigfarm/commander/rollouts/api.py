@@ -10,13 +10,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType, field
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import OPERATE
 from rigfarm.commander.numbers import MAX_NUMBER, Number
 from rigfarm.commander.rigs.listing.query import RigList
 from rigfarm.commander.rollouts.actions import Rollouts
 from rigfarm.commander.rollouts.model import Before, Rollout, RolloutForm, RolloutState
 from rigfarm.commander.selection import RigSelection
-from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, number_after
+from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, sifted
 
 __all__ = ["api_routes"]
 
@@ -70,12 +71,16 @@ async def begin_rollout(
 async def list_rollouts(
     request: Request[Any, Any, Any],
     rollouts: NamedDependency[Rollouts],
+    of_rigs: NamedDependency[OfRigs],
     playbook: Annotated[int | None, QueryParameter(ge=0, le=MAX_NUMBER)] = None,
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[RolloutAnswer]]:
     """Newest first; of all playbooks, or of one."""
-    found = await rollouts.listed(playbook, number_after(after), limit + 1)
+    found = await sifted(
+        lambda before, most: rollouts.listed(playbook, before, most), after, limit,
+        fits=lambda one: of_rigs.has(*one.plan.first, *one.plan.rest), cursor=lambda one: one.id,
+    )  # fmt: skip
     return loaded_page(request, found, limit, cursor=lambda one: str(one.id), answer=_answer)
 
 

@@ -5,7 +5,7 @@ from rigfarm.commander.storage.errors import StorageError, StorageInUseError
 from rigfarm.commander.storage.lock import held
 from rigfarm.commander.storage.meta import get_meta, set_meta
 from rigfarm.commander.storage.moving import copy_to_file, move
-from rigfarm.commander.storage.portions import portions
+from rigfarm.commander.storage.portions import among, portions
 from rigfarm.commander.storage.schema import digest, identity, metadata, milliseconds
 from rigfarm.commander.storage.storage import Storage
 
@@ -13,6 +13,7 @@ __all__ = [
     "Storage",
     "StorageError",
     "StorageInUseError",
+    "among",
     "copy_to_file",
     "digest",
     "get_meta",

@@ -14,7 +14,8 @@ from litestar.response import Stream
 from rigfarm.commander.asked import one_of
 from rigfarm.commander.auth import Auth, Viewer, require
 from rigfarm.commander.kinds import KindName
-from rigfarm.commander.rigs.listing.language import MAX_SEARCH, parse
+from rigfarm.commander.rigs.listing.asked import Filter
+from rigfarm.commander.rigs.listing.language import parse
 from rigfarm.commander.stream.actions import Streams, Subject
 
 __all__ = ["api_routes"]
@@ -31,9 +32,7 @@ async def get_stream(
         str,
         QueryParameter(name="of", max_length=40, description="`rigs`, `alerts`, `activity`, or several, with commas."),
     ] = "rigs",
-    search: Annotated[
-        str, QueryParameter(name="filter", max_length=MAX_SEARCH, description="Only rigs that this search finds.")
-    ] = "",
+    search: Filter = "",
     kind: Annotated[KindName | None, QueryParameter(description="Only rigs of this kind.")] = None,
 ) -> Stream:
     """Events, each with JSON as its data. `reset`: forget what you know, a snapshot follows. `rig`: one that is new or

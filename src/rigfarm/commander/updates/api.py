@@ -10,13 +10,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Struct, UnsetType, field
 
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.rigs.listing.query import RigList
 from rigfarm.commander.selection import RigSelection
 from rigfarm.commander.updates.actions import SentryUpdates
 from rigfarm.commander.updates.model import OnRigState, SentryUpdate, UpdateForm, UpdateState
-from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, number_after
+from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, sifted
 from rigfarm.common.clock import moment
 
 __all__ = ["api_routes"]
@@ -63,11 +64,14 @@ async def begin_update(
 async def list_updates(
     request: Request[Any, Any, Any],
     updates: NamedDependency[SentryUpdates],
+    of_rigs: NamedDependency[OfRigs],
     limit: Limit = LIMIT,
     after: After = "",
 ) -> Response[list[UpdateAnswer]]:
     """Newest first."""
-    found = await updates.listed(number_after(after), limit + 1)
+    found = await sifted(
+        updates.listed, after, limit, fits=lambda one: of_rigs.has(*one.rigs), cursor=lambda one: one.id
+    )
     return loaded_page(request, found, limit, cursor=lambda one: str(one.id), answer=_answer)
 
 

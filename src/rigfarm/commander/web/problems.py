@@ -13,7 +13,7 @@ import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from rigfarm.commander.refusals import Refusal
@@ -38,6 +38,8 @@ class FieldProblem(Struct):
 
     field: str
     detail: str
+    position: int | UnsetType = UNSET
+    """Of the first wrong character in a `filter`; the field's first is 1."""
 
 
 class Problem(Struct, omit_defaults=True):
@@ -105,7 +107,8 @@ def _http(request: WebRequest, error: HTTPException) -> Response[Any]:
 
 
 def _refusal(request: WebRequest, refusal: Refusal) -> Response[Any]:
-    errors = [FieldProblem(field, detail) for field, detail in refusal.fields.items()]
+    at = UNSET if refusal.position is None else refusal.position
+    errors = [FieldProblem(field, detail, at) for field, detail in refusal.fields.items()]
     return problem_response(request, refusal.status, str(refusal), errors=errors)
 
 

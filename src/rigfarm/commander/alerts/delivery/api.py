@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
 from rigfarm.commander.alerts.delivery.channels import Channels
-from rigfarm.commander.alerts.delivery.model import MAX_URL, Channel, ChannelForm, masked
+from rigfarm.commander.alerts.delivery.model import MAX_URL, Channel, ChannelForm, Message, MessageState, masked
 from rigfarm.commander.alerts.delivery.windows import Window, WindowForm, Windows, window_end
+from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.fields import Changes, changes_of
+from rigfarm.commander.numbers import MAX_NUMBER
 from rigfarm.commander.web.conditional import IF_MATCH
-from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
+from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, number_after, one_page
 from rigfarm.common.clock import moment, utc_ms
 
 __all__ = ["delivery_routes"]
@@ -62,6 +64,24 @@ class TestAnswer(Struct):
     answer: str
 
 
+class MessageAnswer(Struct, omit_defaults=True):
+    """A message about an alert to a channel."""
+
+    id: int
+    alert: int
+    channel: int
+    what: str
+    """`firing`, `again`, `escalated` or `resolved`"""
+    state: MessageState
+    created_at: datetime
+    due_at: datetime
+    """When it is sent, or tried again."""
+    attempts: int = 0
+    answer: str = ""
+    """What the service answered last, or why nothing was sent."""
+    sent_at: datetime | UnsetType = UNSET
+
+
 if TYPE_CHECKING:
 
     class ChannelChange(Changes):
@@ -89,6 +109,24 @@ async def list_channels(
     """Without their URLs."""
     found = list(alert_channels.channels.values())
     return one_page(request, found, limit, after, key=lambda one: one.id, answer=_channel_answer)
+
+
+@get("/api/alert-channels/messages", summary="List messages that were sent to alert channels, or will be",
+     tags=["alerts"])  # fmt: skip
+async def list_messages(
+    request: Request[Any, Any, Any],
+    alert_channels: NamedDependency[Channels],
+    of_rigs: NamedDependency[OfRigs],
+    channel: Annotated[int | None, QueryParameter(ge=0, le=MAX_NUMBER, description="Only to this one.")] = None,
+    alert: Annotated[int | None, QueryParameter(ge=0, le=MAX_NUMBER, description="Only about this one.")] = None,
+    limit: Limit = LIMIT,
+    after: After = "",
+) -> Response[list[MessageAnswer]]:
+    """Newest first. Those about an alert are kept as long as the alert."""
+    found = await alert_channels.messages(
+        limit + 1, alert_id=alert, channel_id=channel, before=number_after(after), rigs=of_rigs.ids
+    )
+    return loaded_page(request, found, limit, cursor=lambda one: str(one.id), answer=_message_answer)
 
 
 @post("/api/alert-channels", opt=CONFIGURE, status_code=201, summary="Add an alert channel", tags=["alerts"])
@@ -170,6 +208,7 @@ async def delete_window(window_id: FromPath[int], alert_windows: NamedDependency
 
 delivery_routes = [
     list_channels,
+    list_messages,
     create_channel,
     get_channel,
     change_channel,
@@ -194,6 +233,21 @@ def _channel_answer(channel: Channel) -> ChannelAnswer:
         service=masked(channel.url),
         revision=channel.revision,
         updated_at=moment(channel.updated_ms),
+    )
+
+
+def _message_answer(one: Message) -> MessageAnswer:
+    return MessageAnswer(
+        id=one.id,
+        alert=one.alert_id,
+        channel=one.channel_id,
+        what=one.what.partition("-")[0],
+        state=one.state,
+        created_at=moment(one.created_ms),
+        due_at=moment(one.due_ms),
+        attempts=one.attempts,
+        answer=one.answer,
+        sent_at=UNSET if one.sent_ms is None else moment(one.sent_ms),
     )
 
 

@@ -4,7 +4,7 @@ that it is about."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,11 +59,19 @@ class Channels:
         return found
 
     async def messages(
-        self, limit: int, *, alert_id: int | None = None, channel_id: int | None = None
+        self,
+        limit: int,
+        *,
+        alert_id: int | None = None,
+        channel_id: int | None = None,
+        before: int | None = None,
+        rigs: Collection[int] | None = None,
     ) -> list[Message]:
-        """What was sent, or will be; newest first."""
+        """What was sent, or will be, newest first: of all, an alert, a channel, or alerts of some rigs."""
         async with self._storage.read() as tx:
-            return await rows.load_messages(tx, limit, alert_id=alert_id, channel_id=channel_id)
+            return await rows.load_messages(
+                tx, limit, alert_id=alert_id, channel_id=channel_id, before=before, rigs=rigs
+            )
 
     # What operators do
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rigfarm.commander.alerts.delivery.model import WINDOW, Channel, ChannelForm, Message
+from rigfarm.commander.alerts.store import of_rigs
 from rigfarm.commander.alerts.tables import alert_channels, alert_messages
 from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Conflict
@@ -97,14 +98,24 @@ async def load_due(tx: AsyncConnection, now_ms: int, limit: int) -> list[Message
 
 
 async def load_messages(
-    tx: AsyncConnection, limit: int, *, alert_id: int | None = None, channel_id: int | None = None
+    tx: AsyncConnection,
+    limit: int,
+    *,
+    alert_id: int | None = None,
+    channel_id: int | None = None,
+    before: int | None = None,
+    rigs: Collection[int] | None = None,
 ) -> list[Message]:
-    """The latest, newest first."""
+    """The latest, newest first; `rigs`: only those about alerts that one of these is or was in."""
     query = select(alert_messages).order_by(alert_messages.c.id.desc()).limit(limit)
     if alert_id is not None:
         query = query.where(alert_messages.c.alert_id == alert_id)
     if channel_id is not None:
         query = query.where(alert_messages.c.channel_id == channel_id)
+    if before is not None:
+        query = query.where(alert_messages.c.id < before)
+    if rigs is not None:
+        query = query.where(alert_messages.c.alert_id.in_(of_rigs(rigs)))
     return [_message(row) for row in await tx.execute(query)]
 
 

@@ -35,7 +35,10 @@ _HEX = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{0,2}){1,7}")
 
 
 class SearchMistake(NotUnderstood):
-    """A search that means nothing; it names the condition."""
+    """A search that means nothing; it names the condition, and where it begins."""
+
+    def __init__(self, text: str, at: int | None = None) -> None:
+        super().__init__(text, field="filter", position=None if at is None else at + 1)
 
 
 class Term(Struct, frozen=True):
@@ -81,7 +84,7 @@ class Wanted(Struct, frozen=True):
 def parse(text: str) -> Wanted:
     """What a search asks for. SearchMistake, in words that name the condition."""
     if len(text) > MAX_SEARCH:
-        raise SearchMistake(f"A search has at most {MAX_SEARCH} characters.")
+        raise SearchMistake(f"A search has at most {MAX_SEARCH} characters.", MAX_SEARCH)
     terms: list[Term] = []
     at = 0
     while at < len(text):
@@ -90,7 +93,7 @@ def parse(text: str) -> Wanted:
             continue
         found = _TERM.match(text, at)
         if found is None:
-            raise SearchMistake(f"{_shown(text[at:])}: a quotation mark is missing, or has no space behind it.")
+            raise SearchMistake(f"{_shown(text[at:])}: a quotation mark is missing, or has no space behind it.", at)
         terms.append(_term(found))
         at = found.end()
     if sum(1 + term.text.count(",") + term.text.count("*") for term in terms) > MAX_TERMS:
@@ -112,23 +115,25 @@ def _term(found: re.Match[str]) -> Term:
     if name is None or _HEX.fullmatch(bare):
         word = bare if found["phrase"] is None else found["phrase"]
         if not word.strip():
-            raise SearchMistake(f"{_shown(text)}: there is nothing between the quotation marks.")
+            raise SearchMistake(f"{_shown(text)}: there is nothing between the quotation marks.", found.start())
         if found["phrase"] is None and word.startswith("-"):
             raise SearchMistake(
                 f"{_shown(text)}: write one - and no space before what it negates, for example -name:test. "
-                "To find a hyphen, put it in quotation marks."
+                "To find a hyphen, put it in quotation marks.",
+                found.start(),
             )
         return Term(text, negative, word.casefold())
     field = FIELDS.get(name.casefold())
     if field is None:
         raise SearchMistake(
             f"{_shown(text)}: there is no field {_shown(name)}. Fields: {', '.join(FIELDS)}. "
-            "To find it as it stands, put it in quotation marks."
+            "To find it as it stands, put it in quotation marks.",
+            found.start(),
         )
     try:
         return Term(text, negative, test=field.test(found["op"], found["value"]))
     except NotUnderstood as error:
-        raise SearchMistake(f"{_shown(text)}: {error}.") from None
+        raise SearchMistake(f"{_shown(text)}: {error}.", found.start()) from None
 
 
 def _shown(text: str) -> str:

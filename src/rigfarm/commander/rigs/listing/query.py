@@ -216,6 +216,11 @@ class RigList:
         ]
         return _keep(self._sorted, key, replace(found, ids=self._sort(query, matches))).ids
 
+    def with_waiting(self, query: IndexQuery) -> list[int]:
+        """The same. If nothing but a sort is asked for, rigs that have never reported follow."""
+        ids = self.sorted_ids(query)
+        return ids if query.narrowed else ids + self.sorted_ids(replace(query, state="waiting"))
+
     def _is_fresh(self, found: _Found) -> bool:
         return found.revision == self._book.revision and time.monotonic() - found.at < self._sorted_for_s
 

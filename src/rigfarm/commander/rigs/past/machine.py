@@ -16,10 +16,11 @@ from rigfarm.commander.history import FarmThen, Happened, HistoryUnavailable, St
 from rigfarm.commander.refusals import NotUnderstood
 from rigfarm.commander.rigs.listing.query import IndexQuery
 from rigfarm.commander.rigs.past.farm import PastBook, past_farm
+from rigfarm.commander.rigs.view.answers import PastAnswer
 from rigfarm.commander.rigs.view.shown import Shown
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.stats.rig_stats import Happening
-from rigfarm.common.clock import iso, utc_ms
+from rigfarm.common.clock import iso, moment, utc_ms
 
 __all__ = ["PastBand", "Then", "TimeMachine"]
 
@@ -30,6 +31,7 @@ GROWS_FOR_S = 10.0
 MAX_WAITING = 10
 """Moments that are read one after the other."""
 STEPS = {"−1 min": -60_000, "−10 s": -10_000, "+10 s": 10_000, "+1 min": 60_000}
+BY_MINUTE = "Logs of that time are no longer kept: figures are means of the minute."
 EVENTS_MS = 24 * 3_600_000
 MAX_EVENTS = 20
 
@@ -58,11 +60,18 @@ class Then(Struct, frozen=True):
     """Rigs of which only the state, the name and the share of the totals are known yet."""
     old_at: float = float("inf")
     """On the steady clock: when it is to be read again."""
+    resolution_s: float = 0.0
+    """Figures are of a rig's last log, and it reported so often; or means of so many seconds."""
 
     @property
     def at(self) -> str:
         """The moment as links say it."""
         return iso(self.t_ms)
+
+    @property
+    def answer(self) -> PastAnswer:
+        """What the API says of it."""
+        return PastAnswer(moment(self.t_ms), self.resolution_s, self.notes)
 
     def band(self, path: str, params: Mapping[str, str]) -> PastBand:
         """For a page with these parameters."""
@@ -140,6 +149,16 @@ class TimeMachine:
     def _past(self, found: FarmThen) -> tuple[PastBook, OperationalStats]:
         return past_farm(found, dict(self._shown.book.rigs), self._shown.stats.interval_s)
 
+    async def found(self, then: Then, queries: Iterable[IndexQuery]) -> list[int]:
+        """Every rig that these find, one query after the other; those that have never reported only where they are
+        asked for. HistoryUnavailable."""
+        listed = []
+        for query in queries:
+            if query.reads_logs:
+                await self.know(then)
+            listed += await asyncio.to_thread(then.shown.rig_list.with_waiting, query)
+        return listed
+
     async def index(self, then: Then, query: IndexQuery) -> None:
         """Read what an index shows. HistoryUnavailable."""
         if query.reads_logs:
@@ -176,9 +195,10 @@ class TimeMachine:
             known = datetime.fromtimestamp(found.until_ms / 1000, UTC).strftime("%H:%M:%S UTC")
             notes.append(f"History has logs up to {known}, and shows these: later ones follow within ten minutes.")
         if found.by_minute:
-            notes.append("Logs of that time are no longer kept: figures are means of the minute.")
+            notes.append(BY_MINUTE)
+        resolution_s = 60.0 if found.by_minute else live.stats.interval_s
         old_at = time.monotonic() + GROWS_FOR_S if t_ms > found.until_ms else float("inf")
-        return Then(t_ms, live.at(t_ms, book, stats), book, tuple(notes), set(found.brief), old_at)
+        return Then(t_ms, live.at(t_ms, book, stats), book, tuple(notes), set(found.brief), old_at, resolution_s)
 
 
 def _happening(one: Happened) -> Happening | None:

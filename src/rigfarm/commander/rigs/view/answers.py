@@ -14,7 +14,7 @@ from rigfarm.commander.stats import OperationalStats, RigStats, Totals
 from rigfarm.wire.log import Device, OperationalLog
 from rigfarm.wire.specs import BoardDetail, Specs
 
-__all__ = ["CreatedRig", "FarmAnswer", "RigAnswer", "RigDetail", "farm", "rig_answer", "rig_detail"]
+__all__ = ["CreatedRig", "FarmAnswer", "PastAnswer", "RigAnswer", "RigDetail", "farm", "rig_answer", "rig_detail"]
 
 
 class CreatedRig(Struct):
@@ -33,6 +33,17 @@ class MaintenanceAnswer(Struct, omit_defaults=True):
     by: str = ""
     reason: str = ""
     until: datetime | UnsetType = UNSET
+
+
+class PastAnswer(Struct, omit_defaults=True):
+    """That a rig is shown as it was at another time, and how well that is known."""
+
+    at: datetime
+    resolution_s: float
+    """60: the figures are means of that minute. Otherwise they are those of the rig's last log before `at`, and it
+    reported so often."""
+    notes: tuple[str, ...] = ()
+    """What else is uncertain, in words."""
 
 
 class RigAnswer(Struct, omit_defaults=True):
@@ -56,6 +67,8 @@ class RigAnswer(Struct, omit_defaults=True):
     tags: tuple[str, ...] = ()
     revision: int = 0
     """Counts its changes"""
+    past: PastAnswer | UnsetType = UNSET
+    """Absent: it is shown as it is now."""
 
 
 class LogAnswer(Struct, omit_defaults=True):
@@ -143,15 +156,18 @@ def _known(value: float | None) -> float | UnsetType:
     return UNSET if value is None else value
 
 
-def rig_answer(rig: Rig, stats: RigStats) -> RigAnswer:
+def rig_answer(rig: Rig, stats: RigStats, past: PastAnswer | UnsetType = UNSET) -> RigAnswer:
     """One line of the list."""
-    return RigAnswer(**_summary(rig, stats))  # type: ignore[arg-type]  # a dict of fields of many types
+    return RigAnswer(**_summary(rig, stats), past=past)  # type: ignore[arg-type]  # a dict of fields of many types
 
 
-def rig_detail(rig: Rig, stats: RigStats, chips: ChipReading | None = None) -> RigDetail:
+def rig_detail(
+    rig: Rig, stats: RigStats, chips: ChipReading | None = None, past: PastAnswer | UnsetType = UNSET
+) -> RigDetail:
     """Everything about one rig."""
     return RigDetail(
         **_summary(rig, stats),  # type: ignore[arg-type]  # a dict of fields of many types
+        past=past,
         log=UNSET if stats.log is None else _log(stats.log),
         specs=UNSET if rig.specs is None else rig.specs,
         boards=[] if chips is None else [_board(board, chips.heard_ms) for board in chips.boards],

@@ -309,7 +309,7 @@ class Shown:
     async def _marks(self, span: TimeRange, rigs: Sequence[int]) -> list[view.Mark]:
         """What happened to these rigs, or else to the farm. HistoryUnavailable."""
         what = ("state", "moment") if rigs else ("moment",)
-        happened = await self.history.happened(span, rigs, what, MAX_MARKS)
+        happened = await self.history.happened(span, rigs or None, what, MAX_MARKS)
         return view.marks_of(happened, partial(self._name_of, but=rigs))
 
     def _name_of(self, rig_id: int, but: Sequence[int]) -> str:
