@@ -49,12 +49,13 @@ test-long: $(STAMP) ## the tests that take long: journeys in browsers, a whole b
 	@$(PY) tools/browser.py
 	@$(PY) -m pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
 
-lint: $(STAMP) ## ruff, mypy --strict, the one-way imports, dead code
+lint: $(STAMP) ## ruff, mypy --strict, the one-way imports, dead code, licences
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PY) tools/dead_code.py
+	@$(PY) tools/licences.py
 
 format: $(STAMP) ## put the code into its form
 	@$(VENV)/bin/ruff check --fix .
@@ -74,11 +75,11 @@ bundle: $(STAMP) ## one file that is a whole Sentry, for rigs without Python, in
 	@RIGFARM_BUNDLE_DIR=dist $(PY) -m pytest -q -m slow tests/bundle || { rm -f dist/rigfarm-sentry-*; echo "The bundle does not work, and was removed."; exit 1; }
 	@echo "A Commander serves it once it lies in its folder of bundles: see docs/joining-a-rig.md"
 
-dist: $(STAMP) ## a release in dist/: wheel, sources, locked packages, checksums; it is installed and tried out before it counts
-	@rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/rigfarm_*.deb dist/SHA256SUMS
+dist: $(STAMP) ## a release in dist/: wheel, sources, locked packages, SBOM, checksums; it is installed and tried out before it counts
+	@rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/rigfarm-*.cdx.json dist/rigfarm_*.deb dist/SHA256SUMS
 	@$(PY) tools/browser.py
 	@$(PY) tools/dist.py dist
-	@RIGFARM_DIST_DIR=dist $(PY) -m pytest -q -m slow tests/test_a_release_installs.py || { rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/SHA256SUMS; echo "The release does not work, and was removed."; exit 1; }
+	@RIGFARM_DIST_DIR=dist $(PY) -m pytest -q -m slow tests/test_a_release_installs.py || { rm -f dist/rigfarm-*.whl dist/rigfarm-*.tar.gz dist/rigfarm-*.txt dist/rigfarm-*.cdx.json dist/SHA256SUMS; echo "The release does not work, and was removed."; exit 1; }
 
 deb: dist ## a Debian package of that release, for this kind of machine; it is installed and tried out before it counts
 	@rm -f dist/rigfarm_*.deb

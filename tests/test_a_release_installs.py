@@ -87,6 +87,7 @@ def test_checksums_and_files(release: Path) -> None:
         f"{NAME}-commander.txt",
         f"{NAME}-export.txt",
         f"{NAME}-py3-none-any.whl",
+        f"{NAME}.cdx.json",
         f"{NAME}.tar.gz",
     ]
     for name, expected in sums.items():

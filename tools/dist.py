@@ -4,6 +4,7 @@
     rigfarm-VERSION.tar.gz               the same as sources
     rigfarm-VERSION-commander.txt        the locked packages that a Commander runs with, by hash
     rigfarm-VERSION-export.txt           those that it needs besides to export Parquet
+    rigfarm-VERSION.cdx.json             what all of this contains, as an SBOM
     SHA256SUMS                           of all of these
 
 The same commit makes the same wheel: its times are the commit's.
@@ -45,6 +46,10 @@ def main(folder: Path) -> None:
             subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True)
         for name in ("commander", "export"):
             shutil.copy(ROOT / "requirements" / f"{name}.txt", made / f"rigfarm-{version}-{name}.txt")
+        [wheel] = made.glob("*.whl")
+        described = made / f"rigfarm-{version}.cdx.json"
+        command = [sys.executable, str(ROOT / "tools" / "sbom.py"), str(wheel), str(described)]
+        subprocess.run(command, env=environment, check=True)
         files = sorted(made.iterdir())
         sums = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
         (made / "SHA256SUMS").write_text(sums)
