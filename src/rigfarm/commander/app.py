@@ -319,7 +319,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             auth.noun(logins),
             activity.noun(done, _activity_links(book, playbook_book), templates, lambda: _started(logins)),
             history.noun(past),
-            rigs.noun(book, rig_list, chips, shown, templates),
+            rigs.noun(book, stats, rig_list, chips, shown, templates),
             views.noun(views.Views(storage, hub), templates),
             places.noun(shown, templates),
             circuits.noun(power_circuits, templates),

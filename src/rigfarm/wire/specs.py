@@ -15,7 +15,7 @@ SentryUpdates = Literal["ready", "off", "not-a-bundle"]
 that a Commander hands out."""
 
 
-class GpuSpecs(Struct, frozen=True):
+class GpuSpecs(Struct, frozen=True, gc=False):
     """One graphics card, known by its PCI address (it survives a card that falls off the bus; an index does not)."""
 
     id: Word
@@ -30,7 +30,7 @@ class GpuSpecs(Struct, frozen=True):
     power_limit_max_w: Finite | None = None
 
 
-class Specs(Struct, frozen=True):
+class Specs(Struct, frozen=True, gc=False):
     """Specs of a rig of either kind; what a kind does not have is absent."""
 
     sentry_version: Word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from history_helpers import INTERVAL_S, START, Farm, a_log
@@ -22,7 +23,7 @@ from rigfarm.commander.events import (
     RigRemoved,
     RigRenamed,
 )
-from rigfarm.commander.history.happened import rows
+from rigfarm.commander.history.happened import rows, seldom
 from rigfarm.commander.history.happened.facts import (
     AssignedWas,
     Happened,
@@ -35,6 +36,7 @@ from rigfarm.commander.history.happened.facts import (
     StateWas,
 )
 from rigfarm.commander.history.happened.recorder import BURST, Recorder, write
+from rigfarm.commander.history.happened.seldom import Seldom
 from rigfarm.commander.history.model import HOUR_MS, KnownRig
 from rigfarm.commander.history.reading.absence import absence_of_farm, absence_of_rig, unknown_by_rig
 from rigfarm.commander.history.reading.course import Buckets
@@ -72,6 +74,42 @@ class Book:
     def state_at(self, rig: int, second: float) -> str | None:
         found = rows.lasting_at(self.store, "state", rig, START + round(second * 1000))
         return found.fact.state if found is not None and isinstance(found.fact, StateWas) else None
+
+
+_SELDOM = st.one_of(
+    st.tuples(st.just("named"), st.integers(1, 3), st.integers(0, 9), st.sampled_from("abc")),
+    st.tuples(st.just("forgotten"), st.integers(1, 3)),
+    st.tuples(st.just("pruned"), st.integers(0, 9)),
+    st.tuples(st.just("damaged"), st.integers(1, 3), st.integers(0, 9)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_SELDOM, max_size=20), st.integers(1, 30))
+def test_what_is_kept_of_names_is_what_would_be_read(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[Any, ...]], most: int
+) -> None:
+    store, kept = Store(tmp_path_factory.mktemp("seldom") / "history.db"), Seldom()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seldom, "MOST", most)
+        for change in changes:
+            with store.transaction():
+                match change:
+                    case ("named", rig, t_ms, name):
+                        rows.write(store, [Happened(t_ms, rig, NameWas(name))])
+                    case ("forgotten", rig):
+                        rows.forget_happened(store, rig)
+                    case ("pruned", t_ms):
+                        rows.prune(store, t_ms, 100)
+                    case ("damaged", rig, t_ms):  # by another version, which the file says at the start
+                        store.db.execute(
+                            "INSERT INTO events (t_ms, rig, what, body) VALUES (?, ?, 'name', x'c1')", (t_ms, rig)
+                        )
+                        kept = Seldom()
+            for t_ms in range(-1, 10):
+                found = kept.at(store, NameWas, t_ms, range(4))
+                assert found == rows.lasting_of(store, NameWas, t_ms, range(4))
+    store.close()
 
 
 @settings(max_examples=30, deadline=None)

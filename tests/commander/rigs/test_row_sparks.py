@@ -118,13 +118,16 @@ async def test_the_number_of_drawings_is_bounded(
     assert [len(one) for one in asked] == [3, 1]
 
 
-async def test_another_time_shows_whole_hours_before_it(site: Any, tmp_path: Path) -> None:
+async def test_another_time_shows_whole_hours_before_it(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [rig] = await site.asics("a")
     remember(tmp_path, rig)
-    midnight = NOW // DAY_MS * DAY_MS
+    now = NOW // DAY_MS * DAY_MS + HOUR_MS // 2
+    monkeypatch.setattr(sparks, "utc_ms", lambda: now)
     found = {}
     for past in (True, False):
-        made = RowSparks(site.history, site.templates, lambda: midnight + HOUR_MS // 2, past=past)
+        made = RowSparks(site.history, site.templates, now if past else None)
         await made.prepare([site.stats.rigs[rig]], 30.0)
         found[past] = made.get(rig)
     assert found[True].count("L") == found[False].count("L") == 23

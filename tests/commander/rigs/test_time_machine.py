@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -284,6 +286,35 @@ async def test_an_index_reads_no_more_than_it_shows(site: Any, monkeypatch: pyte
         asked.clear()
     assert "board 7 is missing" in await site.get(f"/asics?at={t_ms}&q=asic-07")
     assert "asic-07" not in await site.get(f"/asics?at={t_ms}&q=temp:", 400)
+
+
+async def test_a_moment_that_is_left_is_free_at_once(site: Any) -> None:
+    """A farm of ten thousand rigs in circles would wait for the garbage collector, which hardly ever looks at what is
+    old."""
+    rigs = await site.asics("asic-1", "asic-2")
+    t_ms = utc_ms() - 60_000
+    store = await asyncio.to_thread(site.history._opened)
+    with store.transaction():
+        rows.runs(store, t_ms - 60_000, t_ms + 60_000)
+        for rig in rigs:
+            rows.added(store, rig, "asic", t_ms - 60_000)
+            rows.write(store, [Happened(t_ms - 60_000, rig, StateWas("online"))])
+    time_machine = machine.TimeMachine(site.shown)
+    query = IndexQuery.parse("asic", {"q": "asic", "sort": "model"})
+    left = []
+    gc.collect()
+    gc.disable()
+    try:
+        for n in range(machine.KEPT_FARMS + 3):
+            then = await time_machine.at(str(t_ms - 1_000 * n), brief=True)
+            await time_machine.index(then, query)
+            await then.shown.prepare_sparks(query, 1.0)
+            assert then.shown.index(query)[1].ids == rigs
+            left += [weakref.ref(then.shown), weakref.ref(then.shown.stats)]
+        del then
+        assert [one() is None for one in left] == [True] * 6 + [False] * 2 * machine.KEPT_FARMS
+    finally:
+        gc.enable()
 
 
 def test_one_rig_alone(past: Past) -> None:

@@ -28,6 +28,7 @@ from rigfarm.commander.history.happened import recorder as recording
 from rigfarm.commander.history.happened.facts import Happened
 from rigfarm.commander.history.happened.recorder import Batch, Recorder
 from rigfarm.commander.history.happened.rows import Kept, between, kept
+from rigfarm.commander.history.happened.seldom import Seldom
 from rigfarm.commander.history.model import SLOT_MS, Keep
 from rigfarm.commander.history.reading.course import Buckets, Course, Line
 from rigfarm.commander.history.reading.of_farm import lines_of_farm
@@ -116,6 +117,7 @@ class History:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-reader")
         self._local = threading.local()
+        self._seldom = Seldom()
         self._batches: deque[Batch] = deque()
         self._generation = 0
         """Grows when the file is another one."""
@@ -209,7 +211,7 @@ class History:
 
     async def then(self, t_ms: int, rigs: Collection[int] | None = None, *, brief: bool = False) -> FarmThen:
         """How the farm was at a time, or some rigs; see `farm_then`. HistoryUnavailable."""
-        return await self.ask(lambda reader: farm_then(reader, t_ms, self.pace, rigs, brief=brief))
+        return await self.ask(lambda reader: farm_then(reader, t_ms, self.pace, rigs, brief=brief, seldom=self._seldom))
 
     async def sizes(self) -> HistorySizes:
         """How large it is, and will be. HistoryUnavailable."""

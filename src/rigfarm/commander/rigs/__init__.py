@@ -17,13 +17,16 @@ from rigfarm.commander.rigs.past.machine import TimeMachine
 from rigfarm.commander.rigs.view.finds import finds
 from rigfarm.commander.rigs.view.regions import Regions
 from rigfarm.commander.rigs.view.shown import Shown
+from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.supervised import DATABASE_S, Work
 from rigfarm.wire.frames import RigBoards, RigSpecs, RigTrouble
 
 __all__ = ["Chips", "Rig", "RigList", "Rigs", "Shown", "noun"]
 
 
-def noun(book: Rigs, rig_list: RigList, chips: Chips, shown: Shown, templates: Environment) -> Noun:
+def noun(
+    book: Rigs, stats: OperationalStats, rig_list: RigList, chips: Chips, shown: Shown, templates: Environment
+) -> Noun:
     """Its door."""
 
     def specs(rig_id: int, frame: RigSpecs) -> None:
@@ -33,7 +36,7 @@ def noun(book: Rigs, rig_list: RigList, chips: Chips, shown: Shown, templates: E
         chips.receive(rig_id, frame.boards)
 
     def trouble(rig_id: int, frame: RigTrouble) -> None:
-        shown.stats.trouble(rig_id, frame.kind, frame.detail)
+        stats.trouble(rig_id, frame.kind, frame.detail)
 
     def live_pages(routes: PageRoutes) -> None:
         register_live_pages(routes, shown, Regions(templates))

@@ -42,7 +42,7 @@ _LEVEL = re.compile(r"\w[\w .+-]*")
 _OTHER = re.compile(r"[^a-zA-Z0-9]")
 
 
-class Maintenance(Struct, frozen=True):
+class Maintenance(Struct, frozen=True, gc=False):
     """A person works on the rig: it needs no attention, and no alert is sent about it. Times are UTC milliseconds."""
 
     since: int
@@ -57,7 +57,7 @@ class Maintenance(Struct, frozen=True):
         return self.until is None or self.until > now_ms
 
 
-class Rig(Struct, frozen=True):
+class Rig(Struct, frozen=True, gc=False):
     """What is kept about a rig. Times are UTC milliseconds."""
 
     id: int
@@ -91,7 +91,7 @@ class Rig(Struct, frozen=True):
         return f"{self.of.path}/{self.id}"
 
 
-class PastRig(Rig, frozen=True, kw_only=True):
+class PastRig(Rig, frozen=True, kw_only=True, gc=False):
     """A rig as it was at another time; its page is the one of then."""
 
     at_ms: int

@@ -52,7 +52,7 @@ MIN_SHARES = 20
 MIN_REJECTED = 3
 
 
-class Condition(Struct, frozen=True):
+class Condition(Struct, frozen=True, gc=False):
     """How a rig is, and why."""
 
     state: State

@@ -23,16 +23,14 @@ from rigfarm.commander.events import (
     RigToldToStop,
     TokenRotated,
 )
-from rigfarm.commander.kinds import KINDS, KindName
+from rigfarm.commander.kinds import KindName
 from rigfarm.commander.live import Hub
 from rigfarm.commander.stats import broadcasts
 from rigfarm.commander.stats.condition import SILENT_INTERVALS, UP, Condition, condition
 from rigfarm.commander.stats.contribution import contribution_of
-from rigfarm.commander.stats.day import Day
-from rigfarm.commander.stats.lately import Lately
+from rigfarm.commander.stats.farm import FarmStats
 from rigfarm.commander.stats.normal import see
 from rigfarm.commander.stats.rig_stats import Happening, RigStats
-from rigfarm.commander.stats.totals import Totals
 from rigfarm.commander.supervised import Part
 from rigfarm.common.clock import utc_ms
 from rigfarm.common.text import printable
@@ -54,16 +52,11 @@ FUTURE_MS = 60_000
 """A stamp further ahead than this came from a wrong clock, and does not keep later logs out."""
 
 
-class OperationalStats:
+class OperationalStats(FarmStats):
     """In memory, on the event loop. `clock` is monotonic seconds, `wall_ms` UTC milliseconds."""
 
     def __init__(self, hub: Hub, events: Events, interval_s: float) -> None:
-        self.rigs: dict[int, RigStats] = {}
-        self.totals: dict[KindName, Totals] = {kind: Totals() for kind in KINDS}
-        self.days: dict[KindName, Day] = {kind: Day() for kind in KINDS}
-        """The last 24 hours, for the sparklines."""
-        self.lately: dict[KindName, Lately] = {kind: Lately() for kind in KINDS}
-        self.interval_s = interval_s
+        super().__init__(interval_s)
         self._hub = hub
         self._events = events
         events.listen(RigAdded, self._rig_added)
@@ -80,11 +73,6 @@ class OperationalStats:
         self._stale: set[KindName] = set()
         """Whose totals changed since viewers were told."""
         self._sick_told = self.sick
-
-    @property
-    def sick(self) -> dict[KindName, int]:
-        """How many rigs of each kind need attention."""
-        return {kind: totals.sick.total() for kind, totals in self.totals.items()}
 
     # Rigs come and go
 
@@ -348,15 +336,6 @@ class OperationalStats:
             return
         rig.counted = up
         self.totals[rig.kind].add(rig.contribution, 1 if up else -1)
-
-    # Another time
-
-    def recall(self, rig: RigStats) -> None:
-        """A rig as it was: in stats that stand for another time, and to which nothing happens."""
-        self.rigs[rig.rig_id] = rig
-        self.totals[rig.kind].change_state(None, rig.condition)
-        if rig.counted:
-            self.totals[rig.kind].add(rig.contribution, 1)
 
     # A start after a stop
 

@@ -25,7 +25,7 @@ class Happening(Struct, frozen=True, array_like=True, gc=False):
     reason: str
 
 
-class RigStats(Struct):
+class RigStats(Struct, gc=False):
     """The latest log of a rig and what follows from it."""
 
     rig_id: int

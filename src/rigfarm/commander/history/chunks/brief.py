@@ -150,10 +150,7 @@ def _packed(numbers: _Numbers) -> _Column:
 
 def _number(column: _Column, at: int, count: int) -> int | None:
     data = column.data
-    steps = 0
-    if data:
-        for place in range(len(data) - count + at, -1, -count):
-            steps = steps << 8 | data[place]
+    steps = int.from_bytes(data[at::count], "little") if data else 0
     if column.some_unknown:
         if not steps:
             return None
@@ -196,15 +193,15 @@ class Briefs:
 
     def at(self, t_ms: int) -> dict[int, tuple[int, Contribution]]:
         """The last log of each rig that is not later: when it was, and what it added."""
-        best: dict[int, tuple[int, _Entry, int]] = {}
+        found: dict[int, tuple[int, Contribution]] = {}
         for entry in self._body.entries:
             row = _last(entry.times, entry.count, t_ms)
             if row >= 0:
                 t = _number(entry.times, row, entry.count) or 0
-                known = best.get(entry.rig)
+                known = found.get(entry.rig)
                 if known is None or t > known[0]:
-                    best[entry.rig] = (t, entry, row)
-        return {rig: (t, _contribution(entry, row)) for rig, (t, entry, row) in best.items()}
+                    found[entry.rig] = (t, _contribution(entry, row))
+        return found
 
 
 def _contribution(entry: _Entry, row: int) -> Contribution:

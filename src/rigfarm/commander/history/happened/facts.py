@@ -17,6 +17,7 @@ from rigfarm.wire.specs import Specs
 __all__ = [
     "FARM",
     "LASTING",
+    "SELDOM",
     "AssignedWas",
     "Fact",
     "Happened",
@@ -40,7 +41,7 @@ SLIGHT = 0.01
 """A normal that changed by less is the same."""
 
 
-class StateWas(Struct, frozen=True, tag="state", array_like=True):
+class StateWas(Struct, frozen=True, tag="state", array_like=True, gc=False):
     """Lasting: how a rig was, and why. See `stats.condition.Condition`."""
 
     state: str
@@ -53,44 +54,44 @@ class StateWas(Struct, frozen=True, tag="state", array_like=True):
     maintenance: bool = False
 
 
-class NameWas(Struct, frozen=True, tag="name", array_like=True):
+class NameWas(Struct, frozen=True, tag="name", array_like=True, gc=False):
     """Lasting."""
 
     name: str
 
 
-class LabelsWere(Struct, frozen=True, tag="labels", array_like=True):
+class LabelsWere(Struct, frozen=True, tag="labels", array_like=True, gc=False):
     """Lasting: a rig's place and tags."""
 
     place: str = ""
     tags: tuple[str, ...] = ()
 
 
-class RestWas(Struct, frozen=True, tag="rest", array_like=True):
+class RestWas(Struct, frozen=True, tag="rest", array_like=True, gc=False):
     """Lasting: why a rig mined nothing on purpose; empty when it should mine."""
 
     why: str
 
 
-class SpecsWas(Struct, frozen=True, tag="specs", array_like=True):
+class SpecsWas(Struct, frozen=True, tag="specs", array_like=True, gc=False):
     """Lasting: what a rig was made of."""
 
     specs: Specs
 
 
-class NormalWas(Struct, frozen=True, tag="normal", array_like=True):
+class NormalWas(Struct, frozen=True, tag="normal", array_like=True, gc=False):
     """Lasting: a rig's own normal hashrates, H/s by coin."""
 
     coins: dict[str, float]
 
 
-class AssignedWas(Struct, frozen=True, tag="assigned", array_like=True):
+class AssignedWas(Struct, frozen=True, tag="assigned", array_like=True, gc=False):
     """Lasting: the playbooks that a rig should run, as (playbook, revision, running or stopped)."""
 
     playbooks: tuple[tuple[int, int, str], ...]
 
 
-class Moment(Struct, frozen=True, tag="moment", array_like=True):
+class Moment(Struct, frozen=True, tag="moment", array_like=True, gc=False):
     """A moment: what happened, for markers and lists."""
 
     topic: str
@@ -103,6 +104,8 @@ class Moment(Struct, frozen=True, tag="moment", array_like=True):
 
 Fact: TypeAlias = StateWas | NameWas | LabelsWere | RestWas | SpecsWas | NormalWas | AssignedWas | Moment
 LASTING = ("state", "name", "labels", "rest", "specs", "normal", "assigned")
+SELDOM = ("name", "labels")
+"""Lasting facts that only people change."""
 
 SHORT = 128
 """Bytes of a fact that is remembered."""

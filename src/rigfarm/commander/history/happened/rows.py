@@ -4,6 +4,7 @@ which times this Commander ran: outside of them it is unknown whether a silent r
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from rigfarm.commander.history.happened.facts import (
     LASTING,
+    SELDOM,
     Fact,
     Happened,
     NormalWas,
@@ -40,12 +42,14 @@ __all__ = [
     "removed",
     "running",
     "runs",
+    "seldom_revision",
     "write",
 ]
 
 _Fact = TypeVar("_Fact", bound=Struct)
 MAX_LISTED = 10_000
 MAX_LOOKED_UP = 200
+_REVISION = "seldom_revision"
 _LAST = "SELECT t_ms, body FROM events WHERE what = ? AND rig = ? AND t_ms <= ? ORDER BY t_ms DESC, id DESC LIMIT 1"
 
 _LAST_OF = (
@@ -165,6 +169,12 @@ def census(reader: Reader) -> tuple[int, ...]:
     return found
 
 
+def seldom_revision(reader: Reader) -> int | None:
+    """A number that is another one whenever facts of SELDOM are, in whatever file; None in one that only versions wrote
+    which know none."""
+    return reader.note(_REVISION)
+
+
 def running(reader: Reader, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
     """The times in which the Commander ran, cut to a range and to what is kept, in order and apart."""
     from_ms = max(from_ms, reader.note("hours_floor_ms") or 0)
@@ -211,7 +221,13 @@ def write(store: Store, happened: Iterable[Happened]) -> int:
         if body:
             rows.append((one.t_ms, one.rig, what, body))
     store.db.executemany("INSERT INTO events (t_ms, rig, what, body) VALUES (?, ?, ?, ?)", rows)
+    if any(what in SELDOM for _, _, what, _ in rows) or seldom_revision(store) is None:
+        _revise(store)
     return len(rows)
+
+
+def _revise(store: Store) -> None:
+    store.set_note(_REVISION, secrets.randbits(62))
 
 
 def _last(store: Store, what: str, one: Happened) -> Fact | None:
@@ -260,6 +276,8 @@ def prune(store: Store, floor_ms: int, most: int) -> bool:
         "ORDER BY t_ms LIMIT ?)",
         (floor_ms, *LASTING, floor_ms, most),
     ).rowcount
+    if gone:
+        _revise(store)
     store.db.execute("DELETE FROM spans WHERE until_ms < ?", (floor_ms,))
     store.db.execute("DELETE FROM lives WHERE removed_ms < ?", (floor_ms,))
     return bool(gone == most)
@@ -268,5 +286,6 @@ def prune(store: Store, floor_ms: int, most: int) -> bool:
 def forget_happened(store: Store, rig: int) -> None:
     """Delete all that happened to a rig. That it was there stays: it counts in the farm's past."""
     store.db.execute("DELETE FROM kept WHERE rig = ?", (rig,))
+    _revise(store)
     for what in (*LASTING, "moment"):
         store.db.execute("DELETE FROM events WHERE what = ? AND rig = ?", (what, rig))

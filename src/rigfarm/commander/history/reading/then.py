@@ -18,6 +18,7 @@ from rigfarm.commander.history.chunks.chunk import last_log
 from rigfarm.commander.history.chunks.columns import Columns, DamagedError
 from rigfarm.commander.history.happened.facts import LabelsWere, NameWas, NormalWas, RestWas, SpecsWas, StateWas
 from rigfarm.commander.history.happened.rows import Life, lasting_of, lives, running
+from rigfarm.commander.history.happened.seldom import Seldom
 from rigfarm.commander.history.model import HOUR_MS, OWNER, SLOT_MS, Table, group_of, row_id
 from rigfarm.commander.history.rollups.as_log import minute_as_log, minute_in_brief
 from rigfarm.commander.history.rollups.minutes import MINUTE_MS, Pace
@@ -41,7 +42,7 @@ Brief = tuple[int, Contribution]
 """Of a rig's last log: when it was, UTC ms, and what it added to the totals."""
 
 
-class RigThen(Struct, frozen=True, kw_only=True):
+class RigThen(Struct, frozen=True, kw_only=True, gc=False):
     """A rig as it was. What isn't known is empty or None."""
 
     life: Life
@@ -76,9 +77,16 @@ class FarmThen(Struct, frozen=True, kw_only=True):
 
 
 def farm_then(
-    reader: Reader, t_ms: int, pace: Pace, rigs: Collection[int] | None = None, *, brief: bool = False
+    reader: Reader,
+    t_ms: int,
+    pace: Pace,
+    rigs: Collection[int] | None = None,
+    *,
+    brief: bool = False,
+    seldom: Seldom | None = None,
 ) -> FarmThen:
-    """How the farm was at a time (UTC ms), or some rigs; in `brief`: those of which it is known how they were."""
+    """How the farm was at a time (UTC ms), or some rigs; in `brief`: those of which it is known how they were. `seldom`
+    is what was kept from earlier questions."""
     there = {
         one.rig: one
         for one in lives(reader, rigs)
@@ -88,8 +96,9 @@ def farm_then(
     until_ms = reader.note("until_ms") or 0
     since_ms = min(t_ms, until_ms) - pace.hold_ms  # beyond the history, the last that it has is shown
     ran = bool(running(reader, t_ms, t_ms + 1))
-    names, states = lasting_of(reader, NameWas, t_ms, there), lasting_of(reader, StateWas, t_ms, there)
-    labels = lasting_of(reader, LabelsWere, t_ms, there)
+    lasting = lasting_of if seldom is None or rigs is not None else seldom.at
+    names, labels = lasting(reader, NameWas, t_ms, there), lasting(reader, LabelsWere, t_ms, there)
+    states = lasting_of(reader, StateWas, t_ms, there)
     short = {rig for rig in there if rig in states and states[rig][1].state in STATES} if brief and ran else set()
     whole = there.keys() - short
     read = _minutes if by_minute else _logs

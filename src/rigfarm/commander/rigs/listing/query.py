@@ -23,7 +23,7 @@ from rigfarm.commander.rigs.listing.columns import asked_columns
 from rigfarm.commander.rigs.listing.language import MAX_SEARCH, Wanted, parse
 from rigfarm.commander.rigs.listing.sorting import SORT_KEYS, SORTED_BY_LOGS
 from rigfarm.commander.rigs.model import Rig, RigBook, within
-from rigfarm.commander.stats import OperationalStats, RigStats
+from rigfarm.commander.stats import FarmStats, RigStats
 from rigfarm.commander.stats.condition import STATES, Condition
 
 __all__ = ["INDEX_PARAMS", "STATES", "IndexQuery", "RigList", "Selection"]
@@ -155,7 +155,7 @@ _Asked = tuple[KindName, str, str, str, str, bool]
 class RigList:
     """Answers index queries."""
 
-    def __init__(self, book: RigBook, stats: OperationalStats, sorted_for_s: float = SORTED_FOR_S) -> None:
+    def __init__(self, book: RigBook, stats: FarmStats, sorted_for_s: float = SORTED_FOR_S) -> None:
         self._sorted_for_s = sorted_for_s
         self._book = book
         self._stats = stats
@@ -187,12 +187,12 @@ class RigList:
         found = self._labelled.get(kind)
         if found is None or found[0] != self._book.revision:
             rigs = self._book.of_kind(kind)
-            places = Counter(place for rig in rigs for place in within(rig.place))
-            found = self._labelled[kind] = (
-                self._book.revision,
-                places,
-                Counter(tag for rig in rigs for tag in rig.tags),
-            )
+            places, tags = Counter[str](), Counter[str]()
+            for place, count in Counter(rig.place for rig in rigs).items():
+                places.update(dict.fromkeys(within(place), count))
+            for some, count in Counter(rig.tags for rig in rigs).items():
+                tags.update(dict.fromkeys(some, count))
+            found = self._labelled[kind] = (self._book.revision, places, tags)
         return found[1], found[2]
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,8 +18,8 @@ from rigfarm.commander.rigs.listing.query import IndexQuery
 from rigfarm.commander.rigs.past.farm import PastBook, past_farm
 from rigfarm.commander.rigs.view.answers import PastAnswer
 from rigfarm.commander.rigs.view.shown import Shown
-from rigfarm.commander.stats import OperationalStats
-from rigfarm.commander.stats.rig_stats import Happening
+from rigfarm.commander.stats import FarmStats
+from rigfarm.commander.stats.rig_stats import HAPPENINGS, Happening
 from rigfarm.common.clock import iso, moment, utc_ms
 
 __all__ = ["PastBand", "Then", "TimeMachine"]
@@ -146,7 +146,7 @@ class TimeMachine:
         then.shown.stats.rigs |= stats.rigs
         then.brief.difference_update(rigs)
 
-    def _past(self, found: FarmThen) -> tuple[PastBook, OperationalStats]:
+    def _past(self, found: FarmThen) -> tuple[PastBook, FarmStats]:
         return past_farm(found, dict(self._shown.book.rigs), self._shown.stats.interval_s)
 
     async def found(self, then: Then, queries: Iterable[IndexQuery]) -> list[int]:
@@ -187,7 +187,7 @@ class TimeMachine:
         if rig_id is not None and rig_id in stats.rigs:
             before = TimeRange(max(t_ms - EVENTS_MS, 0), t_ms + 1, "", "")
             events = await history.happened(before, [rig_id], ("state",), MAX_EVENTS)
-            stats.rigs[rig_id].happenings.extend(filter(None, map(_happening, events)))
+            stats.rigs[rig_id].happenings = deque(filter(None, map(_happening, events)), HAPPENINGS)
         notes = []
         if not found.ran:
             notes.append("The Commander was not running then: what you see arrived later.")

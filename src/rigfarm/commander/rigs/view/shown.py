@@ -25,7 +25,7 @@ from rigfarm.commander.rigs.boards.chips import Chips
 from rigfarm.commander.rigs.listing.query import IndexQuery, RigList, Selection
 from rigfarm.commander.rigs.model import Rig, RigBook
 from rigfarm.commander.rigs.view.charts import Moment
-from rigfarm.commander.stats import OperationalStats
+from rigfarm.commander.stats import FarmStats
 from rigfarm.common.clock import iso, utc_ms
 from rigfarm.units import Unit
 
@@ -48,7 +48,7 @@ class Shown:
         self,
         templates: Environment,
         book: RigBook,
-        stats: OperationalStats,
+        stats: FarmStats,
         rig_list: RigList,
         recent: RecentRows,
         history: History,
@@ -85,11 +85,11 @@ class Shown:
         self.units: dict[KindName, view.CoinUnits] = {kind: view.CoinUnits() for kind in KINDS}
         self._row: Template = templates.get_template("rig_row.html")
         self._rows: dict[int, tuple[_Version, Markup]] = {}
-        self._sparks = view.RowSparks(history, templates, self._now_ms, past=at_ms is not None)
+        self._sparks = view.RowSparks(history, templates, at_ms)
         self._around: dict[IndexQuery, tuple[float, str]] = {}
         self._totals: dict[KindName, tuple[float, view.TotalsView]] = {}
 
-    def at(self, t_ms: int, book: RigBook, stats: OperationalStats) -> Shown:
+    def at(self, t_ms: int, book: RigBook, stats: FarmStats) -> Shown:
         """The same of another time, of whose rigs these are the records and stats."""
         return Shown(
             self.templates,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import islice
 
@@ -20,6 +20,7 @@ from msgspec import Struct
 from rigfarm.commander.history import HOUR_MS, History, HistoryUnavailable, hashrates_by_hour
 from rigfarm.commander.stats import RigStats
 from rigfarm.commander.web.spark import Spark, spark
+from rigfarm.common.clock import utc_ms
 
 __all__ = ["RowSparks"]
 
@@ -43,14 +44,11 @@ class _Drawn(Struct, frozen=True):
 class RowSparks:
     """Used from the event loop."""
 
-    def __init__(
-        self, history: History, templates: jinja2.Environment, now_ms: Callable[[], int], *, past: bool
-    ) -> None:
-        """`past`: of another time, of which the hour that goes on is not shown: it has later logs."""
+    def __init__(self, history: History, templates: jinja2.Environment, at_ms: int | None = None) -> None:
+        """`at_ms`: of another time (UTC ms), of which the hour that goes on is not shown: it has later logs."""
         self._history = history
         self._draw = templates.get_template("components.html").module.sparkline  # type: ignore[attr-defined]
-        self._now_ms = now_ms
-        self._past = past
+        self._at_ms = at_ms
         self._drawn: OrderedDict[int, _Drawn] = OrderedDict()
         self._wanted: dict[int, str] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -91,8 +89,8 @@ class RowSparks:
             one.result()
 
     async def _read(self) -> None:
-        hour = self._now_ms() // HOUR_MS
-        hours = range(hour - HOURS, hour) if self._past else range(hour - HOURS + 1, hour + 1)
+        hour = utc_ms() // HOUR_MS + 1 if self._at_ms is None else self._at_ms // HOUR_MS
+        hours = range(hour - HOURS, hour)
         while self._wanted:
             some = dict(islice(self._wanted.items(), AT_ONCE))
             await self._read_some(some, hours)
