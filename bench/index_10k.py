@@ -82,7 +82,7 @@ def _farm(kind: KindName, history: History) -> tuple[Shown, RigList]:
     for rig_id in range(1, RIGS + 1):
         specs = asic_specs(rig_id) if kind == "asic" else None
         rig = Rig(rig_id, f"rig-{rig_id:05d}", kind, now, first_seen_at=now, specs=specs)
-        book._put(rig, rig_id.to_bytes(32, "big"))
+        book.put(rig, rig_id.to_bytes(32, "big"))
         stats.add(rig_id, kind)
         stats.link_up(rig_id)
         stats.receive(rig_id, log(rig_id, now, coin=COINS[rig_id % 5]))

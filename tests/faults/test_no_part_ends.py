@@ -164,7 +164,7 @@ FAULTS = [
     Fault("consoles", lambda one: one.part("consoles"), "tick", hangs=False),
     Fault("Sentry downloads", lambda one: one.commander.bundles, "look", hangs=False),
     Fault("Sentry downloads", lambda one: one.commander.bundles, "look", hangs=True),
-    Fault("rig records", lambda one: one.commander.book, "_store_said", hangs=True),
+    Fault("rig records", lambda one: one.commander.book.said, "store", hangs=True),
     Fault("log storage", lambda one: one.commander.journal, "_in_writer", hangs=True),
     Fault("log storage", lambda one: one.commander.journal, "_store", hangs=False),
 ]
@@ -204,7 +204,7 @@ async def feed(one: Whole, sender: Sender) -> None:
     """Something to do for the parts that wait for it."""
 
     async def work() -> None:
-        one.commander.book.reported(sender.rig_id)
+        one.commander.book.said.reported(sender.rig_id)
 
     if not sender.linked:
         await sender.connect()

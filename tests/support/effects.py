@@ -69,9 +69,9 @@ class EffectFarm:
     async def asics(self, number: int, firmware: str = "LuxOS") -> list[int]:
         made = await self.rigs.create_many([f"{firmware}-{n:05}" for n in range(number)], "asic")
         for rig, _ in made:
-            self.rigs.specs_changed(rig.id, replace(asic_specs(rig.id), firmware=firmware))
+            self.rigs.said.specs(rig.id, replace(asic_specs(rig.id), firmware=firmware))
             self.stats.link_up(rig.id)
-        await self.rigs._store_said()
+        await self.rigs.said.store()
         return [rig.id for rig, _ in made]
 
     def reports(

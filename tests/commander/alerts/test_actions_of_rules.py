@@ -265,7 +265,7 @@ async def test_a_rig_that_someone_is_at_work_on_is_left_alone(scene: Scene, happ
 
 
 async def _maintained(scene: Scene) -> None:
-    await scene.farm.rigs.start_maintenance([2])
+    await scene.farm.rigs.maintenance.start([2])
 
 
 async def _removed(scene: Scene) -> None:
@@ -303,7 +303,7 @@ async def test_what_a_rig_was_not_told_yet_is_taken_back_when_someone_works_on_i
     scene.put(idle(1))
     await scene.later(6 * MINUTE)
     assert scene.given == [(1, "Restart miner")]
-    await scene.farm.rigs.start_maintenance([1])
+    await scene.farm.rigs.maintenance.start([1])
     await scene.later(10.0)
     assert await scene.commands.waiting(1, 0, connected=True) == []
     assert [state for _, _, state, _ in await scene.acts(1)] == ["failed"]

@@ -156,10 +156,10 @@ async def test_rigs_that_cannot_run_it_are_left_as_they_are_and_why_is_said(farm
     asic, _ = await farm.rigs.create("asic-01", "asic")
     for rig_id, gpus in zip(rigs, (["0000:01:00.0"], [], ["0000:09:00.0"], ["0000:01:00.0"], None), strict=True):
         if gpus is not None:
-            farm.rigs.specs_changed(rig_id, Specs("1", gpus=[GpuSpecs(gpu) for gpu in gpus]))
+            farm.rigs.said.specs(rig_id, Specs("1", gpus=[GpuSpecs(gpu) for gpu in gpus]))
         if rig_id != rigs[3]:
             await farm.assignments.set_variables(rig_id, {"COLOUR": "red"})
-    await farm.rigs._store_said()
+    await farm.rigs.said.store()
     plan = await farm.assignments.apply(playbook.id, [*rigs, asic.id, 999, rigs[0]])
     assert [(step.rig_name, step.action, step.detail) for step in plan.steps] == [
         ("well", "start", ""),

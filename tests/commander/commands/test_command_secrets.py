@@ -21,8 +21,8 @@ COMMAND = SetPools([PoolLogin("stratum+tcp://pool.test:3333", "me", SECRET), Poo
 
 async def _asic(rigs: Rigs) -> int:
     rig, _ = await rigs.create("asic-01", "asic")
-    rigs.specs_changed(rig.id, Specs("1", supports=["set-pools"]))
-    await rigs._store_said()
+    rigs.said.specs(rig.id, Specs("1", supports=["set-pools"]))
+    await rigs.said.store()
     return rig.id
 
 

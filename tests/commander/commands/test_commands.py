@@ -216,8 +216,8 @@ async def test_what_a_rig_cannot_do_is_refused_at_once(
 ) -> None:
     rig, _ = await rigs.create("rig-01", kind)
     if supports is not None:
-        rigs.specs_changed(rig.id, Specs("1", supports=supports))
-        await rigs._store_said()
+        rigs.said.specs(rig.id, Specs("1", supports=supports))
+        await rigs.said.store()
     (given,) = await commands.give(command, [rig.id])
     assert (given.state == "refused") is refused
     assert ("rig-01" in given.detail) is refused

@@ -60,8 +60,8 @@ class Hall:
         made = [rig for rig, _ in await self.rigs.create_many(list(names), "asic")]
         for rig in made:
             self.stats.add(rig.id, "asic")
-            self.rigs.specs_changed(rig.id, asic_specs(rig.id, supports=supports))
-        await self.rigs._store_said()
+            self.rigs.said.specs(rig.id, asic_specs(rig.id, supports=supports))
+        await self.rigs.said.store()
         return [rig.id for rig in made]
 
     async def obey(self) -> None:

@@ -75,7 +75,7 @@ class Desk:
         self.stats = OperationalStats(hub, self.events, 5.0)
         self.book = Rigs(None, hub, self.events)  # type: ignore[arg-type]  # nothing is stored here
         for rig_id in range(1, rigs + 1):
-            self.book._put(Rig(rig_id, f"rig-{rig_id}", "cpu-gpu", NOW), hash_token(f"t{rig_id}"))
+            self.book.put(Rig(rig_id, f"rig-{rig_id}", "cpu-gpu", NOW), hash_token(f"t{rig_id}"))
             self.stats.add(rig_id, "cpu-gpu")
         self.journal = Journal(folder / "journal.db")
         self.journal.open()

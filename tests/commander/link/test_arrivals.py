@@ -30,7 +30,7 @@ class Farm:
         self.arrivals = Arrivals(self.book, self.stats)
         self.told: list[object] = []
         for rig_id in (1, 2):
-            self.book._put(Rig(rig_id, f"rig-{rig_id}", "cpu-gpu", NOW), rig_id.to_bytes(32, "big"))
+            self.book.put(Rig(rig_id, f"rig-{rig_id}", "cpu-gpu", NOW), rig_id.to_bytes(32, "big"))
             self.stats.add(rig_id, "cpu-gpu")
             self.stats.link_up(rig_id)
         hub.subscribe(self, operation_stats_index("cpu-gpu"), {1, 2})
@@ -53,7 +53,7 @@ async def test_the_newest_counts_whatever_the_order_of_arrival() -> None:
     assert log is not None
     assert log.t == NOW - 100
     assert farm.told == [1, 2], "each row once"
-    assert farm.book._said_first == {1, 2}
+    assert farm.book.said._first == {1, 2}
 
 
 async def test_every_turn_is_heard_and_a_rig_that_was_removed_is_no_matter() -> None:

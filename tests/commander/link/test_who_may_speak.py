@@ -75,7 +75,7 @@ async def test_a_welcome_says_what_is_thought_of_each_token(desk: Desk) -> None:
     assert desk.stats.rigs[1].sentry == "192.0.2.1 (000000)", "rigs that fall with it have it in common"
     assert Sentry(desk).greet("t3").verdicts == [Verdict("ok", 3, "rig-3")]
     assert desk.stats.rigs[3].sentry == ""
-    assert desk.book._said_connected == {2}, "it waits for its new token no more"
+    assert desk.book.said._connected == {2}, "it waits for its new token no more"
 
 
 async def test_a_welcome_tells_the_highest_number_of_its_spool(desk: Desk) -> None:

@@ -84,7 +84,7 @@ async def test_a_rule_that_does_not_act_by_itself_still_decides(site: Any) -> No
 async def test_someone_who_was_quicker_is_right_and_the_others_are_placed(site: Any) -> None:
     await site.rule("racks", pattern="r*", place="x")
     one, _ = await site.add("r1", "r2")
-    async with site.rigs._writing:
+    async with site.rigs.writing:
         placing = asyncio.create_task(site.settle())
         hand = asyncio.create_task(site.rigs.relabel([one], Relabel(place="by hand")))
         await asyncio.sleep(0)

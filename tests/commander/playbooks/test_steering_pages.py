@@ -682,8 +682,8 @@ async def test_a_wallet_is_looked_at_while_one_types(web: Web) -> None:
 async def test_only_what_a_rig_can_do_is_offered(web: Web) -> None:
     (rig_id,) = await web.farm.new_rigs("rig-01")
     assert "Reboot …" in await web.steering.panels.html(rig_id), "nobody knows yet"
-    web.farm.rigs.specs_changed(rig_id, Specs("0.1", supports=["restart-miner"]))
-    await web.farm.rigs._store_said()
+    web.farm.rigs.said.specs(rig_id, Specs("0.1", supports=["restart-miner"]))
+    await web.farm.rigs.said.store()
     html = await web.steering.panels.html(rig_id)
     assert "Restart miner …" in html
     assert "Reboot …" not in html
@@ -802,8 +802,8 @@ async def _asics(web: Web, *ranges: tuple[float | None, float | None]) -> list[i
         web.stats.add(rig_id, "asic")
         can = ["power-limit", "locate", "restart"]
         specs = Specs(sentry_version="1", supports=can, power_limit_min_w=low, power_limit_max_w=high)
-        web.farm.rigs.specs_changed(rig_id, specs)
-    await web.farm.rigs._store_said()
+        web.farm.rigs.said.specs(rig_id, specs)
+    await web.farm.rigs.said.store()
     return made
 
 

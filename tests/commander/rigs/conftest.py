@@ -135,9 +135,9 @@ class Site:
         for rig, _ in made:
             self.stats.link_up(rig.id)
             self.stats.receive(rig.id, log or an_asic_log(rig.id, 1_000_000))
-            self.book.reported(rig.id)
-            self.book.specs_changed(rig.id, specs or asic_specs(rig.id))
-        await self.book._store_said()
+            self.book.said.reported(rig.id)
+            self.book.said.specs(rig.id, specs or asic_specs(rig.id))
+        await self.book.said.store()
         return [rig.id for rig, _ in made]
 
     async def get(self, path: str, status: int = 200) -> str:

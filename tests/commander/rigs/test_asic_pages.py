@@ -45,8 +45,8 @@ async def test_every_column_sorts_both_ways_with_the_unknown_last(site: Any) -> 
     loud = replace(an_asic_log(high, 2_000_000), uptime_s=9e6, power_w=3_000.0, fans=[6_000.0], messages=["x", "y"])
     site.stats.receive(low, quiet)
     site.stats.receive(high, loud)
-    site.book.specs_changed(low, replace(asic_specs(low), make="Aaa", firmware="Aaa"))
-    await site.book._store_said()
+    site.book.said.specs(low, replace(asic_specs(low), make="Aaa", firmware="Aaa"))
+    await site.book.said.store()
     site.stats.rigs[low].heard_ms -= 60_000
     site.stats.remove(away)
     site.stats.add(away, "asic")
@@ -131,8 +131,8 @@ async def test_the_actions_follow_what_the_device_says_it_can(site: Any, changes
     html = "".join(await page.snapshot())
     assert "command=locate-on" in html
     assert "command=restart" not in html
-    site.book.specs_changed(rig_id, asic_specs(1, supports=["locate", "restart"]))
-    await site.book._store_said()
+    site.book.said.specs(rig_id, asic_specs(1, supports=["locate", "restart"]))
+    await site.book.said.store()
     assert "command=restart" in "".join(await page.render(changes(session)))
 
 

@@ -69,7 +69,7 @@ async def test_one_too_many_tags_changes_nothing(site: Any) -> None:
 async def test_they_are_there_after_a_restart(site: Any) -> None:
     (one,) = await site.asics("a")
     await site.book.relabel([one], Relabel(place="hall-1", add=("solar",)))
-    async with site.book._storage.read() as tx:
+    async with site.book.storage.read() as tx:
         from rigfarm.commander.rigs.store import load_rigs
 
         [(rig, _)] = await load_rigs(tx)

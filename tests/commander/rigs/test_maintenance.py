@@ -34,7 +34,7 @@ async def test_it_works(site: Any) -> None:
     totals = site.stats.totals["asic"]
     assert totals.sick.total() == 2
     with change_under_way(Change("POST", "192.0.2.1", Actor("command", "Kim"))):
-        await site.book.start_maintenance([away], "new fans", utc_ms() + HOUR_MS)
+        await site.book.maintenance.start([away], "new fans", utc_ms() + HOUR_MS)
     assert totals.sick.total() == 1
     assert (totals.maintained, totals.states["offline"], totals.rigs) == (1, 2, 3), "it is offline all the same"
 
@@ -57,10 +57,10 @@ async def test_it_works(site: Any) -> None:
 
 async def test_it_ends_by_a_person_or_as_planned(site: Any) -> None:
     one, two, three = await _offline(site, "asic-1", "asic-2", "asic-3")
-    await site.book.start_maintenance([one, two], until_ms=utc_ms() + 300)
-    await site.book.start_maintenance([three])
+    await site.book.maintenance.start([one, two], until_ms=utc_ms() + 300)
+    await site.book.maintenance.start([three])
     first = site.book.get(one).maintenance.since
-    await site.book.start_maintenance([one], "takes longer", utc_ms() + HOUR_MS)
+    await site.book.maintenance.start([one], "takes longer", utc_ms() + HOUR_MS)
     assert site.book.get(one).maintenance.since == first, "since when it is, not since when it was prolonged"
     async with _background(site.book):
         await until(lambda: site.book.get(two).maintenance is None, "the planned end")
@@ -76,7 +76,7 @@ class _background:
         self._book = book
 
     async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._book.end_planned_maintenance(Part()))
+        self._task = asyncio.create_task(self._book.maintenance.end_planned(Part()))
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
@@ -84,17 +84,17 @@ class _background:
 
 async def test_it_outlives_a_restart_and_a_new_token_is_still_due(site: Any) -> None:
     away, rotated = await _offline(site, "asic-1", "asic-2")
-    await site.book.start_maintenance([away], "new fans")
+    await site.book.maintenance.start([away], "new fans")
     _, token = await site.book.rotate_token(rotated)
-    again = Rigs(site.book._storage, site.hub, site.events)
+    again = Rigs(site.book.storage, site.hub, site.events)
     await again.load()
     assert again.get(away).maintenance == site.book.get(away).maintenance
     assert again.get(away).revision == site.book.get(away).revision
     assert again.get(rotated).token_due
     assert not again.get(away).token_due
-    again.connected(rotated)
-    await again._store_said()
-    last = Rigs(site.book._storage, site.hub, site.events)
+    again.said.connected(rotated)
+    await again.said.store()
+    last = Rigs(site.book.storage, site.hub, site.events)
     await last.load()
     found = last.by_token(token)
     assert found is not None
@@ -132,12 +132,12 @@ async def test_open_pages_show_it_at_once(site: Any, changes: Any) -> None:
     await index.snapshot()
     page, session = site.live(f"/asics/{rig_id}")
     await page.snapshot()
-    await site.book.start_maintenance([rig_id], "<b>fans</b>")
+    await site.book.maintenance.start([rig_id], "<b>fans</b>")
     shown = "".join(await page.render(changes(session)))
     assert "&lt;b&gt;fans&lt;/b&gt;" in shown
     assert "End maintenance</button>" in shown
     assert "maintenance" in "".join(await index.render(changes(index_session)))
-    await site.book.end_maintenance([rig_id])
+    await site.book.maintenance.end([rig_id])
     assert "End maintenance</button>" not in "".join(await page.render(changes(session)))
 
 
@@ -145,5 +145,5 @@ async def test_open_pages_show_it_at_once(site: Any, changes: Any) -> None:
 async def test_an_end_that_cannot_be_is_refused(site: Any, until_ms: int) -> None:
     (rig_id,) = await site.asics("asic-1")
     with pytest.raises(Invalid, match="future"):
-        await site.book.start_maintenance([rig_id], until_ms=until_ms)
+        await site.book.maintenance.start([rig_id], until_ms=until_ms)
     assert site.book.get(rig_id).maintenance is None

@@ -31,8 +31,8 @@ async def a_rig(site: Any) -> int:
     rig, _ = await site.book.create("rig-07", "cpu-gpu")
     site.stats.link_up(rig.id)
     site.stats.receive(rig.id, a_log(rig.id, utc_ms()))
-    site.book.reported(rig.id)
-    await site.book._store_said()
+    site.book.said.reported(rig.id)
+    await site.book.said.store()
     store = Store(site.history.path)
     with store.transaction():
         now = utc_ms()

@@ -20,10 +20,10 @@ def _choices(html: str) -> dict[str, str]:
 
 async def test_a_selection_is_offered_what_its_rigs_can_do(site: Any) -> None:
     ids = await site.asics("a", "b", "c")
-    site.book.specs_changed(ids[0], asic_specs(1, supports=["restart"]))
-    site.book.specs_changed(ids[1], asic_specs(2, supports=["restart", "pause"]))
-    site.book.specs_changed(ids[2], asic_specs(3, supports=["restart"]))
-    await site.book._store_said()
+    site.book.said.specs(ids[0], asic_specs(1, supports=["restart"]))
+    site.book.said.specs(ids[1], asic_specs(2, supports=["restart", "pause"]))
+    site.book.said.specs(ids[2], asic_specs(3, supports=["restart"]))
+    await site.book.said.store()
     chosen = {"kind": "asic", "rigs": ",".join(map(str, ids)), "back": "/asics"}
     ask = (await site.post("/commands/choose", chosen, **HTMX)).text
     assert "Choose a command for 3 ASICs" in ask
@@ -42,8 +42,8 @@ async def test_asics_that_take_no_commands_are_said_to(site: Any) -> None:
 async def test_all_that_match_are_told_and_each_has_its_own_result(site: Any) -> None:
     one, two, three = await site.asics("hall-1", "hall-2", "hall-3")
     await site.asics("other")
-    site.book.specs_changed(two, asic_specs(2, supports=["locate"]))
-    await site.book._store_said()
+    site.book.said.specs(two, asic_specs(2, supports=["locate"]))
+    await site.book.said.store()
     everything = {"kind": "asic", "those": "filter", "q": "hall", "state": "", "coin": "", "back": "/asics"}
     choose = (await site.post("/commands/choose", everything, **HTMX)).text
     named = re.search(r'name="rigs" value="([\d,]+)"', choose)

@@ -53,7 +53,7 @@ async def test_two_sheets_at_once_are_done_whole_or_not_at_all(site: Any) -> Non
     assert [rig.name for rig in site.book.rigs.values()] == ["new-a", "new-b", "c", "d"]
     assert (site.book.get(a).place, site.book.get(c).place) == ("hall-1", "")
     assert not site.book.name_taken("a")
-    async with site.book._storage.read() as tx:
+    async with site.book.storage.read() as tx:
         assert {rig.id: rig for rig, _ in await load_rigs(tx)} == site.book.rigs
 
 

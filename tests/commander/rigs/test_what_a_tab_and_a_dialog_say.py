@@ -14,7 +14,7 @@ async def test_the_tab_is_named_as_the_rig_is_now(site: Any, changes: Any) -> No
     frames = await page.render(changes(session))
     assert '{"event":"title","name":"after"}' in frames
     site.stats.link_lost(rig_id)
-    await site.book.start_maintenance([rig_id])
+    await site.book.maintenance.start([rig_id])
     assert not any('"title"' in frame for frame in await page.render(changes(session))), "its name did not change"
 
 
@@ -26,7 +26,7 @@ async def test_a_new_token_is_not_said_to_work_before_it_does(site: Any, changes
     assert "is online" not in dialog
     assert "Waiting for it to connect with the new token" in dialog
     changes(session)
-    site.book.connected(rig_id)
+    site.book.said.connected(rig_id)
     site.stats.link_up(rig_id)
-    await site.book._store_said()
+    await site.book.said.store()
     assert "asic-1 is online." in "".join(await page.render(changes(session)))

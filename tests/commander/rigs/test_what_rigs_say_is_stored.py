@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
-from rigfarm.commander.rigs import actions, store
+from rigfarm.commander.rigs import store
+from rigfarm.commander.rigs.kept import said
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.supervised import Part, supervised
 from rigfarm.wire.specs import Specs
@@ -34,14 +35,14 @@ async def test_one_rig_whose_specs_cannot_be_stored_costs_only_its_own(
 
     monkeypatch.setattr(store, "save_rig", fragile)
     part = Part("rig records")
-    async with supervised(part, site.book.run):
+    async with supervised(part, site.book.said.run):
         for rig_id in ids:
-            site.book.specs_changed(rig_id, Specs("1", hostname=f"host-{rig_id}"))
+            site.book.said.specs(rig_id, Specs("1", hostname=f"host-{rig_id}"))
         async with asyncio.timeout(30):
             while any(site.book.rigs[rig_id].specs is None for rig_id in (ids[0], ids[2])):
                 await asyncio.sleep(0.01)
         assert site.book.rigs[ids[1]].specs is None
-        site.book.specs_changed(ids[0], Specs("1", hostname="another"))
+        site.book.said.specs(ids[0], Specs("1", hostname="another"))
         async with asyncio.timeout(30):
             while site.book.rigs[ids[0]].specs.hostname != "another":
                 await asyncio.sleep(0.01)
@@ -54,7 +55,7 @@ async def test_what_was_said_while_the_disk_was_full_is_stored_afterwards(
 ) -> None:
     """A Sentry says it once per connection: it would be unknown for weeks. `alone`: the disk fills up while rigs are
     stored one by one, because one of them cannot be."""
-    monkeypatch.setattr(actions, "RETRY_S", 0.01)
+    monkeypatch.setattr(said, "RETRY_S", 0.01)
     (rig, _), (bad, _) = await site.book.create_many(["rig-1", "rig-2"], "cpu-gpu")
     save = store.save_rig
     full = [OperationalError("UPDATE rigs", None, OSError(28, "No space left on device"))] * 3
@@ -71,10 +72,10 @@ async def test_what_was_said_while_the_disk_was_full_is_stored_afterwards(
     together = [rig] if alone else []
     """Saved with the others once, so that the bad one's turn comes."""
     monkeypatch.setattr(store, "save_rig", fragile)
-    async with supervised(Part("rig records"), site.book.run):
-        site.book.specs_changed(rig.id, Specs("1", hostname="host"))
+    async with supervised(Part("rig records"), site.book.said.run):
+        site.book.said.specs(rig.id, Specs("1", hostname="host"))
         if alone:
-            site.book.specs_changed(bad.id, Specs("1", hostname="bad"))
+            site.book.said.specs(bad.id, Specs("1", hostname="bad"))
         async with asyncio.timeout(30):
             while site.book.rigs[rig.id].specs is None:
                 await asyncio.sleep(0.01)

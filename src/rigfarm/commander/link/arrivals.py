@@ -45,6 +45,6 @@ class Arrivals:
                 self._stats.receive(rig_id, newest_log)
                 rig = rigs.get(rig_id)
                 if rig is not None and rig.first_seen_at is None:
-                    self._book.reported(rig_id)
+                    self._book.said.reported(rig_id)
             except Exception as error:
                 log.error("a log changed nothing in the operational stats", rig=rig_id, exc_info=error)

@@ -188,7 +188,7 @@ class Links:
                 other.hang_up(4409, "another Sentry connected with this token")
         self.by_rig[rig.id] = link
         link.heard += 1
-        self.book.connected(rig.id)
+        self.book.said.connected(rig.id)
         self.stats.link_up(rig.id, sentry)
 
     def _unregister(self, link: Link) -> None:

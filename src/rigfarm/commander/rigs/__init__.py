@@ -30,7 +30,7 @@ def noun(
     """Its door."""
 
     def specs(rig_id: int, frame: RigSpecs) -> None:
-        book.specs_changed(rig_id, frame.specs)
+        book.said.specs(rig_id, frame.specs)
 
     def boards(rig_id: int, frame: RigBoards) -> None:
         chips.receive(rig_id, frame.boards)
@@ -48,7 +48,7 @@ def noun(
         live_pages=live_pages,
         link_handlers={RigSpecs: specs, RigBoards: boards, RigTrouble: trouble},
         work=[
-            Work("rig records", book.run, DATABASE_S),
-            Work("ends of maintenance", book.end_planned_maintenance, DATABASE_S),
+            Work("rig records", book.said.run, DATABASE_S),
+            Work("ends of maintenance", book.maintenance.end_planned, DATABASE_S),
         ],
     )

@@ -270,14 +270,14 @@ async def start_maintenance(
     """It needs no attention and no alert is sent about it, whatever its state, until `until` or until you end it. For a
     rig that is in maintenance, reason and end are replaced."""
     rig = book.get(rig_id)
-    await book.start_maintenance([rig.id], data.reason, _ms(data.until))
+    await book.maintenance.start([rig.id], data.reason, _ms(data.until))
     return answers.rig_detail(book.get(rig_id), stats.rigs[rig_id])
 
 
 @delete("/rigs/{rig_id:int}/maintenance", opt=OPERATE, summary="End the maintenance of a rig")
 async def end_maintenance(rig_id: FromPath[int], book: NamedDependency[Rigs]) -> None:
     """Nothing changes for a rig that is not in maintenance."""
-    await book.end_maintenance([book.get(rig_id).id])
+    await book.maintenance.end([book.get(rig_id).id])
 
 
 @post("/rigs/maintenance", opt=OPERATE, status_code=200, summary="Put many rigs into maintenance")
@@ -288,7 +288,7 @@ async def start_maintenance_of_many(
     stats: NamedDependency[OperationalStats],
 ) -> list[answers.RigAnswer]:
     """The response lists those that exist."""
-    rigs = await book.start_maintenance(data.ids(rig_list, data.kind), data.reason, _ms(data.until))
+    rigs = await book.maintenance.start(data.ids(rig_list, data.kind), data.reason, _ms(data.until))
     return [answers.rig_answer(rig, stats.rigs[rig.id]) for rig in rigs]
 
 
@@ -300,7 +300,7 @@ async def end_maintenance_of_many(
     stats: NamedDependency[OperationalStats],
 ) -> list[answers.RigAnswer]:
     """The response lists those that were in maintenance."""
-    rigs = await book.end_maintenance(data.ids(rig_list, data.kind))
+    rigs = await book.maintenance.end(data.ids(rig_list, data.kind))
     return [answers.rig_answer(rig, stats.rigs[rig.id]) for rig in rigs]
 
 

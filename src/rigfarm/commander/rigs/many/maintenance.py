@@ -15,7 +15,8 @@ from rigfarm.commander.changes import nothing_changed
 from rigfarm.commander.kinds import paths
 from rigfarm.commander.numbers import number
 from rigfarm.commander.refusals import Refusal
-from rigfarm.commander.rigs.actions import MAX_REASON, Rigs
+from rigfarm.commander.rigs.actions import Rigs
+from rigfarm.commander.rigs.kept.maintenance import MAX_REASON
 from rigfarm.commander.rigs.listing.query import RigList
 from rigfarm.commander.rigs.many.about import About, back_from, dialog_about, target
 from rigfarm.commander.rigs.model import Rig
@@ -56,11 +57,11 @@ async def maintain_rigs(request: WebRequest, book: NamedDependency[Rigs], rig_li
         return _dialog(request, rigs, fields)
     back = back_from(rigs)
     if about.do == "end":
-        ended = await book.end_maintenance(rig.id for rig in rigs)
+        ended = await book.maintenance.end(rig.id for rig in rigs)
         return done_with(request, back, f"Maintenance ended: {target(ended)}.")
     hours = number(one_of("ends", fields.get("ends", ""), ENDS))
     try:
-        begun = await book.start_maintenance(
+        begun = await book.maintenance.start(
             [rig.id for rig in rigs],
             fields.get("reason", ""),
             None if hours is None else utc_ms() + hours * HOUR_MS,
