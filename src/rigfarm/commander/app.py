@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import chain
+from typing import NamedTuple
 
 import jinja2
 from litestar import Litestar
@@ -80,6 +81,7 @@ from rigfarm.commander.logs import Doubles, Journal, RecentRows
 from rigfarm.commander.mining_software.archives.store import ArchiveStore
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.rigs.listing.asked import asked_rigs
+from rigfarm.commander.replicas import Leading, Replica, Replicas, Switch
 from rigfarm.commander.rigs.view import join_steps
 from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.server.memory import give_back_memory
@@ -107,6 +109,19 @@ FILES_S = 120.0
 """The deadline of a part whose rounds read large files."""
 
 
+class Ground(NamedTuple):
+    """What a server knows of its Commander, also of one that does not lead yet."""
+
+    hub: Hub
+    incidents: Incidents
+
+    @classmethod
+    def make(cls) -> Ground:
+        """Of a new one."""
+        hub = Hub()
+        return cls(hub, Incidents(lambda: hub.publish(INCIDENTS, "updated", None)))
+
+
 class Commander(Struct, frozen=True, kw_only=True):
     """A running Commander: its parts. Handlers may ask for each by the name it has here, and for what nouns add."""
 
@@ -127,6 +142,7 @@ class Commander(Struct, frozen=True, kw_only=True):
     journal: Journal
     recent: RecentRows
     links: Links
+    replicas: Replicas
     book: rigs.Rigs
     shown: rigs.Shown
     bundles: bundle.Bundles
@@ -141,25 +157,34 @@ class Commander(Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def build(settings: Settings, certificate: Certificate | None = None) -> AsyncIterator[Commander]:
+async def build(
+    settings: Settings,
+    certificate: Certificate | None = None,
+    served: Ground | None = None,
+    lead: Leading | None = None,
+) -> AsyncIterator[Commander]:
     """Open the storage, restore the state, run while the block runs, and clean up.
 
-    `certificate` is what the Commander is served with, if it is served over TLS.
+    `certificate` is what the Commander is served with, if it is served over TLS; `served` what its server knows of it
+    already; `lead` shares with the replicas what they need to take over, if there are any.
     """
     health = Health()
     asyncio.get_running_loop().set_exception_handler(health.unexpected_error)
     async with contextlib.AsyncExitStack() as stack:
-        hub, events, parts, usage = Hub(), Events(), Parts(), Usage()
+        hub, limits = served or Ground.make()
+        events, parts, usage = Events(), Parts(), Usage()
         templates = page_templates()
-        limits = Incidents(lambda: hub.publish(INCIDENTS, "updated", None))
         identity = Identity.open(settings.data_dir)
         reach = Reach(settings, certificate)
-        storage = await Storage.open(farm_database(settings))
+        storage = await Storage.open(farm_database(settings), lead.tenant if lead is not None else None)
         stack.push_async_callback(storage.close)
-        await refuse_to_leave_behind(storage, settings.data_dir / SQLITE_FILE)
+        if lead is None or lead.term == 1:
+            await refuse_to_leave_behind(storage, settings.data_dir / SQLITE_FILE)
         note_database(settings.data_dir, settings.database_url)
 
-        done = activity.open_activity(settings, storage, hub, events)
+        done = activity.open_activity(
+            settings, storage, hub, events, **({} if lead is None else {"on_head": lead.share_head})
+        )
         logins = auth.Auth(settings, incidents=limits, record=done.record)
         await stack.enter_async_context(logins.running(storage))
         answers = idempotency.Answers(storage)
@@ -189,6 +214,9 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             state=lambda: _state(arrivals, stats),
             on_committed=recent.committed,
             on_set_aside=partial(_logs_set_aside, limits, book),
+            share=lead.share_row if lead is not None else None,
+            share_newcomer=lead.share_newcomer if lead is not None else None,
+            on_snapshot=lead.share_snapshot if lead is not None else None,
         )
         doubles = Doubles(journal, partial(_doubles_unchecked, limits, book))
 
@@ -198,15 +226,12 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             journal.reader,
             lambda: {rig.id: rig.kind for rig in book.rigs.values()},
             interval_s=settings.report_interval_s,
-            keep=history.Keep(
-                raw=settings.history_raw_hours,
-                minutes=settings.history_minute_days * 24,
-                hours=settings.history_hour_days * 24,
-            ),
+            keep=history.keep_of(settings),
             recorder=history.Recorder(events, lambda: {rig.id: _known(rig) for rig in book.rigs.values()})
             if remembers
             else None,
             on=remembers,
+            share=lead.share_facts if lead is not None else None,
         )
         events.listen(RigRemoved, past.removed)
 
@@ -406,7 +431,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
                 await noun.load()
             if noun.close is not None:
                 stack.push_async_callback(noun.close)
-        _bring_back(journal, stats, limits)
+        await asyncio.to_thread(_bring_back, journal, stats, limits)  # replicas wait for a sign of life meanwhile
         journal.start()
         stack.push_async_callback(journal.close)
         stack.callback(recent.close)
@@ -417,6 +442,8 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             Work("chart index", recent.rebuild, FILES_S),
             *chain.from_iterable(noun.work for noun in nouns),
         ]
+        if lead is not None:
+            works += lead.works(archives.folder)
         if certificate is not None:
             works.append(Work("TLS certificate", certificate.run, FILES_S))
             works.append(Work("free memory", give_back_memory, FILES_S))
@@ -441,6 +468,7 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
             journal=journal,
             recent=recent,
             links=links,
+            replicas=Replicas(lead),
             book=book,
             shown=shown,
             bundles=bundles,
@@ -452,16 +480,39 @@ async def build(settings: Settings, certificate: Certificate | None = None) -> A
 
 @asynccontextmanager
 async def opened(settings: Settings, certificate: Certificate | None = None) -> AsyncIterator[Served]:
-    """A Commander and its application, for `serve`."""
-    async with build(settings, certificate) as commander:
+    """A Commander and its application, for `serve`; or one of several, which answers as a standby until it leads."""
+    if settings.nats_url is None:
+        async with build(settings, certificate) as commander:
+            yield Served(
+                application(commander), commander.incidents, settings.trusted_proxies, partial(_closing, commander)
+            )
+        return
+    switch, ground, ending = Switch(), Ground.make(), asyncio.Event()
+    commanders: list[Commander] = []
+    """One, once it leads."""
+    async with Replica.open(settings) as replica, asyncio.TaskGroup() as tasks:
 
-        def closing() -> None:
-            commander.links.close_quietly()
-            for noun in commander.nouns:
-                if noun.closing is not None:
-                    noun.closing()
+        async def lead() -> None:
+            async with replica.leading() as leading, build(settings, certificate, ground, leading) as commander:
+                commanders.append(commander)
+                switch.lead(application(commander))
+                await ending.wait()
 
-        yield Served(application(commander), commander.incidents, settings.trusted_proxies, closing)
+        leading = tasks.create_task(lead(), name="replica")
+        yield Served(switch, ground.incidents, settings.trusted_proxies, lambda: _closing(*commanders))
+        if commanders:
+            ending.set()
+        else:
+            leading.cancel()
+
+
+def _closing(*commanders: Commander) -> None:
+    """Before their connections are closed."""
+    for commander in commanders:
+        commander.links.close_quietly()
+        for noun in commander.nouns:
+            if noun.closing is not None:
+                noun.closing()
 
 
 def application(commander: Commander, *more: ControllerRouterHandler) -> Litestar:

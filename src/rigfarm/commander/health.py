@@ -20,6 +20,7 @@ from msgspec import Struct
 from rigfarm import __version__
 from rigfarm.commander.link.registry import Links
 from rigfarm.commander.logs import Journal
+from rigfarm.commander.replicas import Replicas
 from rigfarm.commander.supervised import Part, Parts, PartState
 from rigfarm.common.clock import utc_ms
 
@@ -120,6 +121,19 @@ class StoredAnswer(Struct):
     snapshot_problem: str | None
 
 
+class ReplicaAnswer(Struct):
+    """A replica that follows this one."""
+
+    name: str
+    version: str
+    follows: bool
+    """Whether it would take over; false also when it has said nothing for 20 s."""
+    behind: int
+    """Messages that it has not copied yet."""
+    trouble: str
+    """What keeps it from following; empty: nothing."""
+
+
 class HealthAnswer(Struct):
     """How well the Commander is running."""
 
@@ -138,6 +152,9 @@ class HealthAnswer(Struct):
     unexpected_errors: int
     """Since the start; the Commander's log has them."""
     problem: str | None = None
+    replica: str | None = None
+    """The name of this replica, which leads; null without replicas."""
+    replicas: list[ReplicaAnswer] = []
 
 
 @get("/healthz", opt={"open": True}, summary="Is the process alive?", sync_to_thread=False)
@@ -169,6 +186,7 @@ def api_health(
     journal: NamedDependency[Journal],
     parts: NamedDependency[Parts],
     links: NamedDependency[Links],
+    replicas: NamedDependency[Replicas],
     seconds: FromQuery[float] = KEPT_S,
 ) -> HealthAnswer:
     """Figures for the Commander's operator: lag and pauses of the last `seconds`, a minute at the most."""
@@ -188,6 +206,11 @@ def api_health(
         journal=_stored_answer(journal),
         unexpected_errors=health.unexpected,
         problem=journal.failing or next((part.error for part in parts.troubled), None),
+        replica=replicas.lead.name if replicas.lead is not None else None,
+        replicas=[
+            ReplicaAnswer(one.state.name, one.state.version, one.follows, one.behind, one.state.trouble)
+            for one in replicas.seen
+        ],
     )
 
 

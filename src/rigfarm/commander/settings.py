@@ -24,6 +24,7 @@ from rigfarm.common.lan import is_loopback
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "SECRETS",
     "SQLITE_FILE",
     "Settings",
     "SettingsError",
@@ -39,7 +40,15 @@ MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
 SQLITE_FILE = "rigfarm.db"
 """Of the data folder."""
-_SECRET = ("password", "password_hash", "visitor_password", "visitor_password_hash", "database_url", "mqtt_url")
+SECRETS = (
+    "password",
+    "password_hash",
+    "visitor_password",
+    "visitor_password_hash",
+    "database_url",
+    "nats_url",
+    "mqtt_url",
+)
 _NOT_SETTINGS = {"RIGFARM_CONFIG"}
 
 
@@ -65,6 +74,27 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=_default_data_dir)
     database_url: Annotated[
         str | None, Meta(description="`postgresql://user:password@host/name`, or absent for SQLite in the data folder.")
+    ] = None
+    nats_url: Annotated[
+        str | None,
+        Meta(
+            description="`nats://user:password@host`, several with commas between: this Commander is one of several "
+            "replicas of one farm, which share `database_url` and this NATS (docs/scale.md)."
+        ),
+    ] = None
+    nats_stream: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z0-9_-]{1,64}$",
+            description="Name of the JetStream stream that the replicas of this farm share.",
+        ),
+    ] = "rigfarm"
+    nats_copies: Annotated[
+        int, Meta(ge=1, le=5, description="On how many servers of a NATS cluster the stream is stored.")
+    ] = 1
+    replica_name: Annotated[
+        str | None,
+        Meta(description="What this replica is called on pages and in logs, else the name of its machine."),
     ] = None
     public_url: Annotated[
         str | None,
@@ -227,7 +257,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Without secrets, so that a settings object in a log or a traceback gives nothing away."""
-        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in _SECRET)
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in SECRETS)
         return f"Settings({', '.join(shown)})"
 
 
@@ -268,6 +298,11 @@ def load_settings(
                 "could change everything. Choose another for them."
             )
     _check_tls(settings)
+    if settings.nats_url is not None and not (settings.database_url or "").startswith("postgres"):
+        raise SettingsError(
+            "nats_url makes this Commander one of several replicas, and they need a database that they share: set "
+            "database_url to a PostgreSQL, or leave nats_url out."
+        )
     return settings
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment
 
 from rigfarm.commander.activity.actions import Activity, Keep
 from rigfarm.commander.activity.api import api_routes
-from rigfarm.commander.activity.chain.head import Head, read_head
+from rigfarm.commander.activity.chain.head import Head, read_head, write_head
 from rigfarm.commander.activity.chain.seal import Seal
 from rigfarm.commander.activity.chain.verify import Verdict, verify
 from rigfarm.commander.activity.live import register_live_pages
@@ -26,15 +26,29 @@ from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import DATABASE_S, Work
 from rigfarm.commander.web.shell import NavItem
 
-__all__ = ["Activity", "Head", "Keep", "Links", "Verdict", "check", "noun", "open_activity", "record_alone", "recorder"]
+__all__ = [
+    "Activity",
+    "Head",
+    "Keep",
+    "Links",
+    "Verdict",
+    "check",
+    "noun",
+    "open_activity",
+    "record_alone",
+    "recorder",
+    "write_head",
+]
 
 Facts: TypeAlias = Callable[[], Mapping[str, str]]
 
 
-def open_activity(settings: Settings, storage: Storage, hub: Hub, events: Events) -> Activity:
+def open_activity(
+    settings: Settings, storage: Storage, hub: Hub, events: Events, on_head: Callable[[Head], None] = lambda head: None
+) -> Activity:
     """That of this Commander. IdentityError when its key cannot be used."""
     keep = Keep(settings.activity_days, settings.activity_entries)
-    return Activity(storage, hub, events, settings.data_dir, keep)
+    return Activity(storage, hub, events, settings.data_dir, keep, on_head)
 
 
 def noun(activity: Activity, links: Links, templates: Environment, started: Facts) -> Noun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -65,8 +65,18 @@ class _Waiting(Struct, eq=False):
 class Activity:
     """What was done in this farm. Used from the event loop only."""
 
-    def __init__(self, storage: Storage, hub: Hub, events: Events, data_dir: Path, keep: Keep) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        hub: Hub,
+        events: Events,
+        data_dir: Path,
+        keep: Keep,
+        on_head: Callable[[Head], None] = lambda head: None,
+    ) -> None:
+        """`on_head` is called with each head that is written into the data folder."""
         self.data_dir = data_dir
+        self._on_head = on_head
         self.actions: set[str] = set()
         """Every action that there is an entry of."""
         self._storage = storage
@@ -281,6 +291,7 @@ class Activity:
             if self._head != self._last:
                 await asyncio.to_thread(write_head, self.data_dir, self._last)
                 self._head = self._last
+                self._on_head(self._last)
             if self._has_file and self._loaded and not self._pending:
                 await self._keep_pending()
 

@@ -19,7 +19,14 @@ def settings_of(context: click.Context) -> Settings:
     """As whoever owns the data folder; secrets are taken out of the environment."""
     from rigfarm.commander.owner import act_as_owner
     from rigfarm.commander.server.environment import forget_variables
-    from rigfarm.commander.settings import SettingsError, load_settings, make_private_folder, unknown_variables
+    from rigfarm.commander.settings import (
+        ENVIRONMENT_PREFIX,
+        SECRETS,
+        SettingsError,
+        load_settings,
+        make_private_folder,
+        unknown_variables,
+    )
 
     config, options = context.find_root().obj if context.obj is None else context.obj
     try:
@@ -30,15 +37,7 @@ def settings_of(context: click.Context) -> Settings:
         fail(error)
     for hint in unknown_variables():
         click.echo(hint, err=True)
-    forget_variables(
-        (
-            "RIGFARM_PASSWORD",
-            "RIGFARM_PASSWORD_HASH",
-            "RIGFARM_VISITOR_PASSWORD",
-            "RIGFARM_VISITOR_PASSWORD_HASH",
-            "RIGFARM_DATABASE_URL",
-        )
-    )
+    forget_variables(ENVIRONMENT_PREFIX + name.upper() for name in SECRETS)
     return settings
 
 

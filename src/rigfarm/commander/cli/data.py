@@ -58,7 +58,9 @@ def restore(context: click.Context, file: IO[bytes], replace: bool) -> None:
     click.echo(f"Restored the farm of {made:%Y-%m-%d %H:%M} UTC, {len(manifest.files)} files, to {settings.data_dir}.")
     if aside is not None:
         click.echo(f"What was there before is in {aside}; delete it once all is well.")
-    if settings.database_url is not None:
+    if settings.nats_url is not None:
+        click.echo("The configuration stays in the PostgreSQL that the replicas share.")
+    elif settings.database_url is not None:
         click.echo(
             "The configuration was restored as SQLite in the data folder, but the settings name a PostgreSQL. Move it "
             f"into an empty database: rigfarm commander migrate --from {settings.sqlite_url} --to postgresql://…"

@@ -47,12 +47,20 @@ def run(settings: Settings) -> None:
         serve(
             lambda: opened(settings, certificate),
             listener,
-            lambda: click.echo(f"Rigfarm Commander {__version__} runs at {shown}{_recognised_by(certificate)}"),
+            lambda: click.echo(
+                f"Rigfarm Commander {__version__} runs at {shown}{_recognised_by(certificate)}{_as_replica(settings)}"
+            ),
             certificate.context if certificate is not None else None,
         )
         lock.release()
     except (SettingsError, StorageError) as error:
         fail(error)
+
+
+def _as_replica(settings: Settings) -> str:
+    if settings.nats_url is None:
+        return ""
+    return "\nIt is one of several replicas of a farm, and a standby until it leads."
 
 
 def _recognised_by(certificate: Certificate | None) -> str:

@@ -3,9 +3,9 @@
 from rigfarm.commander.history.actions import History, HistoryUnavailable
 from rigfarm.commander.history.api import api_routes
 from rigfarm.commander.history.happened.facts import Happened, Moment, StateWas
-from rigfarm.commander.history.happened.recorder import Recorder
+from rigfarm.commander.history.happened.recorder import Batch, Recorder
 from rigfarm.commander.history.happened.rows import Life, lives
-from rigfarm.commander.history.model import HOUR_MS, Keep, KnownRig
+from rigfarm.commander.history.model import HOUR_MS, Keep, KnownRig, keep_of
 from rigfarm.commander.history.pages import page_routes
 from rigfarm.commander.history.reading.absence import Absence, absence_of_farm, absence_of_rigs, unknown_by_rig
 from rigfarm.commander.history.reading.course import Buckets, Course, Line
@@ -21,6 +21,7 @@ from rigfarm.commander.supervised import Work
 __all__ = [
     "HOUR_MS",
     "Absence",
+    "Batch",
     "Buckets",
     "Course",
     "FarmThen",
@@ -43,6 +44,7 @@ __all__ = [
     "absence_of_rigs",
     "farm_by_hour",
     "hashrates_by_hour",
+    "keep_of",
     "lives",
     "moment_of",
     "noun",

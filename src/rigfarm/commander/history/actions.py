@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,7 @@ MAX_BATCHES = 3
 """What happened, on its way to the thread that writes."""
 SMALL_DISK = 20
 """The reserve is at most this part of the disk."""
+LAST_WORDS_S = 2.0
 RESERVE = 256 << 20
 """Bytes that are left to the journal and the database."""
 READERS = 2
@@ -96,9 +97,15 @@ class History:
         recorder: Recorder | None = None,
         reserve: int = RESERVE,
         on: bool = True,
+        share: Callable[[Batch], Awaitable[list[Batch]]] | None = None,
+        ready: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         """`journal` makes a connection that reads the journal; `rigs` are those that there are, and their kinds;
-        `recorder` has what happens to them. Not `on`: nothing is written, nothing can be read."""
+        `recorder` has what happens to them. Not `on`: nothing is written, nothing can be read.
+
+        `share` gives the replicas what happened, and returns it numbered; OSError while it cannot. `ready`, on a
+        replica that follows, is awaited before each round, and returns the row of the journal up to which all rigs are
+        known."""
         self.path = path
         self.keep = keep
         self.on = on
@@ -112,6 +119,10 @@ class History:
         self._rigs = rigs
         self._reserve = reserve
         self._removed: set[int] = set()
+        self._share = share
+        self._sharing = asyncio.Lock()
+        self._unshared: Batch | None = None
+        self._ready = ready
         self._closing = threading.Event()
         self._beats = 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history")
@@ -131,14 +142,15 @@ class History:
         """Read on until cancelled."""
         known = False
         while not self._closing.is_set():
+            upto = await self._ready() if self._ready is not None else None
             rigs = dict(self._rigs())
             gone, self._removed = self._removed, set()
             recorder = self.recorder
-            if recorder is not None and recorder.waiting and len(self._batches) < MAX_BATCHES:
-                self._batches.append(recorder.take())  # whose history was kept, for example
-            every = not known and not (recorder is not None and recorder.waiting)
             try:
-                done = await self._work(part, partial(self._round, rigs, gone, every=every))
+                if recorder is not None and recorder.waiting and len(self._batches) < MAX_BATCHES:
+                    await self._take(recorder)  # whose history was kept, for example
+                every = not known and upto is None and not (recorder is not None and recorder.waiting)
+                done = await self._work(part, partial(self._round, rigs, gone, upto, every=every))
             except (sqlite3.DatabaseError, OSError) as error:
                 self._removed |= gone
                 await self._failed(part, error)
@@ -158,17 +170,36 @@ class History:
         assert recorder is not None
         written = 0.0
         while not self._closing.is_set():
-            if (recorder.waiting or time.monotonic() - written >= BEAT_S) and len(self._batches) < MAX_BATCHES:
-                self._batches.append(recorder.take())
-                written = time.monotonic()
-            if self._batches:
-                try:
+            try:
+                if (recorder.waiting or time.monotonic() - written >= BEAT_S) and len(self._batches) < MAX_BATCHES:
+                    await self._take(recorder)
+                    written = time.monotonic()
+                if self._batches:
                     await self._work(part, self._write_batches)
-                except (sqlite3.DatabaseError, OSError) as error:
-                    await self._failed(part, error)
-                    continue
-                part.trouble = None
+                    part.trouble = None
+            except (sqlite3.DatabaseError, OSError) as error:
+                await self._failed(part, error)
+                continue
             await self._rest(part, RECORD_S)
+
+    async def _take(self, recorder: Recorder) -> None:
+        """What happened, on to the thread that writes; the replicas have it before. OSError while they cannot."""
+        if self._share is None:
+            self._batches.append(recorder.take())
+            return
+        async with self._sharing:
+            batch = self._unshared = self._unshared or recorder.take()
+            self._batches += await self._share(batch)
+            self._unshared = None
+
+    async def copied(self, batch: Batch) -> None:
+        """Write what happened on the replica that leads. sqlite3.Error, OSError; it can be given again then."""
+        self._removed |= batch.removed.keys() - {one.rig for one in batch.kept}
+        await asyncio.wrap_future(self._writer.submit(self._write_copied, batch))
+
+    async def copied_up_to(self) -> int | None:
+        """The message of the replicas' stream up to which everything that happened is written; None: not known."""
+        return await asyncio.wrap_future(self._writer.submit(lambda: self._opened().note(recording.STREAM)))
 
     def removed(self, event: RigRemoved) -> None:
         """A rig was removed, and so is its history, with the next round."""
@@ -259,7 +290,13 @@ class History:
         """End what is under way; it is repeated at the next start. What happened is written first."""
         self._closing.set()
         if self.on and self.recorder is not None:
-            self._batches.append(self.recorder.take())
+            try:
+                async with asyncio.timeout(LAST_WORDS_S):
+                    await self._take(self.recorder)
+            except OSError as error:  # as is a TimeoutError
+                log.error("what happened last could not be given to the replicas", error=repr(error))
+                if self._unshared is not None:
+                    self._batches.append(self._unshared)
         self._readers.shutdown(wait=False, cancel_futures=True)
         await asyncio.get_running_loop().run_in_executor(self._writer, self._shut)
         self._writer.shutdown(wait=False)
@@ -302,8 +339,8 @@ class History:
 
     # In the writer's thread
 
-    def _round(self, rigs: Mapping[int, KindName], gone: set[int], *, every: bool) -> Done:
-        """One step, and what is due besides. `every`: look for all rigs that are no more."""
+    def _round(self, rigs: Mapping[int, KindName], gone: set[int], upto: int | None, *, every: bool) -> Done:
+        """One step, to the row `upto` at most, and what is due besides. `every`: look for all rigs that are no more."""
         began = time.thread_time()  # a busy machine does not make it rest longer
         self._needs_space()
         store = self._opened()
@@ -324,7 +361,7 @@ class History:
             between=self._write_batches,
         )
         try:
-            done = step.take(rigs)
+            done = step.take(rigs, upto)
         except Ended:
             done = Done()
         if not done.more and not self._closing.is_set():
@@ -347,6 +384,10 @@ class History:
             self._needs_space()
             recording.write(self._opened(), self._batches[0])
             self._batches.popleft()
+
+    def _write_copied(self, batch: Batch) -> None:
+        self._needs_space()
+        recording.write(self._opened(), batch)
 
     def _begin_again(self, error: Exception) -> None:
         """The file is damaged: it is kept under another name, and what the journal still has is read again."""

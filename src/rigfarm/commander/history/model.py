@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from rigfarm.commander.kinds import KINDS, KindName
+from rigfarm.commander.settings import Settings
 from rigfarm.wire.specs import Specs
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Table",
     "derived_row",
     "group_of",
+    "keep_of",
     "place_of",
     "row_id",
 ]
@@ -62,6 +64,15 @@ class KnownRig(Struct, frozen=True, kw_only=True):
     specs: Specs | None = None
     place: str = ""
     tags: tuple[str, ...] = ()
+
+
+def keep_of(settings: Settings) -> Keep:
+    """As the operator set it."""
+    return Keep(
+        raw=settings.history_raw_hours,
+        minutes=settings.history_minute_days * 24,
+        hours=settings.history_hour_days * 24,
+    )
 
 
 class Keep(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@
 The event loop owns the pending batch; the writer's thread owns the database. While a commit runs the next batch grows,
 so a slow disk makes fewer, larger commits; beyond MAX_PENDING_BYTES `room()` makes the links wait, and they make their
 Sentries wait. A commit that fails (a full disk) is retried with the same batch for ever: nothing is acknowledged
-meanwhile, so nothing is lost.
+meanwhile, so nothing is lost. With replicas (`share`), a row goes to them first, and once to each.
 
 A batch that fails while another row could be written is split until the frame that cannot be stored is alone. It is set
 aside (`set_aside`) and then acknowledged, because sending it again would change nothing; all others are stored.
@@ -17,7 +17,7 @@ import asyncio
 import errno
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -35,11 +35,11 @@ from rigfarm.commander.logs.rows import DamagedRowError, EncodedLog, Row, pack_b
 from rigfarm.commander.logs.seen import Seen, TooManyRangesError
 from rigfarm.commander.logs.set_aside import SetAside
 from rigfarm.commander.logs.snapshots import Snapshot, packed, read_snapshots, write_snapshot
-from rigfarm.commander.logs.store import open_reader, open_writer
+from rigfarm.commander.logs.store import note_streamed, open_reader, open_writer
 from rigfarm.commander.supervised import Part, keep_going
 from rigfarm.common.clock import utc_ms
 
-__all__ = ["COMMIT_EVERY_S", "Journal", "Receipt", "Snapshot", "rigs_of_rows"]
+__all__ = ["COMMIT_EVERY_S", "Journal", "Receipt", "Share", "Snapshot", "TooLargeRowError", "rigs_of_rows"]
 
 COMMIT_EVERY_S = 0.25
 SNAPSHOT_EVERY_S = 60.0
@@ -53,9 +53,18 @@ log = structlog.get_logger()
 
 _T = TypeVar("_T")
 _Packed = Callable[[], tuple[bytes, bytes]]
+Share = Callable[[int, bytes, bytes], Awaitable[int]]
+"""Gives the replicas a row (t_ms, rigs, body), and returns its number in their stream once it is safe there. OSError
+while it cannot; TooLargeRowError."""
+_Row = tuple[int, bytes, bytes]
+"""t_ms, rigs, body."""
 _PROBE = b"\x91\x00"
 """A log, as short as one can be."""
 _INSERT = "INSERT INTO journal (t_ms, rigs, body) VALUES (?, ?, ?)"
+
+
+class TooLargeRowError(ValueError):
+    """The replicas' stream takes no row of this size."""
 
 
 class Journal:
@@ -71,10 +80,16 @@ class Journal:
         state: Callable[[], Callable[[], bytes]] = lambda: lambda: b"",
         on_committed: Callable[[int, int, list[int]], None] | None = None,
         on_set_aside: Callable[[list[int], str], None] = lambda rigs, why: None,
+        share: Share | None = None,
+        share_newcomer: Callable[[bytes, dict[int, int]], Awaitable[int]] | None = None,
+        on_snapshot: Callable[[int, tuple[bytes, bytes]], None] | None = None,
     ) -> None:
         """`state` is called on the loop at a snapshot, and what it returns in the writer's thread; it yields the state.
         `on_committed` is called with (row id, t_ms, rig ids) of every row once it is durable, `on_set_aside` with the
-        rig ids of a frame that cannot be stored, and why."""
+        rig ids of a frame that cannot be stored, and why.
+
+        `share`: a row goes to the replicas before it is written here; `on_snapshot` is called in the writer's thread
+        with each snapshot, and the number in their stream of the row up to which it goes."""
         self.path = path
         self.part = part or Part("journal", restarts=False)
         """How it does: trouble while nothing can be written, hanging when a commit is overdue."""
@@ -91,6 +106,11 @@ class Journal:
         """How long the last commit took."""
         self.on_committed = on_committed
         self.on_set_aside = on_set_aside
+        self._share = share
+        self._share_newcomer = share_newcomer
+        self._on_snapshot = on_snapshot
+        self._shared: tuple[Batch, _Row, int] | None = None
+        """The batch that is given to the replicas, its row, and the row's number in their stream once they have it."""
         self.newcomers: dict[bytes, dict[int, int]] = {}
         """Spools that began with logs of an earlier identity: the time of each rig's newest log before (`doubles`)."""
         self._keep_ms = int(keep_hours * 3_600_000)
@@ -277,6 +297,9 @@ class Journal:
         while len(self.newcomers) > MAX_NEWCOMERS:
             del self.newcomers[next(iter(self.newcomers))]
 
+        if self._share_newcomer is not None:
+            await self._share_newcomer(spool, newest)
+
         def work() -> None:
             with self._transaction() as db:
                 write_newcomer(db, spool, newest, self._keep_ms)
@@ -316,10 +339,12 @@ class Journal:
     async def _store(self, batch: Batch, snapshot: _Packed | None) -> bool:
         """Store a batch or deal with why it cannot be; False: it is this machine's fault, try again later."""
         try:
+            await self._give(batch, with_snapshot=snapshot is not None)
             row_id, t_ms, seconds = await self._in_writer(partial(self._commit, batch, snapshot))
         except Exception as error:  # noqa: BLE001 - judged and reported there
             return await self._not_stored(batch, snapshot, error)
         self._storing.pop()
+        self._shared = None
         self._works_again()
         self.commit_s = seconds
         self.committed += len(batch.logs)
@@ -331,8 +356,26 @@ class Journal:
         self._acknowledge(batch)
         return True
 
+    async def _give(self, batch: Batch, *, with_snapshot: bool) -> None:
+        """Let the replicas have the batch as a row, once, even if it cannot be written here after that."""
+        if self._share is None or self._is_shared(batch):
+            return
+        if self._shared is None or self._shared[0] is not batch:
+            row = await self._in_writer(partial(_row_of, batch, with_snapshot=with_snapshot))
+            if row is None:
+                return
+            self._shared = batch, row, 0
+        row = self._shared[1]
+        self._shared = batch, row, await self._share(*row)
+
+    def _is_shared(self, batch: Batch) -> bool:
+        return self._shared is not None and self._shared[0] is batch and self._shared[2] > 0
+
     async def _not_stored(self, batch: Batch, snapshot: _Packed | None, error: Exception) -> bool:
-        if _disk_is_to_blame(error) or not await self._takes_others():
+        if isinstance(error, TooLargeRowError) and len(batch) > 1:
+            self._split(batch, snapshot)
+            return True
+        if self._is_shared(batch) or _disk_is_to_blame(error) or not await self._takes_others():
             self._fails(error)
             return False
         self._storing.pop()
@@ -341,11 +384,17 @@ class Journal:
             self._storing.append((batch, None))
         elif len(batch) > 1:
             log.warning("logs cannot be stored together", frames=len(batch), error=repr(error))
-            first, second = batch.halves()
-            self._storing += ((second, None), (first, None))
+            self._storing.append((batch, None))
+            self._split(batch, None)
         else:
             return await self._set_aside(batch, error)
         return True
+
+    def _split(self, batch: Batch, snapshot: _Packed | None) -> None:
+        """In place of a batch, its halves; a snapshot goes with the end of it."""
+        self._storing.pop()
+        first, second = batch.halves()
+        self._storing += ((second, snapshot), (first, None))
 
     async def _takes_others(self) -> bool:
         """Whether any row can be written: if none can, no frame is to blame."""
@@ -422,21 +471,26 @@ class Journal:
 
     def _commit(self, batch: Batch, snapshot: _Packed | None) -> tuple[int, int, float]:
         """One transaction; returns (row id, t_ms, seconds), a row id of 0 when there was nothing to write."""
-        t_ms = utc_ms()
-        marks = batch.marks()
-        if not marks and snapshot is None:
-            return 0, t_ms, 0.0  # only re-sent logs, durable since the commit before this one
-        rigs, body = pack_rigs(batch.rigs), pack_body(batch.logs, marks)
+        shared = self._shared if self._is_shared(batch) else None
+        row = shared[1] if shared is not None else _row_of(batch, with_snapshot=snapshot is not None)
+        if row is None:
+            return 0, utc_ms(), 0.0
+        t_ms, number = row[0], shared[2] if shared is not None else 0
         parts = self._packed(snapshot) if snapshot is not None else None
         started = time.perf_counter()
         with self._transaction() as db:
-            row_id = db.execute(_INSERT, (t_ms, rigs, body)).lastrowid or 0
+            row_id = db.execute(_INSERT, row).lastrowid or 0
+            if number:
+                note_streamed(db, number, row_id)
             if parts is not None:
                 write_snapshot(db, t_ms, row_id, parts)
             self._prune(db, row_id, t_ms)
+        took = time.perf_counter() - started
         if parts is not None:
             self.snapshot_error = None
-        return row_id, t_ms, time.perf_counter() - started
+            if number and self._on_snapshot is not None:
+                self._on_snapshot(number, parts)
+        return row_id, t_ms, took
 
     def _packed(self, snapshot: _Packed) -> tuple[bytes, bytes] | None:
         try:
@@ -470,6 +524,14 @@ class Journal:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+
+def _row_of(batch: Batch, *, with_snapshot: bool) -> _Row | None:
+    """As it is stored; None when there is nothing to store: only re-sent logs, durable since the commit before."""
+    marks = batch.marks()
+    if not marks and not with_snapshot:
+        return None
+    return utc_ms(), pack_rigs(batch.rigs), pack_body(batch.logs, marks)
 
 
 def _disk_is_to_blame(error: Exception) -> bool:

@@ -8,12 +8,14 @@ from rigfarm.commander.storage.moving import copy_to_file, move
 from rigfarm.commander.storage.portions import among, portions
 from rigfarm.commander.storage.schema import digest, identity, metadata, milliseconds
 from rigfarm.commander.storage.storage import Storage
+from rigfarm.commander.storage.tenant import Tenant
 
 __all__ = [
     "Storage",
     "StorageError",
     "StorageInUseError",
     "among",
+    "Tenant",
     "copy_to_file",
     "digest",
     "get_meta",

@@ -16,6 +16,7 @@ from rigfarm.commander.storage import sqlite
 from rigfarm.commander.storage.errors import StorageError
 from rigfarm.commander.storage.lock import held
 from rigfarm.commander.storage.migrate import check_revision, migrate
+from rigfarm.commander.storage.tenant import Tenant
 from rigfarm.commander.storage.url import database_url, sqlite_file
 from rigfarm.common.file_lock import FileLock
 
@@ -38,11 +39,15 @@ class Storage:
         self._all_ended = asyncio.Event()
 
     @classmethod
-    async def open(cls, url: str) -> Storage:
-        """Connect and bring the schema up to date. StorageError, in words, when that cannot be."""
+    async def open(cls, url: str, tenant: Tenant | None = None) -> Storage:
+        """Connect and bring the schema up to date. StorageError, in words, when that cannot be.
+
+        `tenant`: who may use a PostgreSQL that several Commanders share."""
         target = database_url(url)
         try:
-            return await (cls._open_sqlite(target) if sqlite_file(target) else cls._open_postgresql(target))
+            if sqlite_file(target) is not None:
+                return await cls._open_sqlite(target)
+            return await cls._open_postgresql(target, tenant)
         except (SQLAlchemyError, OSError) as error:
             reason = getattr(error, "orig", None) or error
             raise StorageError(f"The database {target.render_as_string()} cannot be used: {reason}") from error
@@ -87,8 +92,8 @@ class Storage:
         return storage
 
     @classmethod
-    async def _open_postgresql(cls, url: URL) -> Storage:
-        engine = create_async_engine(url, pool_pre_ping=True)
+    async def _open_postgresql(cls, url: URL, tenant: Tenant | None) -> Storage:
+        engine = create_async_engine(url, pool_pre_ping=True) if tenant is None else tenant.engine(url)
         try:
             await migrate(engine)
         except BaseException:

@@ -50,7 +50,7 @@ from rigfarm.commander.kinds import KindName
 from rigfarm.common.clock import utc_ms
 from rigfarm.common.text import printable
 
-__all__ = ["Batch", "Recorder"]
+__all__ = ["STREAM", "Batch", "Recorder"]
 
 MAX_WAITING = 100_000
 """Facts that wait to be written; while they cannot be, the oldest leave."""
@@ -60,6 +60,10 @@ PER_HOUR = 60.0
 MAX_TEXT = 200
 JUMP_MS = 60_000
 """The clock and the time that passed may differ by so much within one span."""
+
+
+STREAM = "stream_position"
+"""The note of the last message of the replicas' stream that is written."""
 
 
 class Batch(Struct, kw_only=True):
@@ -74,6 +78,23 @@ class Batch(Struct, kw_only=True):
     known: frozenset[int] | None
     """At the start: all rigs that there are."""
     span: tuple[int, int]
+    number: int = 0
+    """Of the message with it in the stream that replicas share; 0 without replicas."""
+
+    def pieces(self, most: int) -> list[Batch]:
+        """The same in several batches, to be written in this order, none with more than `most` facts."""
+        starts = range(0, max(len(self.facts), 1), most)
+        return [
+            Batch(
+                facts=self.facts[at : at + most],
+                added=self.added if at == 0 else [],
+                known=self.known if at == 0 else None,
+                removed=self.removed if at == starts[-1] else {},
+                kept=self.kept,
+                span=self.span,
+            )
+            for at in starts
+        ]
 
 
 class _Allowance(Struct):
@@ -233,8 +254,12 @@ class Recorder:
 
 
 def write(store: Store, batch: Batch) -> None:
-    """In the writer's thread: all of a batch, or nothing."""
+    """In the writer's thread: all of a batch, or nothing. One that came by the stream is written once."""
+    if batch.number and batch.number <= (store.note(STREAM) or 0):
+        return
     with store.transaction():
+        if batch.number:
+            store.set_note(STREAM, batch.number)
         for rig, kind, t_ms in batch.added:
             rows.added(store, rig, kind, t_ms)
         if batch.known is not None:

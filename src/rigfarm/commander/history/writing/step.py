@@ -42,6 +42,7 @@ LOGS_AT_ONCE = 10_000
 _SOME_ROWS = "SELECT id, rigs, body FROM journal WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 LOGS_OF_RIG = 500
 """Of one rig, decoded at a time."""
+NEWEST = (1 << 63) - 1
 AHEAD_MS = 3_600_000
 """A log that is so far ahead of the clock of the row that holds it comes from a wrong clock."""
 
@@ -95,11 +96,12 @@ class Step:
         self._on_progress = on_progress
         self._between = between
 
-    def take(self, rigs: Mapping[int, KindName]) -> Done:
-        """Read on in the journal. `rigs` are those that there are; logs of others are passed over."""
+    def take(self, rigs: Mapping[int, KindName], upto: int | None = None) -> Done:
+        """Read on in the journal, up to the row `upto`. `rigs` are those that there are; logs of others are passed
+        over."""
         done = Done()
         after = self._position()
-        last, stamp_ms, done.more = self._reach(after)
+        last, stamp_ms, done.more = self._reach(after, NEWEST if upto is None else upto)
         if last == after:
             return done
         counts = self._counts(after, last, rigs)
@@ -128,10 +130,10 @@ class Step:
         newest = self._journal.execute("SELECT max(id) FROM journal").fetchone()[0] or 0
         return position if position <= newest else 0
 
-    def _reach(self, after: int) -> tuple[int, int, bool]:
+    def _reach(self, after: int, upto: int) -> tuple[int, int, bool]:
         """(last row, its time, whether there are more) of a step."""
         found = self._journal.execute(
-            "SELECT id, t_ms FROM journal WHERE id > ? ORDER BY id LIMIT ?", (after, ROWS + 1)
+            "SELECT id, t_ms FROM journal WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (after, upto, ROWS + 1)
         ).fetchall()
         if not found:
             return after, 0, False
