@@ -80,8 +80,8 @@ from rigfarm.commander.live.socket import live_socket
 from rigfarm.commander.logs import Doubles, Journal, RecentRows
 from rigfarm.commander.mining_software.archives.store import ArchiveStore
 from rigfarm.commander.noun import Noun
-from rigfarm.commander.rigs.listing.asked import asked_rigs
 from rigfarm.commander.replicas import Leading, Replica, Replicas, Switch
+from rigfarm.commander.rigs.listing.asked import asked_rigs
 from rigfarm.commander.rigs.view import join_steps
 from rigfarm.commander.server.incidents import Incidents
 from rigfarm.commander.server.memory import give_back_memory

@@ -17,7 +17,7 @@ from rigfarm.commander.refusals import Absent
 __all__ = ["PARTS", "Chapter", "Found", "Manual", "Section", "folder"]
 
 PARTS: Mapping[str, Sequence[str]] = {
-    "Set up": ["running-a-commander", "joining-a-rig", "asics", "playbooks", "backup", "upgrade"],
+    "Set up": ["running-a-commander", "joining-a-rig", "asics", "playbooks", "backup", "upgrade", "scale"],
     "Every day": ["search", "circuits", "commands", "alerts", "history", "reports"],
     "Move in": [f"coming-from-{one}" for one in ("hiveos", "awesome-miner", "foreman", "mining-rig-monitor")],
     "Other tools": ["api", "cli", "metrics", "mqtt", "webhooks"],
