@@ -14,7 +14,7 @@ VENDOR := src/rigfarm/commander/web/static/vendor
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long lint format bench faults mutants bundle dist deb lock clean
+.PHONY: help install demo test test-long lint format bench faults soak mutants bundle dist deb lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench: $(STAMP) ## measure the figures we publish (docs/performance.md); COMPARE
 
 faults: $(STAMP) ## every promise of docs/reliability.md at full length (hours)
 	@$(PY) tools/faults.py
+
+soak: $(STAMP) ## things happen at random to a real farm, for HOURS=24; what doesn't hold is said with its SEED
+	@$(PY) tools/soak --hours $(or $(HOURS),24) $(if $(SEED),--seed $(SEED))
 
 mutants: $(STAMP) ## break the modules that decide, place by place, and see whether tests notice (docs/mutants.md)
 	@$(PY) tools/mutants.py

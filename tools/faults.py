@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests" / "faults"
 KEPT = ROOT / "docs" / "reliability.json"
 PAGE = ROOT / "docs" / "reliability.md"
+SOAKED = ROOT / "docs" / "soak.json"
+"""What the last long soak found; `tools/soak --record` writes it."""
 
 PROMISES = {
     1: "An acknowledged log survives a crash of the Commander",
@@ -74,6 +76,28 @@ PROMISES = {
     39: "No exception caused by input ends a process or a background part",
     40: "Revoked is revoked, also what is under way",
 }
+
+AT_RANDOM = """
+## Everything at once, at random
+
+`make soak` runs a real Commander and real Sentries, each in a process of its own, for a day (or `HOURS=`), and does
+things to them that are drawn from a seed (`SEED=`), up to three on top of one another: kill -9, restart and SIGSTOP of
+the Commander and of Sentries; connections that are cut, held, half-open, or answered by a proxy; a full spool; clocks
+that are turned; browsers that read a byte a second; rigs that are removed (some while they are away, some just before
+the Commander is killed), added and renamed; playbooks that change, stop and start. Then the farm is left alone, and
+this must hold:
+
+- every rig comes back, everything that it reported arrives, and it mines if and only if it should;
+- every acknowledged log is in the journal exactly once, byte by byte; every log that a spool numbered is acknowledged
+  or counted as dropped; none is there twice;
+- no mining program is left without its Sentry;
+- rigs are those that were made and not removed, under their last names; a removed rig doesn't mine;
+- each rig's figures are those of its newest log in the journal, and the totals are their sum;
+- memory and open files of every process stay below fixed limits.
+
+When one doesn't hold, the seed, everything that happened and the invariant are printed, and the data folder is kept.
+The same seed gives the same mishaps in the same order; not the same microseconds. The control, a Commander that
+acknowledges every tenth frame without storing it, is found at the first check."""
 
 Entry = dict[str, Any]
 """One line of docs/reliability.json: what `promise.record` wrote, or a test that was skipped or failed."""
@@ -214,6 +238,7 @@ def page(entries: list[Entry]) -> Iterator[str]:
         cells = [str(one["row"]), one["promise"], figure(one), bound(one), one["control"], one["control_bad"], when]
         yield f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
     yield from missing(entries, {one["row"] for one in measured})
+    yield from at_random()
 
 
 def figure(one: Entry) -> str:
@@ -247,6 +272,17 @@ def missing(entries: Iterable[Entry], measured: set[int]) -> Iterator[str]:
             yield f"- {one['test']} in {one['file']} was skipped: {one['skipped']}."
     if not skips and measured >= set(PROMISES):
         yield "Nothing."
+
+
+def at_random() -> Iterator[str]:
+    """What `make soak` shows, and what it found last."""
+    yield from AT_RANDOM.splitlines()
+    if SOAKED.exists():
+        one = json.loads(SOAKED.read_text())
+        yield ""
+        yield f"Last long run ({one['date']}, {one['commit']}, {one['machine']}): seed {one['seed']},"
+        yield f"{one['minutes']} minutes, {one['rigs']} rigs, {one['mishaps']} mishaps in {one['rounds']} rounds,"
+        yield f"{one['logs']:,} acknowledged logs compared; everything held."
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ QUICK = Timings(
 class MiningRig:
     """A rig that is this machine: the agent and the part that a real one is made of."""
 
-    def __init__(self, folder: Path, url: str, token: str, timings: Timings = QUICK) -> None:
+    def __init__(self, folder: Path, url: str, token: str, timings: Timings = QUICK, **more: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         let_programs_in(folder)
         TokenStore(folder).save(token)
-        settings = Settings(data_dir=folder, commander=url, insecure_http=True, ui="off")
+        settings = Settings(data_dir=folder, commander=url, insecure_http=True, ui="off", **more)
         self.part = ThisMachine(settings)
         self.part._playbooks._settings = IMPATIENT
         self.agent = Agent(settings, [self.part], timings=timings)
