@@ -12,7 +12,8 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from rigfarm.commander.rigs.tables import rigs
-from rigfarm.commander.storage import Storage, StorageError, StorageInUseError, get_meta, set_meta
+from rigfarm.commander.storage import Storage, StorageError, StorageInUseError, among, get_meta, set_meta
+from rigfarm.commander.storage.dialects import FEW
 from rigfarm.commander.storage.meta import meta
 
 
@@ -247,3 +248,16 @@ async def test_a_backup_made_while_it_is_used_is_whole(sqlite_url: str, tmp_path
 def _copy(source: Path, target: Path) -> None:
     with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as one, sqlite3.connect(target) as other:
         one.backup(other, pages=1)
+
+
+async def test_rows_of_many_numbers_are_found_with_one_parameter(url: str) -> None:
+    storage = await Storage.open(url)
+    async with storage.begin() as tx:
+        await tx.execute(
+            rigs.insert(), [_rig(1) | {"name_key": f"rig-{n}", "token_hash": n.to_bytes(32)} for n in range(500)]
+        )
+        found = list(await tx.scalars(select(rigs.c.id).order_by(rigs.c.id)))
+        for wanted in ([], found[:1], found[:FEW], found[: FEW + 1], found, [*found, *range(10**6, 10**6 + 40_000)]):
+            asked = select(rigs.c.id).where(among(tx, rigs.c.id, set(wanted))).order_by(rigs.c.id)
+            assert list(await tx.scalars(asked)) == [one for one in wanted if one in found]
+    await storage.close()

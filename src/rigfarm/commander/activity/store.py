@@ -81,7 +81,7 @@ async def has_stray_targets(tx: AsyncConnection, first: int, last: int) -> bool:
 
 async def load_entries(tx: AsyncConnection, query: Query, limit: int) -> list[Entry]:
     """Those that match, newest first."""
-    found = _matching(query).order_by(activity.c.id.desc()).limit(limit)
+    found = _matching(tx, query).order_by(activity.c.id.desc()).limit(limit)
     return [_entry(row) for row in await tx.execute(found)]
 
 
@@ -120,7 +120,7 @@ async def delete_through(tx: AsyncConnection, entry_id: int) -> None:
     await tx.execute(delete(activity).where(activity.c.id <= entry_id))
 
 
-def _matching(query: Query) -> Select[Any]:
+def _matching(tx: AsyncConnection, query: Query) -> Select[Any]:
     table = activity.c
     found = select(activity)
     for word in query.words:
@@ -136,7 +136,8 @@ def _matching(query: Query) -> Select[Any]:
         found = found.where(exists().where(of.kind == kind, of.target_id == number, of.entry_id == table.id))
     if query.rigs is not None:
         of = activity_targets.c
-        found = found.where(table.id.in_(select(of.entry_id).where(of.kind == "rig", among(of.target_id, query.rigs))))
+        about = select(of.entry_id).where(of.kind == "rig", among(tx, of.target_id, query.rigs))
+        found = found.where(table.id.in_(about))
     if query.since is not None:
         found = found.where(table.at >= query.since)
     if query.until is not None:

@@ -158,13 +158,13 @@ async def load_alerts(
     if rule_id is not None:
         query = query.where(alerts.c.rule_id == rule_id)
     if rigs is not None:
-        query = query.where(alerts.c.id.in_(of_rigs(rigs)))
+        query = query.where(alerts.c.id.in_(of_rigs(tx, rigs)))
     return [_read(row) for row in await tx.execute(query)]
 
 
-def of_rigs(rigs: Collection[int]) -> Select[tuple[int]]:
+def of_rigs(tx: AsyncConnection, rigs: Collection[int]) -> Select[tuple[int]]:
     """Ids of alerts that one of these rigs is or was in."""
-    return select(alert_members.c.alert_id).where(among(alert_members.c.rig_id, rigs))
+    return select(alert_members.c.alert_id).where(among(tx, alert_members.c.rig_id, rigs))
 
 
 async def load_members(tx: AsyncConnection, alert_id: int, limit: int) -> list[Member]:

@@ -102,7 +102,7 @@ async def load_commands(
     if rig_id is not None:
         query = query.where(commands.c.rig_id == rig_id)
     if rigs is not None:
-        query = query.where(among(commands.c.rig_id, rigs))
+        query = query.where(among(tx, commands.c.rig_id, rigs))
     if batch is not None:
         query = query.where(commands.c.batch == batch)
     if after is not None:

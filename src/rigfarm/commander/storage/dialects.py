@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from sqlalchemy import Table
+import msgspec
+from sqlalchemy import Column, ColumnElement, Table, any_, column, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["upsert"]
+__all__ = ["among", "upsert"]
+
+FEW = 200
+"""Of more numbers it is faster to go through the rows in their order than to look up each."""
+
+
+def among(tx: AsyncConnection, numbered: Column[int], numbers: Collection[int]) -> ColumnElement[bool]:
+    """Whether a column has one of these numbers, however many: a statement takes them as one parameter."""
+    ordered = sorted(numbers)
+    sought = numbered if len(numbers) <= FEW else numbered.op("+")(0)
+    if tx.dialect.name == "postgresql":
+        return sought == any_(literal(ordered, postgresql.ARRAY(numbered.type)))
+    value = column("value", numbered.type)
+    listed = func.json_each(msgspec.json.encode(ordered).decode()).table_valued(value)
+    return sought.in_(select(listed.c.value))
 
 
 async def upsert(tx: AsyncConnection, table: Table, values: Mapping[str, object]) -> None:

@@ -115,7 +115,7 @@ async def load_messages(
     if before is not None:
         query = query.where(alert_messages.c.id < before)
     if rigs is not None:
-        query = query.where(alert_messages.c.alert_id.in_(of_rigs(rigs)))
+        query = query.where(alert_messages.c.alert_id.in_(of_rigs(tx, rigs)))
     return [_message(row) for row in await tx.execute(query)]
 
 
