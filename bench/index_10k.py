@@ -33,7 +33,8 @@ from rigfarm.commander.logs import RecentRows
 from rigfarm.commander.logs.store import open_reader
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.boards.chips import Chips
-from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
+from rigfarm.commander.rigs.listing.query import IndexQuery
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.listing.sorting import SORT_KEYS
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view.shown import Shown

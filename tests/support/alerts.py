@@ -18,7 +18,7 @@ from rigfarm.commander.events import Events
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.stats import OperationalStats, RigStats
 from rigfarm.commander.stats.condition import condition
 from rigfarm.commander.stats.marks import Marks

@@ -10,7 +10,8 @@ from rigfarm import units
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.numbers import Number, number
 from rigfarm.commander.refusals import Invalid
-from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
+from rigfarm.commander.rigs.listing.query import IndexQuery
+from rigfarm.commander.rigs.listing.rig_list import RigList
 
 __all__ = ["MAX_RIGS", "RigFilter", "RigSelection", "chosen", "numbers"]
 

@@ -23,7 +23,7 @@ from rigfarm.commander.changes import Change
 from rigfarm.commander.commands import Commands
 from rigfarm.commander.events import CommandGiven
 from rigfarm.commander.refusals import Invalid
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Relabel
 from rigfarm.commander.rollouts import RolloutForm, Rollouts
 from rigfarm.commander.server.incidents import Incidents

@@ -27,7 +27,7 @@ from rigfarm.commander.fields import checked
 from rigfarm.commander.live import Hub
 from rigfarm.commander.outbound.secrets import without_secrets
 from rigfarm.commander.refusals import Absent, Conflict, Invalid
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.storage import Storage
 from rigfarm.commander.supervised import Part
 from support.alerts import AlertFarm, a_rig

@@ -17,7 +17,7 @@ from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.listing.asked import asked_rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Relabel
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.storage import Storage

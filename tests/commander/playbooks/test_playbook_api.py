@@ -16,7 +16,7 @@ from rigfarm.commander.commands.api import api_routes as command_routes
 from rigfarm.commander.frame import page_templates
 from rigfarm.commander.mining_software.api import api_routes as software_routes
 from rigfarm.commander.playbooks.api import api_routes as playbook_routes
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rollouts.api import api_routes as rollout_routes
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.problems import problem_handlers

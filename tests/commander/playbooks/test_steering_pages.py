@@ -19,7 +19,7 @@ from litestar.testing import AsyncTestClient
 from rigfarm.commander.circuits.model import CircuitForm
 from rigfarm.commander.frame import page_templates
 from rigfarm.commander.live import PageRoutes, PageSession
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Relabel
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.web.problems import problem_handlers

@@ -29,7 +29,7 @@ from rigfarm.commander.places.view import Maps
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.api import api_routes
 from rigfarm.commander.rigs.boards.chips import Chips
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.live import register_live_pages
 from rigfarm.commander.rigs.pages import page_routes
 from rigfarm.commander.rigs.past.machine import TimeMachine

@@ -14,6 +14,7 @@ from rigfarm.commander.kinds import KindName
 from rigfarm.commander.live import Hub
 from rigfarm.commander.rigs.listing.fields import FIELDS
 from rigfarm.commander.rigs.listing.language import MAX_SEARCH, SearchMistake, parse, parse_kept
+from rigfarm.commander.rigs.listing.words import Words
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import OperationalStats, RigStats
 from rigfarm.commander.stats.normal import Normal
@@ -83,12 +84,12 @@ FARM = [
 
 
 def found(search: str) -> list[str]:
-    wanted = parse(search)
-    return [
-        rig.name
-        for rig, stats in FARM
-        if wanted.fits(rig, stats, lambda rig, stats: f"{rig.name}\n{stats.log.lan_ip if stats.log else ''}".casefold())
-    ]
+    return [rig.name for rig, stats in FARM if fits(search, rig, stats)]
+
+
+def fits(search: str, rig: Rig, stats: RigStats) -> bool:
+    """Whether a search finds one rig."""
+    return all(check.fits(rig, stats) for check in parse(search).checks(Words().check))
 
 
 @pytest.mark.parametrize(
@@ -184,17 +185,16 @@ def test_every_example_is_understood_and_a_condition_can_be_taken_out() -> None:
     for n, term in enumerate(wanted.terms):
         assert [one.text for one in parse(wanted.without(term)).terms] == texts[:n] + texts[n + 1 :]
     for field in FIELDS.values():
-        assert parse(field.example).terms[0].test is not None
+        assert parse(field.example).terms[0].of_field is not None
 
 
 @given(st.text(max_size=60) | st.text('abt:=<>!-*"., 019%', max_size=40))
 def test_any_text_is_a_search_or_a_mistake(text: str) -> None:
     try:
-        wanted = parse(text)
+        parse(text)
     except SearchMistake:
         return
-    for rig, stats in FARM:
-        wanted.fits(rig, stats, lambda rig, _: rig.name)
+    found(text)
 
 
 _PATTERNS = st.text("ab*", min_size=1, max_size=6)
@@ -213,8 +213,8 @@ def test_a_star_stands_for_anything(pattern: str, text: str) -> None:
     rig = Rig(id=1, name=text, kind="cpu-gpu", created_at=NOW)
     expected = like(pattern, text) if text else False  # an empty text is an unknown one
     if "*" in pattern:
-        assert parse(f"name:{pattern}").fits(rig, stats, lambda *_: "") is expected
-    assert parse(f"name={pattern}").fits(rig, stats, lambda *_: "") is expected
+        assert fits(f"name:{pattern}", rig, stats) is expected
+    assert fits(f"name={pattern}", rig, stats) is expected
 
 
 _NUMBERS = st.integers(0, 130)
@@ -235,7 +235,7 @@ def test_all_conditions_hold_at_once(
             (known[name] is not None and eval(f"{known[name]} {sign} {mark}")) is not turned
             for turned, name, sign, mark in conditions
         )
-        assert parse(search).fits(rig, stats, lambda *_: "") is holds
+        assert fits(search, rig, stats) is holds
 
 
 def test_the_document_lists_every_field() -> None:

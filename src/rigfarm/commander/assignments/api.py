@@ -19,7 +19,7 @@ from rigfarm.commander.circuits import Circuits, forecast
 from rigfarm.commander.circuits.api import ForecastAnswer, forecast_answers
 from rigfarm.commander.numbers import MAX_NUMBER, Number
 from rigfarm.commander.refusals import Absent
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.selection import RigSelection
 from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page
 

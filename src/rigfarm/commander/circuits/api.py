@@ -18,7 +18,7 @@ from rigfarm.commander.circuits.draw.forecast import Forecast, Level, forecast
 from rigfarm.commander.circuits.model import Circuit, CircuitForm
 from rigfarm.commander.fields import Changes, changes_of
 from rigfarm.commander.kinds import KindName
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.selection import RigSelection
 from rigfarm.commander.web.conditional import IF_MATCH
 from rigfarm.commander.web.paging import LIMIT, After, Limit, one_page

@@ -18,7 +18,7 @@ from rigfarm.commander.effects import Verdict, Watch
 from rigfarm.commander.kinds import KindName
 from rigfarm.commander.numbers import MAX_NUMBER
 from rigfarm.commander.refusals import Absent, Invalid
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.selection import RigSelection
 from rigfarm.commander.web.paging import LIMIT, After, Limit, loaded_page, pair_after
 from rigfarm.common.clock import moment

@@ -43,7 +43,7 @@ from rigfarm.commander.kinds import kind_named
 from rigfarm.commander.numbers import number, read_decimal
 from rigfarm.commander.refusals import Absent, Invalid, Refusal
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.view import ACTIONS
 from rigfarm.commander.selection import chosen, numbers

@@ -18,7 +18,7 @@ from rigfarm.commander.filling.view import FillViews
 from rigfarm.commander.kinds import kind_named
 from rigfarm.commander.numbers import number
 from rigfarm.commander.refusals import Absent, Invalid, Refusal
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import MAX_PLACE
 from rigfarm.commander.selection import chosen, numbers
 from rigfarm.commander.slots import MAX_TEXT

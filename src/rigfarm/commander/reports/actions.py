@@ -38,7 +38,7 @@ from rigfarm.commander.reports.reckoning.tariff import Tariff, midnight_ms
 from rigfarm.commander.reports.store import load_settings, save_settings
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.listing.language import parse
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.storage import Storage
 from rigfarm.common.clock import utc_ms

@@ -9,7 +9,7 @@ from rigfarm.commander.noun import Noun
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.api import api_routes
 from rigfarm.commander.rigs.boards.chips import Chips
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.live import register_live_pages
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.rigs.pages import page_routes
@@ -49,6 +49,7 @@ def noun(
         link_handlers={RigSpecs: specs, RigBoards: boards, RigTrouble: trouble},
         work=[
             Work("rig records", book.said.run, DATABASE_S),
+            Work("search", rig_list.run),
             Work("ends of maintenance", book.maintenance.end_planned, DATABASE_S),
         ],
     )

@@ -19,7 +19,8 @@ from rigfarm.commander.refusals import Invalid, expect_revision
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.listing.asked import Filter
 from rigfarm.commander.rigs.listing.language import parse
-from rigfarm.commander.rigs.listing.query import MAX_MOMENT, IndexQuery, RigList
+from rigfarm.commander.rigs.listing.query import MAX_MOMENT, IndexQuery
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Relabel, Rig
 from rigfarm.commander.rigs.past.machine import TimeMachine
 from rigfarm.commander.rigs.view import answers
@@ -158,6 +159,8 @@ async def list_rigs(
     asked = {"q": f"{search} {q}", "state": condition, "coin": coin, "sort": sort}
     queries = [IndexQuery.parse(one, asked) for one in ((kind,) if kind else KINDS)]
     if not at:
+        for query in queries:
+            await shown.rig_list.prepare(query)
         found = [rig_id for query in queries for rig_id in shown.rig_list.with_waiting(query)]
         return one_page(request, found, limit, after, key=int, answer=lambda rig_id: _rig_answer(shown, rig_id))
     then = await time_machine.at(at, brief=True)

@@ -92,6 +92,7 @@ class LiveIndex:
 
     async def snapshot(self) -> list[str]:
         """The whole page."""
+        await self._shown.rig_list.prepare(self._query)
         await self._sparks(SPARKS_S)
         page, selection = self._shown.index(self._query)
         self._ids = selection.ids
@@ -109,6 +110,7 @@ class LiveIndex:
         ]
         if came_or_went or any(channel == channels.VIEWS for channel, _ in changes):
             return [*await self.snapshot(), *self._first_reports(came_or_went)]
+        await self._shown.rig_list.prepare(self._query)
         if time.monotonic() >= self._sparks_at:
             await self._sparks(0.0)
         frames: list[str] = []

@@ -85,6 +85,7 @@ async def rigs_index(
         query = IndexQuery.parse(kind.name, params)
         if then is not None:
             await time_machine.index(then, query)
+        await shown.rig_list.prepare(query)
         await shown.prepare_sparks(query, SPARKS_S if then is None else PAST_SPARKS_S)
         page, _ = shown.index(query)
     except SearchMistake as mistake:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import OPERATE
 from rigfarm.commander.numbers import MAX_NUMBER, Number
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rollouts.actions import Rollouts
 from rigfarm.commander.rollouts.model import Before, Rollout, RolloutForm, RolloutState
 from rigfarm.commander.selection import RigSelection

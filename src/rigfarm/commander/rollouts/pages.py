@@ -25,7 +25,8 @@ from rigfarm.commander.fields import Difference
 from rigfarm.commander.numbers import read_decimal
 from rigfarm.commander.playbooks.content.diff import differences
 from rigfarm.commander.refusals import Absent, Invalid, Refusal
-from rigfarm.commander.rigs.listing.query import STATES, IndexQuery, RigList
+from rigfarm.commander.rigs.listing.query import STATES, IndexQuery
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rollouts.actions import Rollouts
 from rigfarm.commander.rollouts.model import RolloutForm
 from rigfarm.commander.rollouts.view import rollout_view

@@ -8,7 +8,7 @@ from rigfarm.commander.commands import Commands
 from rigfarm.commander.events import Events
 from rigfarm.commander.noun import Noun
 from rigfarm.commander.rigs import Rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.scan.api import api_routes
 from rigfarm.commander.scan.live import register_live_pages
 from rigfarm.commander.scan.pages import page_routes

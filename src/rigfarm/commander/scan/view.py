@@ -15,7 +15,7 @@ from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.names import name_sort
 from rigfarm.commander.refusals import Invalid
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import MAX_PLACE, Rig, clean_place
 from rigfarm.commander.rigs.view import StateView, state_view
 from rigfarm.commander.scan.store import CodeIndex, Found

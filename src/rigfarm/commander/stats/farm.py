@@ -27,6 +27,10 @@ class FarmStats:
         """How many rigs of each kind need attention."""
         return {kind: totals.sick.total() for kind, totals in self.totals.items()}
 
+    def follow(self) -> set[int]:
+        """A set that the ids of rigs are put into whenever they change; its owner takes them out."""
+        return set()
+
     def recall(self, rig: RigStats) -> None:
         """A rig as it was, in stats of another time."""
         self.rigs[rig.rig_id] = rig

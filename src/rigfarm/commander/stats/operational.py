@@ -70,9 +70,16 @@ class OperationalStats(FarmStats):
         """Rigs that are up by when they were last heard, longest silence first."""
         self.touched: set[int] = set()
         """Rigs that changed since the alert rules took them from here; a set, so it is no larger than the farm."""
+        self._followed: list[set[int]] = []
         self._stale: set[KindName] = set()
         """Whose totals changed since viewers were told."""
         self._sick_told = self.sick
+
+    def follow(self) -> set[int]:
+        """As above."""
+        followed: set[int] = set()
+        self._followed.append(followed)
+        return followed
 
     # Rigs come and go
 
@@ -299,6 +306,8 @@ class OperationalStats(FarmStats):
     def _changed(self, rig: RigStats) -> None:
         rig.version += 1
         self.touched.add(rig.rig_id)
+        for followed in self._followed:
+            followed.add(rig.rig_id)
         broadcasts.rig_changed(self._hub, rig)
 
     def _condition(self, rig: RigStats) -> Condition:

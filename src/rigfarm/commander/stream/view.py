@@ -17,7 +17,7 @@ from rigfarm.commander.alerts.api import alert_answer
 from rigfarm.commander.kinds import KINDS, KindName
 from rigfarm.commander.live import Event, Hub
 from rigfarm.commander.rigs.listing.language import parse
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import RigBook
 from rigfarm.commander.rigs.view.answers import rig_answer
 from rigfarm.commander.stats import OperationalStats

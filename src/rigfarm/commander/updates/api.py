@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.auth import CONFIGURE
 from rigfarm.commander.kinds import KindName
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.selection import RigSelection
 from rigfarm.commander.updates.actions import SentryUpdates
 from rigfarm.commander.updates.model import OnRigState, SentryUpdate, UpdateForm, UpdateState

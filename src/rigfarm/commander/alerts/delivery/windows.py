@@ -24,7 +24,7 @@ from rigfarm.commander.names import clean_name, clean_time, clean_zone
 from rigfarm.commander.refusals import Absent, Conflict, Invalid, expect_revision
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.listing.language import MAX_SEARCH, parse_kept
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.storage import Storage
 from rigfarm.common.clock import utc_ms
 

@@ -16,7 +16,7 @@ from rigfarm.commander.events import AlertRulesChanged, Events
 from rigfarm.commander.fields import checked, words_of
 from rigfarm.commander.refusals import Absent, Conflict, Invalid, expect_revision
 from rigfarm.commander.rigs.listing.language import parse_kept
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.stats import OperationalStats
 from rigfarm.commander.stats.marks import MARKS, Thresholds
 from rigfarm.commander.storage import Storage, get_meta, set_meta

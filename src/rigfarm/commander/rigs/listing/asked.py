@@ -12,7 +12,8 @@ from litestar.params import QueryParameter
 from rigfarm.commander.asked import OfRigs
 from rigfarm.commander.kinds import KINDS
 from rigfarm.commander.rigs.listing.language import MAX_SEARCH, parse
-from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
+from rigfarm.commander.rigs.listing.query import IndexQuery
+from rigfarm.commander.rigs.listing.rig_list import RigList
 
 __all__ = ["Filter", "asked_rigs", "rigs_found"]
 

@@ -13,9 +13,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from rigfarm.commander.refusals import NotUnderstood
-from rigfarm.commander.rigs.listing.fields import FIELDS, Test
-from rigfarm.commander.rigs.model import Rig
-from rigfarm.commander.stats import RigStats
+from rigfarm.commander.rigs.listing.fields import FIELDS, Check
 from rigfarm.common.text import printable
 
 __all__ = ["MAX_SEARCH", "SearchMistake", "Term", "Wanted", "parse", "parse_kept"]
@@ -42,18 +40,17 @@ class SearchMistake(NotUnderstood):
 
 
 class Term(Struct, frozen=True):
-    """One condition, as it was written. `word` is what the text of a rig must contain, where `test` is None."""
+    """One condition, as it was written. `word` is what the text of a rig must contain, where `of_field` is None."""
 
     text: str
     negative: bool
     word: str = ""
-    test: Test | None = None
+    of_field: Check | None = None
 
-    def check(self, text: Callable[[Rig, RigStats], str]) -> Test:
-        """Whether it holds for a rig; `text` is what words are looked for in."""
-        word, negative = self.word, self.negative
-        holds = self.test or (lambda rig, stats: word in text(rig, stats))
-        return (lambda rig, stats: not holds(rig, stats)) if negative else holds
+    def check(self, has_word: Callable[[str], Check]) -> Check:
+        """Whether it holds for a rig; `has_word` is the condition for a word."""
+        found = self.of_field or has_word(self.word)
+        return found.turned() if self.negative else found
 
 
 class Wanted(Struct, frozen=True):
@@ -64,16 +61,9 @@ class Wanted(Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.terms)
 
-    def check(self, text: Callable[[Rig, RigStats], str]) -> Test:
-        """Whether all hold for a rig, for many rigs; `text` is what words are looked for in."""
-        checks = [term.check(text) for term in self.terms]
-        if len(checks) == 1:
-            return checks[0]
-        return lambda rig, stats: all(check(rig, stats) for check in checks)
-
-    def fits(self, rig: Rig, stats: RigStats, text: Callable[[Rig, RigStats], str]) -> bool:
-        """Whether all hold for a rig."""
-        return self.check(text)(rig, stats)
+    def checks(self, has_word: Callable[[str], Check]) -> list[Check]:
+        """What must hold for a rig; `has_word` is the condition for a word."""
+        return [term.check(has_word) for term in self.terms]
 
     def without(self, one: Term) -> str:
         """The search without one of its conditions."""
@@ -131,7 +121,7 @@ def _term(found: re.Match[str]) -> Term:
             found.start(),
         )
     try:
-        return Term(text, negative, test=field.test(found["op"], found["value"]))
+        return Term(text, negative, of_field=field.check(found["op"], found["value"]))
     except NotUnderstood as error:
         raise SearchMistake(f"{_shown(text)}: {error}.", found.start()) from None
 

@@ -11,29 +11,36 @@ from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import RigStats
 from rigfarm.commander.stats.marks import hottest
 
-__all__ = ["SORTED_BY_LOGS", "SORT_KEYS", "SortKey"]
+__all__ = ["SORTED_BY_LOGS", "SORT_KEYS", "SortKey", "chips", "hashrate", "hottest_c", "rejects", "uptime"]
 
 SortKey = Callable[[Rig, RigStats], object]
+_FIRST = "\0"
+"""Between texts: it comes before every other character, so what is joined sorts as the list of it would."""
 
 
 def _highest(values: Iterable[float | None], below: float) -> float | None:
     return max((value for value in values if value is not None and 0.0 <= value < below), default=None)
 
 
-def _hashrate(_: Rig, stats: RigStats) -> object:
+def _first_coin(_: Rig, stats: RigStats) -> object:
+    return min([share.coin for share in stats.contribution.coins], default=None)
+
+
+def hashrate(_: Rig, stats: RigStats) -> float | None:
+    """H/s of the coin of which it makes the most."""
     shares = stats.contribution.coins
-    if len(shares) == 1:
-        return shares[0].coin, shares[0].millihashes
-    return (min(share.coin for share in shares), max(share.millihashes for share in shares)) if shares else None
+    return max([share.millihashes for share in shares]) / 1000 if shares else None
 
 
-def _rejects(_: Rig, stats: RigStats) -> object:
-    accepted = sum(share.accepted for share in stats.contribution.coins)
-    rejected = sum(share.rejected for share in stats.contribution.coins)
+def rejects(_: Rig, stats: RigStats) -> float | None:
+    """Rejected of all decided shares, 0..1."""
+    accepted = sum([share.accepted for share in stats.contribution.coins])
+    rejected = sum([share.rejected for share in stats.contribution.coins])
     return rejected / (accepted + rejected) if accepted + rejected else None
 
 
-def _hottest(_: Rig, stats: RigStats) -> object:
+def hottest_c(_: Rig, stats: RigStats) -> float | None:
+    """°C of the rig's hottest part."""
     if stats.log is None:
         return None
     devices = stats.log.devices
@@ -49,12 +56,26 @@ def _chip(_: Rig, stats: RigStats) -> object:
     return hottest(stats.log.devices.core_c) if chip is None else chip
 
 
-def _alive(rig: Rig, stats: RigStats) -> object:
-    """The share of what should be there, boards before chips."""
-    if stats.log is None:
-        return None
-    boards, chips = boards_of(rig.specs, stats.log), chips_of(rig.specs, stats.log)
-    return None if boards is None else (boards.ratio, 1.0 if chips is None else chips.ratio)
+def _boards(rig: Rig, stats: RigStats) -> object:
+    """The share of boards that work."""
+    boards = None if stats.log is None else boards_of(rig.specs, stats.log)
+    return None if boards is None else boards.ratio
+
+
+def chips(rig: Rig, stats: RigStats) -> float | None:
+    """The share of chips that work."""
+    found = None if stats.log is None else chips_of(rig.specs, stats.log)
+    return None if found is None else found.ratio
+
+
+def _chips(rig: Rig, stats: RigStats) -> object:
+    known = chips(rig, stats)
+    return 1.0 if known is None else known
+
+
+def _shares(_: Rig, stats: RigStats) -> object:
+    coins = stats.contribution.coins
+    return sum([share.accepted for share in coins]) if coins else None
 
 
 def _efficiency(_: Rig, stats: RigStats) -> object:
@@ -62,7 +83,8 @@ def _efficiency(_: Rig, stats: RigStats) -> object:
     return None if share is None else share.efficiency
 
 
-def _uptime(_: Rig, stats: RigStats) -> object:
+def uptime(_: Rig, stats: RigStats) -> float | None:
+    """s since it started."""
     return None if stats.log is None else _highest((stats.log.uptime_s,), 1e10)
 
 
@@ -84,28 +106,31 @@ def _firmware(rig: Rig, _: RigStats) -> object:
     return None if specs is None else _text(specs.firmware, specs.firmware_version)
 
 
-SORT_KEYS: Mapping[str, SortKey] = {
-    "attention": lambda _, stats: stats.condition.attention_rank,
-    "name": lambda rig, _: name_key(rig.name),
-    "state": lambda _, stats: stats.condition.state,
-    "coin": lambda _, stats: tuple(share.coin for share in stats.contribution.coins) or None,
-    "algorithm": lambda _, stats: tuple(w.algorithm or "" for w in stats.log.workloads) if stats.log else None,
-    "hashrate": _hashrate,
-    "shares": lambda _, stats: sum(s.accepted for s in stats.contribution.coins) if stats.contribution.coins else None,
-    "rejects": _rejects,
-    "devices": _hottest,
-    "hottest": _chip,
-    "alive": _alive,
-    "power": lambda _, stats: stats.contribution.milliwatts,
-    "efficiency": _efficiency,
-    "uptime": _uptime,
-    "seen": lambda _, stats: stats.heard_ms,
-    "model": _model,
-    "firmware": _firmware,
-    "fans": _fans,
-    "pool": lambda _, stats: next((w.pool for w in stats.log.workloads if w.pool), None) if stats.log else None,
-    "messages": lambda _, stats: len(stats.log.messages) or None if stats.log else None,
+SORT_KEYS: Mapping[str, tuple[SortKey, ...]] = {
+    "attention": (lambda _, stats: stats.condition.attention_rank,),
+    "name": (lambda rig, _: name_key(rig.name),),
+    "state": (lambda _, stats: stats.condition.state,),
+    "coin": (lambda _, stats: _FIRST.join([share.coin for share in stats.contribution.coins]) or None,),
+    "algorithm": (
+        lambda _, stats: _FIRST.join([w.algorithm or "" for w in stats.log.workloads]) if stats.log else None,
+    ),
+    "hashrate": (_first_coin, hashrate),
+    "shares": (_shares,),
+    "rejects": (rejects,),
+    "devices": (hottest_c,),
+    "hottest": (_chip,),
+    "alive": (_boards, _chips),
+    "power": (lambda _, stats: stats.contribution.milliwatts,),
+    "efficiency": (_efficiency,),
+    "uptime": (uptime,),
+    "seen": (lambda _, stats: stats.heard_ms,),
+    "model": (_model,),
+    "firmware": (_firmware,),
+    "fans": (_fans,),
+    "pool": (lambda _, stats: next((w.pool for w in stats.log.workloads if w.pool), None) if stats.log else None,),
+    "messages": (lambda _, stats: len(stats.log.messages) or None if stats.log else None,),
 }
+"""What is compared first, then next."""
 SORTED_BY_LOGS = frozenset(
     ("algorithm", "devices", "hottest", "alive", "uptime", "fans", "pool", "messages", "model", "firmware")
 )

@@ -13,7 +13,7 @@ from rigfarm.commander.kinds import kind_named
 from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Invalid, Refusal
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.selection import chosen, numbers
 from rigfarm.commander.web.forms import texts

@@ -15,7 +15,7 @@ from rigfarm.commander.kinds import paths
 from rigfarm.commander.names import name_sort
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.many.about import About, back_from, dialog_about, target
 from rigfarm.commander.rigs.model import MAX_PLACE, Relabel, Rig
 from rigfarm.commander.web.answers import done_with

@@ -17,7 +17,7 @@ from rigfarm.commander.numbers import number
 from rigfarm.commander.refusals import Refusal
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.kept.maintenance import MAX_REASON
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.many.about import About, back_from, dialog_about, target
 from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.web.answers import done_with

@@ -17,7 +17,7 @@ from rigfarm.commander.kinds import KINDS, Kind, kind_at, kind_named, paths
 from rigfarm.commander.names import name_key
 from rigfarm.commander.refusals import Invalid, Refusal
 from rigfarm.commander.rigs.actions import Rigs
-from rigfarm.commander.rigs.listing.query import RigList
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.many.about import LISTED, target
 from rigfarm.commander.rigs.many.compare import compare_routes
 from rigfarm.commander.rigs.many.labels import label_routes

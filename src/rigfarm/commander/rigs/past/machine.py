@@ -136,6 +136,7 @@ class TimeMachine:
         elif then.brief:
             async with self._in_turn():
                 await self._read(then, set(then.brief))
+            then.book.revision += 1
 
     async def _read(self, then: Then, rigs: set[int]) -> None:
         if not rigs:
@@ -152,7 +153,7 @@ class TimeMachine:
     async def found(self, then: Then, queries: Iterable[IndexQuery]) -> list[int]:
         """Every rig that these find, one query after the other; those that have never reported only where they are
         asked for. HistoryUnavailable."""
-        listed = []
+        listed: list[int] = []
         for query in queries:
             if query.reads_logs:
                 await self.know(then)

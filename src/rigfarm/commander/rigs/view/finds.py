@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from rigfarm.commander.finds import Hit, matching
 from rigfarm.commander.kinds import KINDS, Kind
 from rigfarm.commander.rigs.listing.language import SearchMistake
-from rigfarm.commander.rigs.listing.query import IndexQuery, RigList
+from rigfarm.commander.rigs.listing.query import IndexQuery
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import RigBook
 from rigfarm.commander.rigs.view.labels import condition
 

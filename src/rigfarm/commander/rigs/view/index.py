@@ -210,7 +210,6 @@ def index_page(
     """The view a URL asks for. `waiting` are the rigs of the kind that never reported, newest first."""
     kind = KINDS[query.kind]
     path = kind.path
-    shown = waiting_rigs(waiting, now_ms)
     return IndexPage(
         kind=kind,
         here=path + query.url(),
@@ -224,8 +223,8 @@ def index_page(
         tags=_label_chips(query, "tag", labels[1], path),
         rows=rows,
         totals=totals,
-        waiting=shown[:MAX_WAITING],
-        waiting_more=max(len(shown) - MAX_WAITING, 0),
+        waiting=waiting_rigs(waiting[:MAX_WAITING], now_ms),
+        waiting_more=max(len(waiting) - MAX_WAITING, 0),
         pager=pager(query, selection, path),
         matches=selection.matches,
         clear_href=path + query.url(q="", state="", coin="", page=1),
@@ -328,7 +327,7 @@ def _state_chips(query: IndexQuery, counts: Mapping[str, int], path: str) -> tup
 
 def _term_chips(query: IndexQuery, path: str) -> tuple[Chip, ...]:
     wanted = parse(query.q)
-    if all(term.test is None and not term.negative for term in wanted.terms):
+    if all(term.of_field is None and not term.negative for term in wanted.terms):
         return ()  # words: the box says all
     return tuple(
         Chip(term.text, "", path + query.url(q=wanted.without(term), page=1), True, "term") for term in wanted.terms

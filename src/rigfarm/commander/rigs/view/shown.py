@@ -22,7 +22,8 @@ from rigfarm.commander.noun import Notice, RemovalEffect, RenameEffect
 from rigfarm.commander.refusals import NotUnderstood
 from rigfarm.commander.rigs import view
 from rigfarm.commander.rigs.boards.chips import Chips
-from rigfarm.commander.rigs.listing.query import IndexQuery, RigList, Selection
+from rigfarm.commander.rigs.listing.query import IndexQuery, Selection
+from rigfarm.commander.rigs.listing.rig_list import RigList
 from rigfarm.commander.rigs.model import Rig, RigBook
 from rigfarm.commander.rigs.view.charts import Moment
 from rigfarm.commander.stats import FarmStats
@@ -155,13 +156,12 @@ class Shown:
         """The index page of a query, and which rigs are on it."""
         totals = self.totals(query.kind)
         selection = self.rig_list.select(query)
-        waiting = [rig for rig in self.book.of_kind(query.kind) if rig.first_seen_at is None]
         page = view.index_page(
             query,
             selection,
             [self.row(rig_id, query.columns) for rig_id in selection.ids],
             totals,
-            waiting[::-1],
+            self.rig_list.waiting(query.kind),
             self.rig_list.coins(query.kind),
             self.rig_list.labels(query.kind),
             self._now_ms(),
