@@ -95,7 +95,7 @@ class Farm:
             self.stats.link_lost(rig_id)
             self.stats.tick(time.monotonic() + 5)
         elif what == 5:
-            self.stats.rigs[rig_id].circuit = ("pdu", "")[number % 2]
+            self.stats.fed_by(self.stats.rigs[rig_id], ("pdu", "")[number % 2])
         elif what == 6:
             self.events.publish(MaintenanceChanged(rig_id, bool(number % 2), ""))
         else:

@@ -229,6 +229,12 @@ class OperationalStats(FarmStats):
             rig.untimely_ms = utc_ms() if untimely else rig.untimely_ms
             self._changed(rig)
 
+    def fed_by(self, rig: RigStats, circuit: str) -> None:
+        """The name of the circuit that feeds the rig; empty where that is unknown. No page of the rig shows it."""
+        if rig.circuit != circuit:
+            rig.circuit = circuit
+            self._note_changed(rig)
+
     def judge_all(self) -> None:
         """The marks are others than before: every rig's state and colours follow."""
         for rig in self.rigs.values():
@@ -306,9 +312,12 @@ class OperationalStats(FarmStats):
     def _changed(self, rig: RigStats) -> None:
         rig.version += 1
         self.touched.add(rig.rig_id)
+        self._note_changed(rig)
+        broadcasts.rig_changed(self._hub, rig)
+
+    def _note_changed(self, rig: RigStats) -> None:
         for followed in self._followed:
             followed.add(rig.rig_id)
-        broadcasts.rig_changed(self._hub, rig)
 
     def _condition(self, rig: RigStats) -> Condition:
         age = None if rig.heard is None else time.monotonic() - rig.heard

@@ -143,7 +143,7 @@ class Draws:
                 if milliwatts is not None and is_hashing(stats):
                     _note_mined(stats, milliwatts / 1000, fades)
                 circuit = feeds.of(rig.place)
-                stats.circuit = "" if circuit is None else circuit.form.name
+                self._stats.fed_by(stats, "" if circuit is None else circuit.form.name)
                 if circuit is None:
                     continue
                 its = sums[circuit.id]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from rigfarm import units
 from rigfarm.commander.refusals import NotUnderstood
-from rigfarm.commander.rigs.listing.sorting import chips, hashrate, hottest_c, rejects, uptime
+from rigfarm.commander.rigs.listing.sorting import chips, hashrate, heard_ms, hottest_c, rejects, uptime
 from rigfarm.commander.rigs.model import Rig, within
 from rigfarm.commander.stats import RigStats
 from rigfarm.commander.stats.condition import STATES
@@ -37,12 +37,19 @@ class Check(NamedTuple):
 
     read: Callable[[Rig, RigStats], object]
     holds: Holds
-    live: bool = False
-    """Whether what is read changes without a change of the rig."""
+    ages: bool = False
+    """Whether what is read is a time (UTC ms), and what it holds for is how long ago that is (s)."""
+
+    def at(self, now_ms: int) -> Holds:
+        """Whether it holds at a time for what was read."""
+        holds = self.holds
+        if not self.ages:
+            return holds
+        return lambda t_ms: holds(None if t_ms is None else max(now_ms - t_ms, 0) / 1000)
 
     def fits(self, rig: Rig, stats: RigStats) -> bool:
         """Whether it holds for a rig."""
-        return self.holds(self.read(rig, stats))
+        return self.at(rig.now_ms)(self.read(rig, stats))
 
     def turned(self) -> Check:
         """The opposite."""
@@ -65,12 +72,9 @@ class TextField(NamedTuple):
     read: Callable[[str], str] = str
     """A value as it is compared."""
 
-    live: bool = False
-    """As in a `Check`."""
-
     def check(self, sign: str, value: str) -> Check:
         """The condition. NotUnderstood."""
-        return Check(self.of, self._holds(sign, value), self.live)
+        return Check(self.of, self._holds(sign, value))
 
     def _holds(self, sign: str, value: str) -> Holds:
         if sign in _COMPARE:
@@ -110,7 +114,7 @@ class NumberField(NamedTuple):
         """The usual one."""
         return next(char for char in self.example if char in ":<>")
 
-    live: bool = False
+    ages: bool = False
     """As in a `Check`."""
 
     def check(self, sign: str, value: str) -> Check:
@@ -122,11 +126,11 @@ class NumberField(NamedTuple):
         if self.of_ratio is not None and value.endswith("%"):
             of, read = self.of_ratio, units.parse_percent
         if value == "*" and sign == ":":
-            return Check(of, lambda known: known is not None, self.live)
+            return Check(of, lambda known: known is not None, self.ages)
         try:
             if compare := _COMPARE.get(sign):
                 mark = read(value)
-                return Check(of, lambda known: known is not None and compare(known, mark), self.live)
+                return Check(of, lambda known: known is not None and compare(known, mark), self.ages)
             first, dots, last = value.partition("..")
             if not dots and not self.exact:
                 raise NotUnderstood(f"write > or <, or a range, for example {self.example}")
@@ -136,7 +140,7 @@ class NumberField(NamedTuple):
         if low > high:
             raise NotUnderstood(f"a range begins with the smaller number: {last}..{first}")
         negative = sign == "!="
-        return Check(of, lambda known: known is not None and (low <= known <= high) is not negative, self.live)
+        return Check(of, lambda known: known is not None and (low <= known <= high) is not negative, self.ages)
 
 
 class _Matches(dict[str | None, bool]):
@@ -244,10 +248,6 @@ def of_normal(_: Rig, stats: RigStats) -> float | None:
     return min(known, default=None)
 
 
-def _age(rig: Rig, stats: RigStats) -> float | None:
-    return None if stats.heard_ms is None else max(rig.now_ms - stats.heard_ms, 0) / 1000
-
-
 def _fan(_: Rig, stats: RigStats) -> float | None:
     """The slowest."""
     if stats.log is None:
@@ -270,7 +270,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     "tag": TextField("a tag that it has", "tag:solar", lambda rig, _: rig.tags),
     "place": TextField("everything in this place", "place:hall-2/rack-3", lambda rig, _: tuple(within(rig.place))),
-    "circuit": TextField("the circuit that feeds it", "circuit:PDU-3", lambda _, stats: (stats.circuit,), live=True),
+    "circuit": TextField("the circuit that feeds it", "circuit:PDU-3", lambda _, stats: (stats.circuit,)),
     "reason": TextField(
         "why it is in this state", "reason:pool", lambda _, stats: (stats.condition.reason,), whole=False
     ),
@@ -304,7 +304,7 @@ FIELDS: Mapping[str, Field] = {
     "rejects": NumberField("rejected shares", "rejects>2%", rejects, units.parse_percent),
     "fan": NumberField("its slowest fan, rpm", "fan<1000", _fan, units.parse_count),
     "uptime": NumberField("time since it started", "uptime<1h", uptime, units.parse_duration),
-    "seen": NumberField("time since its last report", "seen>10m", _age, units.parse_duration, live=True),
+    "seen": NumberField("time since its last report", "seen>10m", heard_ms, units.parse_duration, ages=True),
     "chips": NumberField("share of chips that work", "chips<99%", chips, units.parse_percent),
     "gpus": NumberField("how many graphics cards", "gpus:6", _gpu_count, units.parse_count, exact=True),
     "messages": NumberField(

@@ -195,12 +195,9 @@ class RigList:
 
     def _test(self, kind: KindName, check: Check) -> Steps[Callable[[int], bool]]:
         """A condition as a question about a rig's id."""
-        holds = check.holds
-        if check.live:
-            rigs, all_stats, read = self._book.rigs, self._stats.rigs, check.read
-            return lambda one: one in rigs and one in all_stats and holds(read(rigs[one], all_stats[one]))
         rows = self._rows[kind]
         get = (yield from rows.figures.of(check.read, rows.ids)).get
+        holds = check.at(rows.now_ms)
         return lambda one: holds(get(one))
 
     def _fresh(self, kept: Mapping[_Key, _Found], key: _Key) -> _Found | None:

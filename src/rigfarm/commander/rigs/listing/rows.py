@@ -43,6 +43,11 @@ class Rows:
         self._follow()
         return self._waiting
 
+    @property
+    def now_ms(self) -> int:
+        """The time of which they are, UTC ms."""
+        return self._rigs[0].now_ms if self._rigs else 0
+
     def _follow(self) -> None:
         of = (self._book.revision, len(self._stats.rigs))
         if self._of == of:

@@ -11,7 +11,7 @@ from rigfarm.commander.rigs.model import Rig
 from rigfarm.commander.stats import RigStats
 from rigfarm.commander.stats.marks import hottest
 
-__all__ = ["SORTED_BY_LOGS", "SORT_KEYS", "SortKey", "chips", "hashrate", "hottest_c", "rejects", "uptime"]
+__all__ = ["SORTED_BY_LOGS", "SORT_KEYS", "SortKey", "chips", "hashrate", "heard_ms", "hottest_c", "rejects", "uptime"]
 
 SortKey = Callable[[Rig, RigStats], object]
 _FIRST = "\0"
@@ -88,6 +88,11 @@ def uptime(_: Rig, stats: RigStats) -> float | None:
     return None if stats.log is None else _highest((stats.log.uptime_s,), 1e10)
 
 
+def heard_ms(_: Rig, stats: RigStats) -> int | None:
+    """When its latest log came, UTC ms."""
+    return stats.heard_ms
+
+
 def _fans(_: Rig, stats: RigStats) -> object:
     return None if stats.log is None else _highest(stats.log.fans, 1e5)
 
@@ -123,7 +128,7 @@ SORT_KEYS: Mapping[str, tuple[SortKey, ...]] = {
     "power": (lambda _, stats: stats.contribution.milliwatts,),
     "efficiency": (_efficiency,),
     "uptime": (uptime,),
-    "seen": (lambda _, stats: stats.heard_ms,),
+    "seen": (heard_ms,),
     "model": (_model,),
     "firmware": (_firmware,),
     "fans": (_fans,),

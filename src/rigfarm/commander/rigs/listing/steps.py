@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -76,9 +77,17 @@ def sorted_by(ids: Sequence[int], keys: Sequence[Mapping[int, Any]], *, descendi
     are."""
     first = keys[0]
     known = [one for one in ids if first.get(one) is not None]
-    for key in reversed(keys):  # of tuples, it would take several times as long
+    columns = [_side_by_side([key[one] for one in known]) for key in keys]
+    order = list(range(len(known)))
+    for column in reversed(columns):  # to compare tuples would take several times as long
         yield
-        known.sort(key=key.__getitem__, reverse=descending)
-    if len(known) < len(ids):
-        known += [one for one in ids if first.get(one) is None]
-    return known
+        order.sort(key=column.__getitem__, reverse=descending)
+    found = [known[at] for at in order]
+    if len(found) < len(ids):
+        found += [one for one in ids if first.get(one) is None]
+    return found
+
+
+def _side_by_side(values: list[Any]) -> list[Any]:
+    """Numbers as copies that lie next to each other in memory: they are compared in a fraction of the time."""
+    return array("d", values).tolist() if values and isinstance(values[0], int | float) else values
