@@ -111,7 +111,7 @@ class SearchFarm:
             rig = Rig(
                 one, f"rig-{one:06d}", kind, now, first_seen_at=now, specs=_specs(kind, one), tags=tags, place=place
             )
-            self.book._put(rig, one.to_bytes(32, "big"))
+            self.book.put(rig, one.to_bytes(32, "big"))
             stats = self.stats.add(one, kind)
             stats.circuit = f"pdu-{one % 300}"
             self.stats.link_up(one)

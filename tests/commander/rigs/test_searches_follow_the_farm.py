@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from rigfarm.commander.events import Events, MaintenanceChanged
 from rigfarm.commander.live import Hub
-from rigfarm.commander.names import name_sort
+from rigfarm.commander.names import name_key, name_sort
 from rigfarm.commander.rigs.actions import Rigs
 from rigfarm.commander.rigs.listing import steps
 from rigfarm.commander.rigs.listing.language import parse
@@ -47,19 +47,20 @@ class Farm:
 
     def add(self, rig_id: int, name: str) -> None:
         """A rig that waits."""
-        self.book._put(Rig(rig_id, name, "cpu-gpu", 0), rig_id.to_bytes(32, "big"))
+        self.book.put(Rig(rig_id, name, "cpu-gpu", 0), rig_id.to_bytes(32, "big"))
         self.stats.add(rig_id, "cpu-gpu")
 
     def remove(self, rig_id: int) -> None:
         """It is gone."""
-        self.book._forget(self.book.rigs[rig_id])
+        del self.book._names[name_key(self.book.rigs.pop(rig_id).name)]
+        self.book.revision += 1
         self.stats.remove(rig_id)
         self.list.forget(rig_id)
 
     def change(self, rig_id: int, **what: object) -> None:
         """Its record."""
         old = self.book.rigs[rig_id]
-        self.book._put(replace(old, revision=old.revision + 1, **what), rig_id.to_bytes(32, "big"))
+        self.book.put(replace(old, revision=old.revision + 1, **what))
 
     def report(self, rig_id: int, number: int) -> None:
         """One of many different logs."""
