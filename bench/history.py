@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from bench.report import Figure, percentile, report
+from rigfarm.commander.health import calm_garbage_collector
 from rigfarm.commander.history.chunks.columns import Columns, pack
 from rigfarm.commander.history.model import DAY_MS, DERIVED, HOUR_MS, TABLES, Table, row_id
 from rigfarm.commander.history.reading.course import Buckets, Course
@@ -44,7 +45,8 @@ REPEATS = 30
 
 
 def main() -> None:
-    """Make it, weigh it, ask it."""
+    """Make it, weigh it, ask it, under the garbage collector's settings of a Commander."""
+    calm_garbage_collector()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         logs = _journal(folder / "journal.db")

@@ -103,7 +103,7 @@ def pack(rows: int, columns: Mapping[Key, Sequence[int]]) -> bytes:
     firsts = [columns[key][0] for key in keys]
     data = [_differences(columns[key]) for key in keys]
     raw = msgspec.msgpack.encode(_Body(rows, msgspec.Raw(msgspec.msgpack.encode(keys)), firsts, data))
-    return zstandard.ZstdCompressor(level=_LEVEL, dict_data=_DICTIONARY, write_checksum=True).compress(raw)
+    return _compressor().compress(raw)
 
 
 def _differences(column: Sequence[int]) -> bytes:
@@ -119,6 +119,15 @@ def _differences(column: Sequence[int]) -> bytes:
 
 
 _local = threading.local()
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    """Of this thread, like the next."""
+    found: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if found is None:
+        found = zstandard.ZstdCompressor(level=_LEVEL, dict_data=_DICTIONARY, write_checksum=True)
+        _local.compressor = found
+    return found
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:

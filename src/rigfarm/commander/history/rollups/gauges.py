@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from rigfarm.commander.history.chunks.chunk import COUNTED, Part
@@ -119,7 +119,7 @@ def _add(found: Gauges, key: tuple[str, str], column: Column) -> None:
 
 def _within(column: Column, limits: tuple[float, float]) -> Column:
     low, high = limits
-    known: Iterable[float] = (one for one in column if one is not None) if None in column else column  # type: ignore[assignment]
-    if all(low <= one < high for one in known):
+    known: Sequence[float] = [one for one in column if one is not None] if None in column else column  # type: ignore[assignment]
+    if not known or (low <= min(known) and max(known) < high):
         return column
     return [one if one is not None and low <= one < high else None for one in column]

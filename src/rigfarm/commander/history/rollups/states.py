@@ -3,7 +3,7 @@ none of them is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rigfarm.commander.history.chunks.chunk import COUNTED, Part
@@ -75,5 +75,7 @@ def _worst(part: Part) -> OperationalLog | None:
     return part.made(counted, measured)
 
 
-def _most(column: Iterable[float | None]) -> float | None:
-    return max((one for one in column if one is not None), default=None)
+def _most(column: Sequence[float | None]) -> float | None:
+    if None in column:
+        return max((one for one in column if one is not None), default=None)
+    return max(column)  # type: ignore[type-var]

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 import structlog
@@ -38,7 +39,10 @@ ROWS = 2_400
 ROWS_AT_ONCE = 20
 """Read in one go: a journal that is being read cannot reuse its write-ahead log."""
 LOGS_AT_ONCE = 10_000
-"""Encoded logs in memory; of more, the rows are read again for each part of the rigs."""
+"""Logs of the rigs that are written together."""
+PARTS_AT_ONCE = 4
+"""So many parts of the rigs have their encoded logs in memory, about three megabytes each; for more, the rows of the
+journal are read again."""
 _SOME_ROWS = "SELECT id, rigs, body FROM journal WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 LOGS_OF_RIG = 500
 """Of one rig, decoded at a time."""
@@ -106,11 +110,14 @@ class Step:
             return done
         counts = self._counts(after, last, rigs)
         parts = _parts(counts)
-        for n, part in enumerate(parts, 1):
+        raw: dict[int, list[bytes]] = {}
+        for n, part in enumerate(parts):
+            if not n % PARTS_AT_ONCE:
+                raw = self._raw_logs(frozenset(chain(*parts[n : n + PARTS_AT_ONCE])), after, last)
             self._between()
             with self._store.transaction():
-                self._part(part, after, last, rigs, stamp_ms + AHEAD_MS, done)
-                if n == len(parts):
+                self._part(part, raw, rigs, stamp_ms + AHEAD_MS, done)
+                if n == len(parts) - 1:
                     self._moved(last, stamp_ms)
         if not parts:
             with self._store.transaction():
@@ -155,14 +162,12 @@ class Step:
     def _part(
         self,
         part: Sequence[int],
-        after: int,
-        last: int,
+        raw: dict[int, list[bytes]],
         rigs: Mapping[int, KindName],
         latest_ms: int,
         done: Done,
     ) -> None:
-        """The logs of some rigs, in the caller's transaction."""
-        raw = self._raw_logs(frozenset(part), after, last)
+        """The logs of some rigs, in the caller's transaction. They are taken from the `raw` ones."""
         totals: dict[tuple[int, int], Sums] = {}
         rows: _Rows = {table: {} for table in OF_RIGS}
         for rig in part:
