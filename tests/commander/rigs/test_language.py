@@ -253,3 +253,18 @@ async def test_a_page_with_a_mistake_says_it_and_shows_no_rigs(site: Any) -> Non
     html = await site.get("/asics?q=coin%3ABTC+temp%3C120")
     assert f'id="rig-{rig_id}"' in html
     assert 'href="/asics?q=temp%3C120"' in html, "each condition can be taken out"
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("", False),
+        ("name:a -tag:b power>1kW", False),
+        ("hashrate<9MH", False),
+        ("hashrate<90%", True),
+        ("hashrate!=5..9%", True),
+    ]
+    + [(text, True) for text in ("word", "name:a word", "temp>80", "reason:pool", "coin:XMR")],
+)
+def test_which_searches_need_logs(text: str, reads: bool) -> None:
+    assert parse(text).reads_logs is reads

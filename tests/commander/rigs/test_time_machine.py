@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import re
 import weakref
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,8 +34,9 @@ from rigfarm.commander.history.store import Store
 from rigfarm.commander.history.writing.derived import make_derived
 from rigfarm.commander.history.writing.merge import Merge
 from rigfarm.commander.live import Hub
-from rigfarm.commander.refusals import Absent
+from rigfarm.commander.refusals import Absent, NotUnderstood
 from rigfarm.commander.rigs import view
+from rigfarm.commander.rigs.listing.fields import FIELDS
 from rigfarm.commander.rigs.listing.query import IndexQuery
 from rigfarm.commander.rigs.listing.sorting import SORT_KEYS, SORTED_BY_LOGS
 from rigfarm.commander.rigs.model import Rig
@@ -243,6 +246,12 @@ def test_in_brief_it_is_the_same_farm(past: Past) -> None:
                 for name in SORT_KEYS.keys() - SORTED_BY_LOGS:
                     for key in SORT_KEYS[name]:
                         assert key(brief_book.rigs[rig_id], brief_one) == key(rig, one), name
+                for field in FIELDS.values():
+                    _, sign, value = re.split(r"(!=|>=|<=|[:=<>])", field.example, maxsplit=1)
+                    for asked in (value, "9") if field.brief else ():
+                        with contextlib.suppress(NotUnderstood):
+                            check = field.check(sign, asked)
+                            assert check.fits(brief_book.rigs[rig_id], brief_one) == check.fits(rig, one), field.example
         if not made:
             make_derived(past.store, breathe=lambda _: None)
             assert past.store.first("briefs") is not None
@@ -256,7 +265,7 @@ async def test_an_index_reads_no_more_than_it_shows(site: Any, monkeypatch: pyte
         rows.runs(store, t_ms - 1_000, t_ms + 60_000)
         for n, rig in enumerate(rigs):
             rows.added(store, rig, "asic", t_ms - 1_000)
-            state = StateWas("degraded", f"board {n} is missing", severity=1, rank=1)
+            state = StateWas("degraded", f"board {n} is missing", severity=1, rank=1) if n < 20 else StateWas("online")
             rows.write(store, [Happened(t_ms - 1_000, rig, state), Happened(t_ms - 1_000, rig, SpecsWas(SPECS))])
         store.set_note("until_ms", t_ms + 60_000)
     asked: list[int] = []
@@ -277,7 +286,12 @@ async def test_an_index_reads_no_more_than_it_shows(site: Any, monkeypatch: pyte
     for url, reads in (
         (f"/asics?at={t_ms}&per=25&sort=name", [0, 25]),
         (f"/asics?at={t_ms}&sort=model", [0, 30]),
-        (f"/places?at={t_ms}", [0, 30]),
+        (f"/asics?at={t_ms}&per=25&q=state:degraded+name:asic-0*", [0, 10]),
+        (f"/asics?at={t_ms}&per=25&q=hashrate<90%25+asic-07", [0, 30]),
+        (f"/places?at={t_ms}", [0, 20]),
+        (f"/places?at={t_ms}&q=chips:*+name:asic-07", [0, 30]),
+        (f"/places?at={t_ms}&colour=temp", [0, 30]),
+        (f"/places?at={t_ms}&colour=efficiency", [0]),
         (f"/?at={t_ms}", [0]),
     ):
         page = await site.get(url)

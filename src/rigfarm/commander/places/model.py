@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from msgspec import Struct
 
@@ -28,6 +29,8 @@ class Colouring(Struct, frozen=True):
     scale: str
     """`state`: well, calm, warn, bad; `heat`: from cold to hot; `gain`: from little to all."""
     legend: tuple[str, ...]
+    reads: Literal["", "reasons", "logs"] = ""
+    """What it says about a rig besides its state and its share of the totals: why it is in that state, or more."""
 
 
 def _state(_: Rig, stats: RigStats, __: Totals) -> _Said:
@@ -68,18 +71,22 @@ _HEAT = (50.0, 60.0, 70.0, 80.0, 90.0)
 _GAIN = (0.5, 0.75, 0.9, 0.95, 0.98)
 _WORTH = (0.7, 0.85, 0.95, 1.05, 1.2)
 COLOURINGS: Mapping[str, Colouring] = {
-    "state": Colouring("State", _state, "state", ("well", "stopped or waiting", "needs attention", "needs it now")),
+    "state": Colouring(
+        "State", _state, "state", ("well", "stopped or waiting", "needs attention", "needs it now"), "reasons"
+    ),
     "temp": Colouring(
         "Temperature",
         _measured(hottest_c, _HEAT, lambda celsius: str(units.temperature(celsius))),
         "heat",
         ("< 50 °C", "50 °C", "60 °C", "70 °C", "80 °C", "≥ 90 °C"),
+        reads="logs",
     ),
     "normal": Colouring(
         "Hashrate against normal",
         _measured(of_normal, _GAIN, lambda ratio: f"{units.percent(ratio)} of normal"),
         "gain",
         ("< 50 %", "50 %", "75 %", "90 %", "95 %", "≥ 98 %"),
+        reads="logs",
     ),
     "efficiency": Colouring(
         "Efficiency against the farm's",

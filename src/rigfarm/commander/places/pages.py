@@ -29,10 +29,15 @@ async def show_map(
     """Every rig in its place."""
     params = dict(request.query_params)
     asked = Asked.of(params)
-    then = await time_machine.at(asked.at) if asked.at else None
+    then = await time_machine.at(asked.at, brief=True) if asked.at else None
     mistake = ""
     try:
-        parse(asked.q)
+        wanted = parse(asked.q)
+        if then is not None:
+            if asked.colouring.reads == "logs" or wanted.reads_logs:
+                await time_machine.know(then)
+            elif asked.colouring.reads == "reasons":
+                await time_machine.know_reasons(then)
         page = await (maps.page(asked) if then is None else map_page(replace(asked, at=then.at), then.shown))
     except SearchMistake as error:
         mistake = str(error)

@@ -64,7 +64,7 @@ def values(coded: Sequence[int]) -> list[float | None]:
     try:
         every = int.from_bytes(array("I", coded).tobytes(), byteorder)
     except OverflowError:  # some are negative
-        found.frombytes(array("I", [max(one, 0) << 7 for one in coded]).tobytes())
+        found.frombytes(array("I", [one << 7 if one > 0 else 0 for one in coded]).tobytes())
         rare = True
     else:
         if every & _each(_NO_CODE, len(coded)):

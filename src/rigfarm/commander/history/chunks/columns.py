@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from operator import sub
@@ -45,12 +45,8 @@ _WIDTHS = ((1 << 8, "B"), (1 << 16, "H"), (1 << 32, "I"), (1 << 64, "Q"))
 _CODES: Mapping[int, Literal["h", "i", "q"]] = {2: "h", 4: "i", 8: "q"}
 
 
-_RISES = bytes(0 if one & 1 else one >> 1 for one in range(256))
-_FALLS = bytes((one >> 1) + 1 if one & 1 else 0 for one in range(256))
-"""What the last byte of a difference means, and a difference of one byte."""
 _SIGNED = bytes(((one >> 1) ^ -(one & 1)) & 0xFF for one in range(256))
 """A difference of one byte, as a signed byte."""
-_IS_FALL = bytes(0xFF if one & 1 else 0 for one in range(256))
 
 
 @lru_cache(maxsize=256)
@@ -167,46 +163,32 @@ class Columns:
 
     def some(self, keys: Iterable[Key]) -> dict[Key, list[int]]:
         """Those of these columns that there are."""
-        firsts, data, rows = self._body.firsts, self._body.data, self._body.rows
-        found: dict[Key, list[int]] = {}
-        changing: dict[int, list[tuple[Key, int]]] = {}
-        for key in keys:
-            at = self._at.get(key)
-            if at is not None:
-                found[key] = [firsts[at]] * (1 if data[at] else rows)
-                if data[at]:
-                    changing.setdefault(len(data[at]), []).append((key, at))
-        count = rows - 1
-        for some in changing.values():
-            changes = _signed([data[at] for _, at in some], count)
-            for n, (key, at) in enumerate(some):
-                found[key] = list(accumulate(changes[n * count : (n + 1) * count], initial=firsts[at]))
+        firsts, rows = self._body.firsts, self._body.rows
+        found = {key: [firsts[at]] * rows for key in keys if (at := self._at.get(key)) is not None}
+        for key, at, changes in self._changes(found):
+            found[key] = list(accumulate(changes, initial=firsts[at]))
         return found
 
     def row(self, number: int, keys: Iterable[Key] | None = None) -> dict[Key, int]:
-        """One number of each column, or of those of these keys that there are: without decoding what comes after it."""
+        """One number of each column, or of those of these keys that there are."""
         firsts, places = self._body.firsts, self._at
-        wanted = places.items() if keys is None else [(key, places[key]) for key in keys if key in places]
-        return {key: firsts[at] + self._change(at, number) for key, at in wanted}
+        wanted = places if keys is None else [key for key in keys if key in places]
+        found = {key: firsts[places[key]] for key in wanted}
+        for key, _, changes in self._changes(found):
+            found[key] += sum(changes[:number])
+        return found
 
-    def _change(self, at: int, number: int) -> int:
-        """By how much a column's number differs from its first."""
-        data, count = self._body.data[at], self._body.rows - 1
-        if not data or not number:
-            return 0
-        # What rises and what falls, summed without a loop: first the last bytes, then what stands before them.
-        last = data[:number]
-        change = sum(last.translate(_RISES)) - sum(last.translate(_FALLS))
-        falls = None
-        for place in range(1, len(data) // count):
-            more = data[place * count : place * count + number]
-            if not (all_of_it := sum(more)):
-                continue
-            if falls is None:
-                falls = int.from_bytes(last.translate(_IS_FALL))
-            falling = sum((int.from_bytes(more) & falls).to_bytes(number))
-            change += (all_of_it - 2 * falling) << (8 * place - 1)
-        return change
+    def _changes(self, keys: Iterable[Key]) -> Iterator[tuple[Key, int, memoryview]]:
+        """(key, its place, the differences) of those of these columns that change; of one width at a time."""
+        data, count = self._body.data, self._body.rows - 1
+        of_size: dict[int, list[tuple[Key, int]]] = {}
+        for key in keys:
+            at = self._at[key]
+            if data[at]:
+                of_size.setdefault(len(data[at]), []).append((key, at))
+        for some in of_size.values():
+            changes = _signed([data[at] for _, at in some], count)
+            yield from ((key, at, changes[n * count : (n + 1) * count]) for n, (key, at) in enumerate(some))
 
     def all(self) -> dict[Key, list[int]]:
         """Every column."""

@@ -71,6 +71,8 @@ class TextField(NamedTuple):
     """The usual one."""
     read: Callable[[str], str] = str
     """A value as it is compared."""
+    brief: bool = False
+    """Whether it is known without the rig's log and specs."""
 
     def check(self, sign: str, value: str) -> Check:
         """The condition. NotUnderstood."""
@@ -108,6 +110,8 @@ class NumberField(NamedTuple):
     exact: bool = False
     of_ratio: _Value | None = None
     """What a percentage is compared with."""
+    brief: bool = False
+    """Whether it is known without the rig's log and specs; the percentage is not."""
 
     @property
     def sign(self) -> str:
@@ -264,13 +268,15 @@ def _gpu_count(rig: Rig, _: RigStats) -> float | None:
 _STATES = (*STATES, "attention", "maintenance")
 Field = TextField | NumberField
 FIELDS: Mapping[str, Field] = {
-    "name": TextField("its name in Rigfarm", "name:rig-1*", lambda rig, _: (rig.name,), whole=False),
+    "name": TextField("its name in Rigfarm", "name:rig-1*", lambda rig, _: (rig.name,), whole=False, brief=True),
     "state": TextField(
-        "online, degraded, offline, attention, maintenance …", "state:offline", _states, known=_STATES
+        "online, degraded, offline, attention, maintenance …", "state:offline", _states, known=_STATES, brief=True
     ),
-    "tag": TextField("a tag that it has", "tag:solar", lambda rig, _: rig.tags),
-    "place": TextField("everything in this place", "place:hall-2/rack-3", lambda rig, _: tuple(within(rig.place))),
-    "circuit": TextField("the circuit that feeds it", "circuit:PDU-3", lambda _, stats: (stats.circuit,)),
+    "tag": TextField("a tag that it has", "tag:solar", lambda rig, _: rig.tags, brief=True),
+    "place": TextField(
+        "everything in this place", "place:hall-2/rack-3", lambda rig, _: tuple(within(rig.place)), brief=True
+    ),
+    "circuit": TextField("the circuit that feeds it", "circuit:PDU-3", lambda _, stats: (stats.circuit,), brief=True),
     "reason": TextField(
         "why it is in this state", "reason:pool", lambda _, stats: (stats.condition.reason,), whole=False
     ),
@@ -296,15 +302,17 @@ FIELDS: Mapping[str, Field] = {
         whole=False,
     ),
     "temp": NumberField("its hottest part, °C", "temp>80", hottest_c, units.parse_temperature),
-    "power": NumberField("its power", "power>1.2kW", _watts, units.parse_power),
+    "power": NumberField("its power", "power>1.2kW", _watts, units.parse_power, brief=True),
     "hashrate": NumberField(
         "its hashrate, or the share of its normal one", "hashrate<90%", hashrate, units.parse_hashrate,
-        of_ratio=of_normal,
+        of_ratio=of_normal, brief=True,
     ),
-    "rejects": NumberField("rejected shares", "rejects>2%", rejects, units.parse_percent),
+    "rejects": NumberField("rejected shares", "rejects>2%", rejects, units.parse_percent, brief=True),
     "fan": NumberField("its slowest fan, rpm", "fan<1000", _fan, units.parse_count),
     "uptime": NumberField("time since it started", "uptime<1h", uptime, units.parse_duration),
-    "seen": NumberField("time since its last report", "seen>10m", heard_ms, units.parse_duration, ages=True),
+    "seen": NumberField(
+        "time since its last report", "seen>10m", heard_ms, units.parse_duration, ages=True, brief=True
+    ),
     "chips": NumberField("share of chips that work", "chips<99%", chips, units.parse_percent),
     "gpus": NumberField("how many graphics cards", "gpus:6", _gpu_count, units.parse_count, exact=True),
     "messages": NumberField(

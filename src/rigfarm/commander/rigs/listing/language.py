@@ -13,7 +13,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from rigfarm.commander.refusals import NotUnderstood
-from rigfarm.commander.rigs.listing.fields import FIELDS, Check
+from rigfarm.commander.rigs.listing.fields import FIELDS, Check, NumberField
 from rigfarm.common.text import printable
 
 __all__ = ["MAX_SEARCH", "SearchMistake", "Term", "Wanted", "parse", "parse_kept"]
@@ -40,12 +40,14 @@ class SearchMistake(NotUnderstood):
 
 
 class Term(Struct, frozen=True):
-    """One condition, as it was written. `word` is what the text of a rig must contain, where `of_field` is None."""
+    """One condition, as it was written. `word` is what the text of a rig must contain, where `of_field` is None. A
+    `brief` one needs neither the rig's log nor its specs."""
 
     text: str
     negative: bool
     word: str = ""
     of_field: Check | None = None
+    brief: bool = False
 
     def check(self, has_word: Callable[[str], Check]) -> Check:
         """Whether it holds for a rig; `has_word` is the condition for a word."""
@@ -60,6 +62,11 @@ class Wanted(Struct, frozen=True):
 
     def __bool__(self) -> bool:
         return bool(self.terms)
+
+    @property
+    def reads_logs(self) -> bool:
+        """Whether more of a rig is asked for than what its log added to the totals, its state, its name and labels."""
+        return not all(term.brief for term in self.terms)
 
     def checks(self, has_word: Callable[[str], Check]) -> list[Check]:
         """What must hold for a rig; `has_word` is the condition for a word."""
@@ -121,7 +128,9 @@ def _term(found: re.Match[str]) -> Term:
             found.start(),
         )
     try:
-        return Term(text, negative, of_field=field.check(found["op"], found["value"]))
+        value = found["value"]
+        brief = field.brief and not (isinstance(field, NumberField) and field.of_ratio and "%" in value)
+        return Term(text, negative, of_field=field.check(found["op"], value), brief=brief)
     except NotUnderstood as error:
         raise SearchMistake(f"{_shown(text)}: {error}.", found.start()) from None
 

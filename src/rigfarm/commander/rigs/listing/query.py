@@ -84,7 +84,7 @@ class IndexQuery(Struct, frozen=True):
     @property
     def reads_logs(self) -> bool:
         """Whether more of each rig is asked for than what its log added to the totals, its state and its name."""
-        return bool(self.q) or self.sort in SORTED_BY_LOGS
+        return self.sort in SORTED_BY_LOGS or parse(self.q).reads_logs
 
     @property
     def narrowed(self) -> bool:

@@ -19,6 +19,7 @@ from rigfarm.commander.rigs.past.farm import PastBook, past_farm
 from rigfarm.commander.rigs.view.answers import PastAnswer
 from rigfarm.commander.rigs.view.shown import Shown
 from rigfarm.commander.stats import FarmStats
+from rigfarm.commander.stats.condition import UP
 from rigfarm.commander.stats.rig_stats import HAPPENINGS, Happening
 from rigfarm.common.clock import iso, moment, utc_ms
 
@@ -28,6 +29,8 @@ KEPT_FARMS, KEPT_RIGS = 2, 20
 """Moments in memory: of the whole farm, and of one rig."""
 GROWS_FOR_S = 10.0
 """So long a moment is kept of which history does not know everything yet."""
+FEW = 200
+"""Rigs, of one page for example, that are read at once."""
 MAX_WAITING = 10
 """Moments that are read one after the other."""
 STEPS = {"−1 min": -60_000, "−10 s": -10_000, "+10 s": 10_000, "+1 min": 60_000}
@@ -130,13 +133,20 @@ class TimeMachine:
             self._waiting -= 1
 
     async def know(self, then: Then, rigs: Iterable[int] | None = None) -> None:
-        """Read all that is not known yet of these rigs (one page of them), or of every rig. HistoryUnavailable."""
-        if rigs is not None:
-            await self._read(then, then.brief.intersection(rigs))
-        elif then.brief:
+        """Read all that is not known yet of these rigs, or of every rig. HistoryUnavailable."""
+        wanted = set(then.brief) if rigs is None else then.brief.intersection(rigs)
+        if len(wanted) <= FEW:
+            await self._read(then, wanted)
+        else:
             async with self._in_turn():
-                await self._read(then, set(then.brief))
+                await self._read(then, wanted & then.brief)
+        if rigs is None and wanted:
             then.book.revision += 1
+
+    async def know_reasons(self, then: Then) -> None:
+        """Read the logs of those of which a log may say more than their state did when it began. HistoryUnavailable."""
+        some = ((rig, then.shown.stats.rigs[rig].condition) for rig in then.brief)
+        await self.know(then, [rig for rig, one in some if one.state in UP and (one.state != "online" or one.reason)])
 
     async def _read(self, then: Then, rigs: set[int]) -> None:
         if not rigs:
