@@ -16,10 +16,10 @@ __all__ = ["add_coins", "add_rigs"]
 
 MAX_DEVICES = 64
 """Of one rig. What reports more has the rest left out."""
-AT_ONCE = 100
+AT_ONCE = 250
 BREATH_S = 0.00005
-"""After so many rigs, two milliseconds, the interpreter belongs to others for so long. Without that, the event loop
-would wait for five milliseconds in each of its turns."""
+"""After so many rigs, some five milliseconds, the interpreter belongs to others for so long. More often would cost more
+than it is worth: each time, the event loop keeps it until it has nothing more to do."""
 LONGEST_S = 1e10
 WHOLE_FROM = 10**9
 
