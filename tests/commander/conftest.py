@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from rigfarm.commander.events import Events
 from rigfarm.commander.live import Hub
-from rigfarm.commander.storage import Storage
+from rigfarm.commander.storage import Storage, sqlite
 from rigfarm.commander.usage import Usage
+from support.ready_database import create_file
+
+
+@pytest.fixture(autouse=True, scope="module")
+def ready_databases() -> Iterator[None]:
+    """New databases needn't be migrated."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sqlite, "create_file", create_file)
+        yield
 
 
 @pytest.fixture

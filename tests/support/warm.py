@@ -111,6 +111,11 @@ def _import_all() -> None:
         if ".migrations." not in found.name:  # scripts, that their tool runs
             importlib.import_module(found.name)
     from rigfarm.commander.frame import page_templates
+    from rigfarm.commander.storage import sqlite
+    from support.ready_database import create_file, ready
+
+    ready()
+    sqlite.create_file = create_file
 
     templates = page_templates()
     for name in templates.list_templates():

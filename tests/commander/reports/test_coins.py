@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import shutil
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -66,20 +65,8 @@ class Farm:
         self.clock.ms = now
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "rigfarm.db"
-
-    async def make() -> None:
-        await (await Storage.open(f"sqlite:///{path}")).close()
-
-    asyncio.run(make())
-    return path
-
-
 @pytest.fixture
-async def farm(tmp_path: Path, empty: Path) -> AsyncIterator[Farm]:
-    shutil.copy(empty, tmp_path / "rigfarm.db")
+async def farm(tmp_path: Path) -> AsyncIterator[Farm]:
     storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
     answers: dict[str, bytes] = {}
     asked: list[str] = []

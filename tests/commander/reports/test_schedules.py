@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from pathlib import Path
@@ -155,20 +154,8 @@ class Site:
             return [(one.first, one.state) for one in await rows.load_messages(tx, 100)][::-1]
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "rigfarm.db"
-
-    async def make() -> None:
-        await (await Storage.open(f"sqlite:///{path}")).close()
-
-    asyncio.run(make())
-    return path
-
-
 @pytest.fixture
-async def site(tmp_path: Path, empty: Path) -> AsyncIterator[Site]:
-    shutil.copy(empty, tmp_path / "rigfarm.db")
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
     storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
     yield Site(storage)
     await storage.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
 from functools import cache
 from pathlib import Path
@@ -169,21 +167,8 @@ def taken_changes(session: PageSession) -> Any:
     return changes
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is ready: migrations are tested elsewhere, and take longer than most of these tests."""
-    path = tmp_path_factory.mktemp("migrated") / "rigfarm.db"
-
-    async def make() -> None:
-        await (await Storage.open(f"sqlite:///{path}")).close()
-
-    asyncio.run(make())
-    return path
-
-
 @pytest.fixture
-async def site(tmp_path: Path, migrated: Path) -> AsyncIterator[Site]:
-    shutil.copy(migrated, tmp_path / "rigfarm.db")
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
     storage = await Storage.open(f"sqlite:///{tmp_path / 'rigfarm.db'}")
     journal = Journal(tmp_path / "journal.db")
     journal.open()

@@ -11,6 +11,11 @@ import pytest
 POSTGRESQL = os.environ.get("RIGFARM_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def ready_databases() -> None:
+    """They are migrated here."""
+
+
 @pytest.fixture
 async def postgresql_url() -> AsyncIterator[str]:
     """A database of its own that is gone afterwards; skipped where no PostgreSQL runs."""
