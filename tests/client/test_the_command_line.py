@@ -119,7 +119,7 @@ def test_rigs_are_shown_as_they_were(operator: Operator, commander: CommanderPro
     """By the name that they had; history is written some time after it happened."""
     commander.add_rigs(["rig-then"])
     until_now(lambda: "rig-then" in operator.run("rigfarm rigs list name:rig-then --at -0s").stdout)
-    at = datetime.now(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
     operator.good("rigfarm rigs rename rig-then rig-now")
     listed = operator.run(f"rigfarm rigs list name:rig-then --at {at}")
     assert "rig-then" in listed.stdout
