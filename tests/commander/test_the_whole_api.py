@@ -30,7 +30,7 @@ from support.load import a_log, connect
 from support.until import until, until_now
 
 WALLET = "4" + "A" * 94
-OPEN = ("/healthz", "/readyz")
+OPEN = ("/healthz", "/leads", "/readyz")
 
 
 class Farm:

@@ -60,7 +60,7 @@ WATCH = """
 """
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (debug|info|warning|error)|    ")
-NOT_PAGES = ("/api", "/static", "/software/archives", "/healthz", "/readyz", "/metrics", "/login", "/openapi")
+NOT_PAGES = ("/api", "/static", "/software/archives", "/healthz", "/leads", "/readyz", "/metrics", "/login", "/openapi")
 
 
 class Rig:

@@ -23,6 +23,7 @@ from whole import Whole, path_of, whole
 
 OPEN = {
     "/healthz",
+    "/leads",
     "/readyz",
     "/login",
     "/link",

@@ -27,8 +27,8 @@ class ReplicaProcess(CommanderProcess):
 
     @property
     def leads(self) -> bool:
-        """Whether it can take logs now."""
-        return self._answers("/readyz")
+        """Whether it is the one that leads."""
+        return self._answers("/leads")
 
     def run(self, *arguments: str) -> None:
         """A command of `rigfarm commander` with its settings."""

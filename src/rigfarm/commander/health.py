@@ -163,6 +163,12 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@get("/leads", opt={"open": True}, summary="Is this the replica that leads?", sync_to_thread=False)
+def leads() -> dict[str, str]:
+    """For balancers: a replica that follows answers 502, and the one that leads this, whatever else is wrong."""
+    return {"status": "leads"}
+
+
 @get(
     "/readyz",
     opt={"open": True},
@@ -232,4 +238,4 @@ def _stored_answer(journal: Journal) -> StoredAnswer:
     )
 
 
-health_routes = [healthz, readyz, api_health]
+health_routes = [healthz, readyz, leads, api_health]

@@ -33,16 +33,16 @@ async def test_a_standby_sends_everybody_on_and_leads_when_it_is_alone(
     settings = {"nats_url": nats.url, "database_url": postgresql_url}
     with replicas(tmp_path, 2, settings) as (first, second):
         async with httpx.AsyncClient(base_url=second.url) as client:
-            for path in ("/", "/readyz", "/api/rigs", "/nowhere"):
+            for path in ("/", "/readyz", "/leads", "/api/rigs", "/nowhere"):
                 answer = await client.get(path)
-                assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+                assert (answer.status_code, answer.headers["retry-after"]) == (502, "2")
                 assert "standby" in answer.text
-            assert (await client.post("/api/rigs/many", json={})).status_code == 503
+            assert (await client.post("/api/rigs/many", json={})).status_code == 502
             assert (await client.get("/healthz")).json() == {"status": "standby"}
         for path in ("/link", "/live"):
             with pytest.raises(InvalidStatus) as refused:
                 await connect(second.url.replace("http", "ws") + path)
-            assert refused.value.response.status_code == 503
+            assert refused.value.response.status_code == 502
         key = first.key
         until_now(lambda: [one["name"] for one in _others(first, key) if one["follows"]] == ["replica-2"])
         login = _login(first)

@@ -142,11 +142,11 @@ class History:
         """Read on until cancelled."""
         known = False
         while not self._closing.is_set():
-            upto = await self._ready() if self._ready is not None else None
-            rigs = dict(self._rigs())
             gone, self._removed = self._removed, set()
             recorder = self.recorder
             try:
+                upto = await self._ready() if self._ready is not None else None
+                rigs = dict(self._rigs())
                 if recorder is not None and recorder.waiting and len(self._batches) < MAX_BATCHES:
                     await self._take(recorder)  # whose history was kept, for example
                 every = not known and upto is None and not (recorder is not None and recorder.waiting)

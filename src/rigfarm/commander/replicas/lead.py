@@ -8,7 +8,8 @@ the one before, which gets no new ones (`storage.Tenant`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -63,17 +64,15 @@ class Lead:
 
     async def look(self) -> Seat:
         """Who leads now."""
-        try:
+        with _in_words():
             async with self._engine.connect() as tx:
                 row = (await tx.execute(select(lead.c.holder, lead.c.term, lead.c.beat))).one()
-        except SQLAlchemyError as error:
-            raise _away(error) from error
         return Seat(row.holder, row.term, row.beat)
 
     async def take(self, seen: Seat) -> int | None:
         """Lead from now on, unless somebody moved since: the term, or None. The one before loses its connections."""
         seat = update(lead).where(lead.c.term == seen.term, lead.c.beat == seen.beat)
-        try:
+        with _in_words():
             async with self._engine.begin() as tx:
                 term: int | None = await tx.scalar(
                     seat.values(holder=self.name, term=lead.c.term + 1, beat=lead.c.beat + 1).returning(lead.c.term)
@@ -84,26 +83,20 @@ class Lead:
                         text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name"),
                         {"name": seen.holder},
                     )
-        except SQLAlchemyError as error:
-            raise _away(error) from error
         return term
 
     async def keep(self, term: int) -> bool:
         """Say that the one of this term still leads; False when it does not."""
-        try:
+        with _in_words():
             async with self._engine.begin() as tx:
                 kept = await tx.execute(update(lead).where(lead.c.term == term).values(beat=lead.c.beat + 1))
-        except SQLAlchemyError as error:
-            raise _away(error) from error
         return kept.rowcount == 1
 
     async def leave(self, term: int) -> None:
         """Let another one lead at once."""
-        try:
+        with _in_words():
             async with self._engine.begin() as tx:
                 await tx.execute(update(lead).where(lead.c.term == term).values(holder="", beat=lead.c.beat + 1))
-        except SQLAlchemyError as error:
-            raise _away(error) from error
 
     async def say(self, name: str, version: str, position: int, trouble: str) -> None:
         """How this replica does that follows."""
@@ -117,36 +110,28 @@ class Lead:
                 "beat": replicas.c.beat + 1,
             },
         )
-        try:
+        with _in_words():
             async with self._engine.begin() as tx:
                 await tx.execute(new)
-        except SQLAlchemyError as error:
-            raise _away(error) from error
 
     async def others(self) -> list[ReplicaState]:
         """What those that follow said last, at most a hundred."""
-        try:
+        with _in_words():
             async with self._engine.connect() as tx:
                 found = await tx.execute(select(replicas).order_by(replicas.c.name).limit(100))
                 return [ReplicaState(**row._mapping) for row in found]
-        except SQLAlchemyError as error:
-            raise _away(error) from error
 
     async def forget(self, name: str) -> None:
         """It leads now, or is no more."""
-        try:
+        with _in_words():
             async with self._engine.begin() as tx:
                 await tx.execute(replicas.delete().where(replicas.c.name == name))
-        except SQLAlchemyError as error:
-            raise _away(error) from error
 
     async def rigs(self) -> dict[int, KindName]:
         """All rigs and their kinds."""
-        try:
+        with _in_words():
             async with self._engine.connect() as tx:
                 return {row.id: row.kind for row in await tx.execute(text("SELECT id, kind FROM rigs"))}
-        except SQLAlchemyError as error:
-            raise _away(error) from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -172,5 +157,10 @@ class Observed:
         self._seat = None
 
 
-def _away(error: SQLAlchemyError) -> OSError:
-    return ConnectionError(f"The database that the replicas share is away: {getattr(error, 'orig', None) or error}")
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise ConnectionError(f"The database that the replicas share does not answer: {reason}") from error

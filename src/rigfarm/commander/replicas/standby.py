@@ -1,4 +1,5 @@
-"""What a replica answers that does not lead: 503, so that a balancer asks another one."""
+"""What a replica answers that does not lead: 502, as a gateway with nothing behind it, so that a balancer asks another
+one. No Commander that leads answers that."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ async def standby(scope: Scope, receive: Receive, send: Send) -> None:
     del receive
     alive = scope["path"] == "/healthz"
     kind = "http" if scope["type"] == ScopeType.HTTP else "websocket.http"
-    start = {"type": f"{kind}.response.start", "status": 200 if alive else 503, "headers": _HEADERS}
+    start = {"type": f"{kind}.response.start", "status": 200 if alive else 502, "headers": _HEADERS}
     body = {"type": f"{kind}.response.body", "body": b'{"status":"standby"}' if alive else _WORDS, "more_body": False}
     for event in (start, body):
         await send(cast("Message", event))

@@ -75,7 +75,7 @@ def problem_response(
     """An answer that says what went wrong, in the form that suits who asked."""
     title = _title(status)
     answer: Response[Any]
-    if request.scope["path"].startswith("/api/") or request.scope["path"] in ("/healthz", "/readyz"):
+    if request.scope["path"].startswith("/api/") or request.scope["path"] in ("/healthz", "/leads", "/readyz"):
         problem = Problem(title, status, detail, request.scope["path"], list(errors))
         answer = Response(problem, status_code=status, media_type="application/problem+json")
     elif request.headers.get("hx-request") == "true":
