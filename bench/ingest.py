@@ -71,7 +71,8 @@ class _Measured:
     waits: list[float]
 
 
-async def _measure(url: str, tokens: list[str], batch: int, pid: int) -> _Measured:
+async def measure(url: str, tokens: list[str], batch: int, pid: int) -> _Measured:
+    """What a server at this URL takes, with so many logs in a frame; `pid` is its process."""
     links = await connect_all(url, tokens)
     pumps = [_Pump(link, i, batch) for i, link in enumerate(links)]
     for pump in pumps:
@@ -99,10 +100,10 @@ def main() -> None:
     """Measure and report."""
     for batch, at_least in ((1, 15_000), (10, 40_000)):
         with running() as echo:
-            ceiling = uvloop.run(_measure(echo.url, ["echo"] * LINKS, batch, echo.pid))
+            ceiling = uvloop.run(measure(echo.url, ["echo"] * LINKS, batch, echo.pid))
         with tempfile.TemporaryDirectory() as folder, CommanderProcess(Path(folder)) as commander:
             tokens = [token for _, token in commander.add_rigs([f"rig-{i:04d}" for i in range(LINKS)])]
-            found = uvloop.run(_measure(commander.url, tokens, batch, commander.pid))
+            found = uvloop.run(measure(commander.url, tokens, batch, commander.pid))
         report(
             Figure(
                 f"ingest, frames of {batch}",
