@@ -61,8 +61,8 @@ def main() -> None:
             f"{found.rate:,.0f} durable logs/s",
             ratio=found.rate / alone.rate,
             ceiling=f"a Commander alone: {alone.rate:,.0f} logs/s",
-            notes=f"CPU a log {cost:.1f} µs (alone {alone_cost:.1f}); the one that follows took {follows:.0%} of a core, "
-            f"and shared two cores with NATS, PostgreSQL and who sends; acknowledged p50 "
+            notes=f"CPU a log {cost:.1f} µs (alone {alone_cost:.1f}); the one that follows took {follows:.0%} of a "
+            f"core, and shared two cores with NATS, PostgreSQL and who sends; acknowledged p50 "
             f"{percentile(found.waits, 0.5) * 1000:.0f} ms, p99 {percentile(found.waits, 0.99) * 1000:.0f} ms with "
             f"{WINDOW_LOGS[BATCH] * LINKS:,} logs under way",
         )

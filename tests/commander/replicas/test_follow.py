@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from rigfarm.commander.history import Batch, Moment
+from rigfarm.commander.history import Batch, History, Keep, Moment
 from rigfarm.commander.history.happened.facts import FARM, Happened
 from rigfarm.commander.history.happened.rows import between
 from rigfarm.commander.history.store import Store
@@ -14,6 +16,7 @@ from rigfarm.commander.logs import Journal
 from rigfarm.commander.logs.copied import CopiedJournal
 from rigfarm.commander.logs.rows import pack_body, pack_rigs
 from rigfarm.commander.logs.snapshots import packed
+from rigfarm.commander.logs.store import open_reader
 from rigfarm.commander.replicas.follow import Follower
 from rigfarm.commander.replicas.lead import Lead
 from rigfarm.commander.replicas.model import FactsMessage, HeadMessage, NewcomerMessage, RowMessage
@@ -103,6 +106,26 @@ async def test_what_was_cut_off_halfway_is_completed(settings: Settings, stream:
     journal.close()
     await follow(settings, other)
     assert stored(settings) == ([1001], ["a"])
+
+
+async def test_what_happened_does_not_wait_for_a_long_step_of_the_history(tmp_path: Path) -> None:
+    """A replica that is making history of an hour would follow, and take over, only after that."""
+    history = History(tmp_path / "history.db", lambda: open_reader(tmp_path), dict, interval_s=5.0, keep=Keep())
+    ends = threading.Event()
+
+    def step() -> None:
+        while not ends.wait(0.01):
+            history._write_batches()  # as a step does between two transactions
+
+    running = history._writer.submit(step)
+    for number in (1, 2):
+        await history.copied(structs.replace(happened(str(number)).batch, number=number))
+    assert not running.done()
+    ends.set()
+    await history.close()
+    store = Store(tmp_path / "history.db")
+    assert [one.fact.title for one in between(store, 0, 1 << 60) if isinstance(one.fact, Moment)] == ["1", "2"]
+    store.close()
 
 
 async def test_a_replica_that_is_too_far_behind_says_what_to_do(

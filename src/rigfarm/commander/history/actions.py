@@ -69,6 +69,7 @@ MAX_BATCHES = 3
 SMALL_DISK = 20
 """The reserve is at most this part of the disk."""
 LAST_WORDS_S = 2.0
+LOOK_S = 0.02
 RESERVE = 256 << 20
 """Bytes that are left to the journal and the database."""
 READERS = 2
@@ -193,9 +194,20 @@ class History:
             self._unshared = None
 
     async def copied(self, batch: Batch) -> None:
-        """Write what happened on the replica that leads. sqlite3.Error, OSError; it can be given again then."""
+        """Write what happened on the replica that leads, between two transactions of what is under way. sqlite3.Error,
+        OSError; it can be given again then."""
         self._removed |= batch.removed.keys() - {one.rig for one in batch.kept}
-        await asyncio.wrap_future(self._writer.submit(self._write_copied, batch))
+        if all(one.number != batch.number for one in self._batches):
+            self._batches.append(batch)
+        writing = self._writer.submit(self._write_batches)
+        while any(one.number == batch.number for one in tuple(self._batches)):
+            if writing.done():
+                writing.result()
+            await asyncio.sleep(LOOK_S)
+
+    def hurry(self) -> None:
+        """A round that is under way ends soon; it is repeated by whoever opens the file next."""
+        self._closing.set()
 
     async def copied_up_to(self) -> int | None:
         """The message of the replicas' stream up to which everything that happened is written; None: not known."""
@@ -384,10 +396,6 @@ class History:
             self._needs_space()
             recording.write(self._opened(), self._batches[0])
             self._batches.popleft()
-
-    def _write_copied(self, batch: Batch) -> None:
-        self._needs_space()
-        recording.write(self._opened(), batch)
 
     def _begin_again(self, error: Exception) -> None:
         """The file is damaged: it is kept under another name, and what the journal still has is read again."""

@@ -121,6 +121,10 @@ class Follower:
             await asyncio.sleep(SNAPSHOT_EVERY_S)
             part.beat()
 
+    def hurry(self) -> None:
+        """It is about to be closed: no history is made any more, only noted what happened."""
+        self._history.hurry()
+
     async def close(self) -> None:
         """Let go of the files."""
         await self._history.close()

@@ -82,38 +82,49 @@ class Replica:
 
     async def _lead_at_last(self) -> Leading:
         gc.enable()
-        follower = Follower(self._settings, self._lead, self._stream)
-        await follower.open()
-        log.info("this replica follows", name=self.name, position=follower.position)
-        parts = Parts()
-        archives = SharedArchives(self._stream, self._settings.data_dir / ARCHIVES)
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(follower.close)
-            async with AsyncExitStack() as working:
-                for work in (
-                    Work("following", follower.follow, DATABASE_S),
-                    Work("history", follower.remember, 120.0),
-                    Work("snapshots", follower.snapshots, 120.0),
-                    Work("mining software", partial(archives.run, leads=False), 120.0),
-                    Work("saying how it does", partial(self._say, follower), DATABASE_S),
-                ):
-                    await working.enter_async_context(parts.running(work))
-                working.enter_context(parts.watched())
-                seat = await self._turn(follower)
-            while True:
-                term = await self._take(seat, follower)
-                if term is not None:
-                    break
+        term = None
+        while term is None:
+            try:
+                term = await self._follow_and_take()
+            except (OSError, sqlite3.Error) as error:
+                log.error("this replica could not take over; it goes on following", error=str(error))
+            if term is None:
                 await asyncio.sleep(LOOK_EVERY_S)
-                seat = await self._turn(follower)
         try:
             await self._lead.forget(self.name)
         except OSError as error:
             log.warning("this replica may be listed among those that follow", error=str(error))
         log.info("this replica leads", name=self.name, term=term, position=self._stream.last)
-        return Leading(
-            self.name, term, self._lead, self._stream, self._tenant, self._settings.data_dir / "journal.db", self._again
-        )
+        journal = self._settings.data_dir / "journal.db"
+        return Leading(self.name, term, self._lead, self._stream, self._tenant, journal, self._again)
+
+    async def _follow_and_take(self) -> int | None:
+        """The term, or None when another replica was quicker. OSError, sqlite3.Error."""
+        follower = Follower(self._settings, self._lead, self._stream)
+        try:
+            await follower.open()
+            log.info("this replica follows", name=self.name, position=follower.position)
+            seat = await self._follow(follower)
+            follower.hurry()
+            return await self._take(seat, follower)
+        finally:
+            await follower.close()
+
+    async def _follow(self, follower: Follower) -> Seat:
+        """Until the seat is free."""
+        parts = Parts()
+        archives = SharedArchives(self._stream, self._settings.data_dir / ARCHIVES)
+        async with AsyncExitStack() as working:
+            for work in (
+                Work("following", follower.follow, DATABASE_S),
+                Work("history", follower.remember, 120.0),
+                Work("snapshots", follower.snapshots, 120.0),
+                Work("mining software", partial(archives.run, leads=False), 120.0),
+                Work("saying how it does", partial(self._say, follower), DATABASE_S),
+            ):
+                await working.enter_async_context(parts.running(work))
+            working.enter_context(parts.watched())
+            return await self._turn(follower)
 
     async def _turn(self, follower: Follower) -> Seat:
         """Wait until the seat is free, and this replica could take it."""
@@ -129,22 +140,17 @@ class Replica:
 
     async def _take(self, seat: Seat, follower: Follower) -> int | None:
         """Take the seat, and the stream with it: from its announcement on, nobody else appends to it."""
-        try:
+        await follower.catch_up()
+        term = await self._lead.take(seat)
+        while term is not None:
             await follower.catch_up()
-            term = await self._lead.take(seat)
-            if term is None:
-                return None
-            while True:
-                await follower.catch_up()
-                try:
-                    await self._stream.publish(TermMessage(self._tenant.name, term))
-                except NotTheLastError:
-                    continue
-                await follower.catch_up()
-                return term
-        except (OSError, sqlite3.Error) as error:
-            log.error("this replica could not take over", error=str(error))
-            return None
+            try:
+                await self._stream.publish(TermMessage(self._tenant.name, term))
+            except NotTheLastError:
+                continue
+            await follower.catch_up()
+            return term
+        return None
 
     async def _say(self, follower: Follower, part: Part) -> None:
         while True:
