@@ -47,7 +47,7 @@ MODULES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "spool": (["sentry/spool/*.py"], ["sentry/spool", "faults/test_corrupt_spool.py"]),
     "link": (
-        [f"sentry/link/{name}.py" for name in ("lanes", "window", "link", "session")],
+        [f"sentry/link/{name}.py" for name in ("lanes", "window", "link", "session", "outbox", "careful")],
         [
             f"sentry/link/test_{name}.py"
             for name in ("lanes", "session", "link_by_itself", "link_delivers", "link_verdicts")

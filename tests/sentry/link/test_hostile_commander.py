@@ -434,7 +434,7 @@ async def test_a_commander_that_does_not_read_what_it_asks_for(settings: Setting
         session = agent.link._session
         assert session is not None
         for number in range(30_000):
-            agent.link.playbooks(part.token, [PlaybookStatus(1, 1, "mining", "x" * 500)])
+            agent.link.outbox.playbooks(part.token, [PlaybookStatus(1, 1, "mining", "x" * 500)])
             if number % 500 == 0:
                 await asyncio.sleep(0)
         assert sum(map(len, session._controls)) <= MAX_CONTROL_BYTES
@@ -477,10 +477,10 @@ async def test_what_no_commander_takes_is_not_sent(settings: Settings, commander
     async with running(linked(settings, commander, part)) as agent:
         await until(lambda: part.verdicts)
         whole = [PlaybookStatus(1, 1, "failed", "\U0001f525" * 1_000_000)]
-        agent.link.playbooks(part.token, whole)
-        agent.link.playbooks(part.token, [PlaybookStatus(1, 1, "failed", "\U0001f525" * 4_096)] * 64)
-        agent.link.specs(part.token, Specs("0.1.0", cpu="\ud800", cpu_cores=10**400))
-        agent.link.specs(part.token, Specs("0.1.0", cpu="x" * 5_000_000))
+        agent.link.outbox.playbooks(part.token, whole)
+        agent.link.outbox.playbooks(part.token, [PlaybookStatus(1, 1, "failed", "\U0001f525" * 4_096)] * 64)
+        agent.link.outbox.specs(part.token, Specs("0.1.0", cpu="\ud800", cpu_cores=10**400))
+        agent.link.outbox.specs(part.token, Specs("0.1.0", cpu="x" * 5_000_000))
         numbers = part.report(2)
         await until(lambda: commander.uptimes == numbers)
         assert commander.connections == 1
@@ -511,7 +511,7 @@ async def test_orders_and_verdicts_without_end_start_a_bounded_number_of_things(
         await commander.tell(ReportEvery(7.0))
         await until(lambda: agent.link.interval_s == 7.0)
         assert len(asyncio.all_tasks()) <= calm + MAX_COMMANDS + 20
-        assert len(agent.link._results) <= 200
+        assert len(agent.link.outbox._results) <= 200
         await until(lambda: len(commander.of(CommandResult)) >= 3_000, "each is answered, most by a refusal")
         forever.set()
         numbers = part.report(2)

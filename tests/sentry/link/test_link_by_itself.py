@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from wireless import NOW, SPOOL_ID, Events, Signatures, Socket, welcome
 
+from rigfarm.sentry.link import careful as careful_module
 from rigfarm.sentry.link import link as link_module
 from rigfarm.sentry.link.errors import LinkError, LostError, ProtocolError, RejectedFrameError, closed
 from rigfarm.sentry.link.lanes import FRAME_LOGS, Lanes
-from rigfarm.sentry.link.link import Link, LinkState
+from rigfarm.sentry.link.link import Link
 from rigfarm.sentry.link.session import (
     Greeting,
     Session,
 )
+from rigfarm.sentry.link.status import LinkState
 from rigfarm.sentry.spool import Spool
 from rigfarm.sentry.spool.clock import EARLIEST_MS, LATEST_MS, Clock
 from rigfarm.wire.commands import Restart
@@ -73,11 +75,11 @@ SPECS, STATUS = Specs(sentry_version="1"), PlaybookStatus(1, 2, "mining")
 
 
 async def test_what_is_known_of_a_rig_is_told_now_and_again_when_it_is_good(farm: Farm) -> None:
-    farm.link.specs("a", SPECS)
-    farm.link.playbooks("a", [STATUS])
-    farm.link.trouble("a", "unreachable", "no answer")
-    farm.link.boards("a", [BoardDetail(0)])
-    farm.link.console("a", 1, 5, ["line"])
+    farm.link.outbox.specs("a", SPECS)
+    farm.link.outbox.playbooks("a", [STATUS])
+    farm.link.outbox.trouble("a", "unreachable", "no answer")
+    farm.link.outbox.boards("a", [BoardDetail(0)])
+    farm.link.outbox.console("a", 1, 5, ["line"])
     sent = farm.online("a")
     assert sent == []
     farm.link.judged("a", Verdict("ok", 1, "an\x00na"))
@@ -89,16 +91,16 @@ async def test_what_is_known_of_a_rig_is_told_now_and_again_when_it_is_good(farm
     farm.link.judged("b", Verdict("ok", 2))
     farm.link.judged("a", Verdict("unknown"))
     assert sent == []
-    farm.link.boards("a", [BoardDetail(0)])
-    farm.link.console("a", 1, 5, ["line"])
-    farm.link.specs("a", SPECS)
-    farm.link.playbooks("a", [STATUS])
+    farm.link.outbox.boards("a", [BoardDetail(0)])
+    farm.link.outbox.console("a", 1, 5, ["line"])
+    farm.link.outbox.specs("a", SPECS)
+    farm.link.outbox.playbooks("a", [STATUS])
     assert sent == [RigBoards(0, [BoardDetail(0)]), Console(0, 1, 5, ["line"]), RigSpecs(0, SPECS),
                     RigPlaybooks(0, [STATUS])]  # fmt: skip
     del sent[:]
-    for call in (farm.link.boards, farm.link.specs, farm.link.playbooks):
+    for call in (farm.link.outbox.boards, farm.link.outbox.specs, farm.link.outbox.playbooks):
         call("b", [])  # type: ignore[arg-type]
-    farm.link.console("b", 1, 5, [])
+    farm.link.outbox.console("b", 1, 5, [])
     assert sent == [], "its token is not good here"
 
 
@@ -112,16 +114,16 @@ async def test_trouble_is_told_when_it_changes(farm: Farm) -> None:
         ("", ""),
         ("", ""),
     ):
-        farm.link.trouble("a", kind, detail)
+        farm.link.outbox.trouble("a", kind, detail)
     assert sent == [RigTrouble(0, "unreachable", "x"), RigTrouble(0, "unreachable", "y"), RigTrouble(0, "", "")]
-    assert farm.link._troubles == {}
+    assert farm.link.outbox._troubles == {}
 
 
 async def test_a_result_waits_for_its_rig(farm: Farm) -> None:
     """An operator who waits for "done" gets it, although the link broke in between."""
-    farm.link.result("a", "one", "done", "well")
+    farm.link.outbox.result("a", "one", "done", "well")
     sent = farm.online("b")
-    farm.link.result("b", "two", "failed", "no")
+    farm.link.outbox.result("b", "two", "failed", "no")
     assert sent == [CommandResult("two", 1, "failed", "no")]
     sent = farm.online("a", "b")
     farm.link.judged("a", Verdict("ok", 1))
@@ -130,14 +132,14 @@ async def test_a_result_waits_for_its_rig(farm: Farm) -> None:
     assert len(sent) == 1
     farm.link._session = None
     for number in range(250):
-        farm.link.result("a", str(number), "done", "")
-    assert [one[1] for one in farm.link._results] == [str(number) for number in range(50, 250)]
+        farm.link.outbox.result("a", str(number), "done", "")
+    assert [one[1] for one in farm.link.outbox._results] == [str(number) for number in range(50, 250)]
 
 
 async def test_tokens_come_and_go(farm: Farm) -> None:
-    farm.link.specs("a", SPECS)
-    farm.link.playbooks("a", [STATUS])
-    farm.link.trouble("a", "unreachable", "x")
+    farm.link.outbox.specs("a", SPECS)
+    farm.link.outbox.playbooks("a", [STATUS])
+    farm.link.outbox.trouble("a", "unreachable", "x")
     farm.online("a", "b")
     session: Any = farm.link._session
     farm.link.speak_for(["b", "a", "b"])
@@ -146,7 +148,7 @@ async def test_tokens_come_and_go(farm: Farm) -> None:
     assert (session.asked, session.left) == ([["d", "c"]], [])
     farm.link.speak_for(["b", "d", "c"])
     assert len(session.left) == 1
-    assert (farm.link._specs, farm.link._statuses, farm.link._troubles) == ({}, {}, {})
+    assert (farm.link.outbox._specs, farm.link.outbox._statuses, farm.link.outbox._troubles) == ({}, {}, {})
     farm.link._changed.clear()
     farm.link.speak_for(["b", "d"])
     assert (len(session.left), farm.link._changed.is_set()) == (1, False), "it was not heard here anyway"
@@ -212,12 +214,12 @@ async def test_a_log_that_the_commander_cannot_read_is_looked_for_and_given_up(f
     async def refuse(first: int, last: int) -> None:
         refused.append((first, last))
 
-    farm.link._spool.refuse = refuse  # type: ignore[method-assign]
+    farm.link._care._spool.refuse = refuse  # type: ignore[method-assign]
 
     async def careful(*air: tuple[int, int], of: int | None, acknowledged: int = 0) -> int | None:
         lanes: Any = SimpleNamespace(in_the_air=list(air), one_frame_of=of, acknowledged=acknowledged)
-        await farm.link._be_careful(lanes)
-        return farm.link._one_frame_of
+        await farm.link._care.refused(lanes)
+        return farm.link._care.one_frame_of
 
     assert await careful(of=None) is None
     assert await careful((5, 90), of=None) == FRAME_LOGS // 4
@@ -225,27 +227,27 @@ async def test_a_log_that_the_commander_cannot_read_is_looked_for_and_given_up(f
     assert await careful((5, 10), of=6) == 1
     assert await careful((5, 6), of=1) == 1
     assert await careful((5, 5), (9, 9), of=1) == 1
-    assert (farm.link._suspect, refused) == ((0, 0), [])
+    assert (farm.link._care._suspect, refused) == ((0, 0), [])
     for times in (1, 2):
         await careful((7, 7), of=1)
-        assert (farm.link._suspect, refused) == ((7, times), [])
+        assert (farm.link._care._suspect, refused) == ((7, times), [])
     await careful((8, 8), of=1)
-    assert farm.link._suspect == (8, 1), "another one"
+    assert farm.link._care._suspect == (8, 1), "another one"
     for _ in range(3):
         await careful((7, 7), of=1)
     assert refused == [(7, 7)]
     for number in range(10, 40):
         for _ in range(3):
             await careful((number, number), of=1)
-    assert len(refused) == link_module._GIVEN_UP_QUICKLY, "it takes none at all: it is not the logs' fault"
-    farm.link._gave_up_at -= link_module._GIVE_UP_EVERY_S
+    assert len(refused) == careful_module.GIVEN_UP_QUICKLY, "it takes none at all: it is not the logs' fault"
+    farm.link._care._gave_up_at -= careful_module.GIVE_UP_EVERY_S
     await careful((39, 39), of=1)
     assert refused[-1] == (39, 39)
-    assert len(refused) == link_module._GIVEN_UP_QUICKLY + 1
+    assert len(refused) == careful_module.GIVEN_UP_QUICKLY + 1
     for number in range(50, 53):
         for _ in range(3):
             await careful((number, number), of=1, acknowledged=1)
-    assert len(refused) == link_module._GIVEN_UP_QUICKLY + 4, "one that takes others is believed"
+    assert len(refused) == careful_module.GIVEN_UP_QUICKLY + 4, "one that takes others is believed"
 
 
 async def test_since_when_it_is_so(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,17 +309,17 @@ async def test_a_greeted_link_judges_catches_up_and_remembers_to_be_careful(
     await greet("ok", "ok")
     assert sessions[2]._leaving, "it was greeted for a rig that is no more"
     ends.append(LostError("gone"))
-    farm.link._one_frame_of = 6
+    farm.link._care.one_frame_of = 6
     with pytest.raises(LostError):
         await greet("ok", "ok")
-    assert farm.link._one_frame_of == 6
+    assert farm.link._care.one_frame_of == 6
     careful: list[Lanes] = []
 
     async def be_careful(lanes: Lanes) -> None:
         careful.append(lanes)
         assert farm.link._session is None
 
-    monkeypatch.setattr(farm.link, "_be_careful", be_careful)
+    monkeypatch.setattr(farm.link._care, "refused", be_careful)
     ends.append(closed(4400, "no frame"))
     with pytest.raises(RejectedFrameError):
         await greet("ok", "ok")

@@ -171,7 +171,7 @@ async def test_specs_and_statuses_are_told_at_each_connect(settings: Settings, c
         part.reporter.specs(part.token, Specs("0.1.0", cpu="Ryzen 9"))
         part.reporter.playbooks(part.token, [PlaybookStatus(4, 1, "mining")])
         await until(lambda: commander.of(RigPlaybooks))
-        agent.link.result(part.token, "c1", "done", "")
+        agent.link.outbox.result(part.token, "c1", "done", "")
         part.reporter.console(part.token, 4, 10, ["one", "two"])
         await until(lambda: commander.of(Console))
         assert len(commander.of(CommandResult)) == 1

@@ -300,7 +300,7 @@ class Agent:
         if self._updates is not None:
             self._updates.welcomed()
             for result in self._updates.results(token) if verdict.kind == "ok" else ():
-                self.link.result(token, *result)
+                self.link.outbox.result(token, *result)
         host.judged(token, verdict, self._after_verdict)
         self._set_aside_or_release(token, verdict)
 
@@ -339,10 +339,10 @@ class Agent:
         if isinstance(command, UpdateSentry):
             self._update(token, command_id, command)
         elif host := self._owners.get(token):
-            host.command(token, command, partial(self.link.result, token, command_id))
+            host.command(token, command, partial(self.link.outbox.result, token, command_id))
 
     def _update(self, token: str, command_id: str, command: UpdateSentry) -> None:
-        report = partial(self.link.result, token, command_id)
+        report = partial(self.link.outbox.result, token, command_id)
         if self._updates is None:
             report("refused", "This Sentry cannot be updated.")
             return

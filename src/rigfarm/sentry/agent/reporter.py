@@ -51,22 +51,22 @@ class AgentReporter:
 
     def specs(self, token: str, specs: Specs) -> None:
         if token in self.tokens:
-            self._link.specs(token, specs if self._more_specs is None else self._more_specs(specs))
+            self._link.outbox.specs(token, specs if self._more_specs is None else self._more_specs(specs))
 
     def boards(self, token: str, boards: list[BoardDetail]) -> None:
-        self._link.boards(token, boards)
+        self._link.outbox.boards(token, boards)
 
     def trouble(self, token: str, kind: str, detail: str) -> None:
         if token in self.tokens:
-            self._link.trouble(token, kind, detail)
+            self._link.outbox.trouble(token, kind, detail)
 
     def playbooks(self, token: str, statuses: list[PlaybookStatus]) -> None:
         if token in self.tokens:
             self.statuses[token] = statuses
-            self._link.playbooks(token, statuses)
+            self._link.outbox.playbooks(token, statuses)
 
     def console(self, token: str, playbook: int, first: int, lines: list[str]) -> None:
-        self._link.console(token, playbook, first, lines)
+        self._link.outbox.console(token, playbook, first, lines)
 
     def tokens_changed(self) -> None:
         self._tokens_changed()

@@ -1,7 +1,7 @@
 """The link: keeps one WebSocket to the Commander open, and is down in words when it is down.
 
-States are named, errors are a tree (`errors`), when to try again is `reconnect`'s business, one connection is a
-`Session`, and what to send next is the `Lanes`' choice.
+States are named (`status`), errors are a tree (`errors`), when to try again is `reconnect`'s business, one connection
+is a `Session`, which logs to send next is the `Lanes`' choice, and what rigs say besides is in the `Outbox`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections import deque
-from enum import Enum
-from typing import NamedTuple, Protocol
 
 import structlog
 from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection
 
 from rigfarm.common.text import printable
+from rigfarm.sentry.link.careful import Care
 from rigfarm.sentry.link.connect import Timings, open_socket
 from rigfarm.sentry.link.errors import (
     LinkError,
@@ -27,90 +25,33 @@ from rigfarm.sentry.link.errors import (
     UnexpectedError,
     closed,
 )
-from rigfarm.sentry.link.lanes import FRAME_LOGS, Lanes
+from rigfarm.sentry.link.lanes import Lanes
+from rigfarm.sentry.link.outbox import Outbox
 from rigfarm.sentry.link.proof import Signatures, prove
 from rigfarm.sentry.link.reconnect import Reconnect
 from rigfarm.sentry.link.session import Greeting, Session, say_hello
+from rigfarm.sentry.link.status import LinkEvents, LinkState, LinkStatus
 from rigfarm.sentry.link.trust import Trust
 from rigfarm.sentry.spool import Spool
 from rigfarm.sentry.spool.clock import EARLIEST_MS, LATEST_MS, Clock
 from rigfarm.sentry.spool.record import Record
-from rigfarm.wire.commands import Command, CommandState
 from rigfarm.wire.frames import (
-    CommandResult,
-    Console,
     ConsoleWatch,
     DownFrame,
     Playbooks,
     ReportEvery,
-    RigBoards,
     RigCommand,
-    RigPlaybooks,
-    RigSpecs,
-    RigTrouble,
     Verdict,
     Welcome,
 )
-from rigfarm.wire.playbooks import AssignedPlaybook, PlaybookStatus
-from rigfarm.wire.specs import BoardDetail, Specs
 
-__all__ = ["Link", "LinkEvents", "LinkState", "LinkStatus"]
+__all__ = ["Link"]
 
 log = structlog.get_logger()
 
 DEFAULT_INTERVAL_S = 5.0
 _SHORTEST_INTERVAL_S = 0.2
 _LONGEST_INTERVAL_S = 3600.0
-_RESULTS = 200
-_SAME_LOG_REFUSED = 3
-_GIVEN_UP_QUICKLY = 10
-_GIVE_UP_EVERY_S = 600.0
-"""Logs in a row that are given up while the Commander takes none at all, and how often one more after that."""
-
-
-class LinkState(Enum):
-    """What the link does at the moment."""
-
-    IDLE = "no token"
-    """Nothing to report for, or no Commander known."""
-    CONNECTING = "connecting"
-    GREETING = "greeting"
-    ONLINE = "online"
-    WAITING = "waiting"
-    """Before it tries again."""
-    STOPPED = "stopped"
-
-
-class LinkStatus(NamedTuple):
-    """For the Sentry's own page."""
-
-    state: LinkState
-    url: str | None
-    error: str | None
-    """The last one, in words; absent while all is well."""
-    since: float
-    """Loop time at which the state was last online, or ceased to be."""
-    retry_at: float | None
-    commander_version: str | None
-
-
-class LinkEvents(Protocol):
-    """What the Commander says. Called on the loop; must be quick and must not raise."""
-
-    def on_verdict(self, token: str, verdict: Verdict) -> None:
-        """What it thinks of a token."""
-
-    def on_playbooks(self, token: str, revision: int, playbooks: list[AssignedPlaybook]) -> None:
-        """What shall run on a rig."""
-
-    def on_command(self, token: str, command_id: str, command: Command) -> None:
-        """An operator's command; answered by `Link.result`."""
-
-    def on_console_watch(self, token: str, playbook: int, on: bool) -> None:
-        """A page shows a console, or no longer."""
-
-    def on_clock(self) -> None:
-        """The Commander told the time."""
 
 
 class Link:
@@ -131,6 +72,8 @@ class Link:
         self.error: LinkError | None = None
         self.unsigned = 0
         """Commands, playbooks and removals that were ignored because they were not signed by this Commander."""
+        self.outbox = Outbox(lambda: self._session)
+        """What rigs say besides their logs."""
         self._spool = spool
         self._clock = clock
         self._events = events
@@ -144,17 +87,9 @@ class Link:
         self._since = 0.0
         self._retry_at: float | None = None
         self._version: str | None = None
-        self._specs: dict[str, Specs] = {}
-        self._statuses: dict[str, list[PlaybookStatus]] = {}
-        self._troubles: dict[str, tuple[str, str]] = {}
-        self._results: deque[tuple[str, str, CommandState, str]] = deque(maxlen=_RESULTS)
         self._renewed = False
         """Whether this process gave its spool a new identity: then it knows every number of it."""
-        self._one_frame_of: int | None = None
-        self._suspect: tuple[int, int] = (0, 0)
-        """Number of a log that the Commander may be unable to read, and how often it closed the link at it."""
-        self._given_up = 0
-        self._gave_up_at = 0.0
+        self._care = Care(spool)
         spool.on_recorded = self._recorded
         spool.on_renewed = self._start_over
 
@@ -171,9 +106,7 @@ class Link:
         gone, added = set(self._tokens) - set(new), set(new) - set(self._tokens)
         self._tokens = new
         for token in gone:
-            self._specs.pop(token, None)
-            self._statuses.pop(token, None)
-            self._troubles.pop(token, None)
+            self.outbox.forget(token)
         session = self._session
         if session is None:
             if gone or added:
@@ -183,65 +116,10 @@ class Link:
         elif added:
             session.ask([token for token in new if token in added])
 
-    def specs(self, token: str, specs: Specs) -> None:
-        """Tell them now if connected, and at each connect."""
-        self._specs[token] = specs
-        if (slot := self._slot(token)) is not None:
-            self._send(RigSpecs(slot, specs))
-
-    def playbooks(self, token: str, statuses: list[PlaybookStatus]) -> None:
-        """Tell them now if connected, and at each connect."""
-        self._statuses[token] = statuses
-        if (slot := self._slot(token)) is not None:
-            self._send(RigPlaybooks(slot, statuses))
-
-    def trouble(self, token: str, kind: str, detail: str) -> None:
-        """Tell it now if connected, and at each connect while it lasts; the same again is not told."""
-        if self._troubles.get(token, ("", "")) == (kind, detail):
-            return
-        if kind:
-            self._troubles[token] = (kind, detail)
-        else:
-            del self._troubles[token]
-        self._send_trouble(token, kind, detail)
-
-    def _send_trouble(self, token: str, kind: str, detail: str) -> None:
-        if (slot := self._slot(token)) is not None:
-            self._send(RigTrouble(slot, kind, detail))
-
-    def boards(self, token: str, boards: list[BoardDetail]) -> None:
-        """Tell them if connected."""
-        if (slot := self._slot(token)) is not None:
-            self._send(RigBoards(slot, boards))
-
-    def console(self, token: str, playbook: int, first: int, lines: list[str]) -> None:
-        """Tell them if connected."""
-        if (slot := self._slot(token)) is not None:
-            self._send(Console(slot, playbook, first, lines))
-
-    def result(self, token: str, command_id: str, state: CommandState, detail: str) -> None:
-        """Tell it now, or at the next connect."""
-        self._results.append((token, command_id, state, detail))
-        self._send_results()
-
     def status(self) -> LinkStatus:
         """For the Sentry's own page."""
         error = str(self.error) if self.error is not None and self.state is not LinkState.ONLINE else None
         return LinkStatus(self.state, self._url, error, self._since, self._retry_at, self._version)
-
-    def _slot(self, token: str) -> int | None:
-        return self._session.slot_of(token) if self._session is not None else None
-
-    def _send(self, frame: RigSpecs | RigPlaybooks | RigBoards | RigTrouble | Console | CommandResult) -> None:
-        if self._session is not None:
-            self._session.send(frame)
-
-    def _send_results(self) -> None:
-        kept = [one for one in self._results if self._slot(one[0]) is None]
-        for token, command_id, state, detail in self._results:
-            if (slot := self._slot(token)) is not None:
-                self._send(CommandResult(command_id, slot, state, detail))
-        self._results = deque(kept, maxlen=_RESULTS)
 
     def _recorded(self, records: list[Record]) -> None:
         if self._session is not None:
@@ -333,7 +211,7 @@ class Link:
     ) -> None:
         loop = asyncio.get_running_loop()
         welcome = greeting.welcome
-        lanes = Lanes(self._spool, loop.time, resend_s=self._timings.resend_s, one_frame_of=self._one_frame_of)
+        lanes = Lanes(self._spool, loop.time, resend_s=self._timings.resend_s, one_frame_of=self._care.one_frame_of)
         session = self._session = Session(socket, spool, lanes, tokens, self, self._timings.careful_s, signatures)
         self._version = printable(welcome.version, " ", most=40).strip()
         self._report_every(welcome.interval_s)
@@ -346,10 +224,10 @@ class Link:
             await session.run()
         except RejectedFrameError:
             self._session = None
-            await self._be_careful(lanes)
+            await self._care.refused(lanes)
             raise
         except LinkError:
-            self._one_frame_of = lanes.one_frame_of
+            self._care.one_frame_of = lanes.one_frame_of
             raise
         finally:
             self._session = None
@@ -360,35 +238,6 @@ class Link:
             session.leave()
         elif missing := [token for token in self._tokens if token not in session.tokens]:
             session.ask(missing)
-
-    async def _be_careful(self, lanes: Lanes) -> None:
-        """The Commander could not read a frame. Send smaller ones, one at a time, until the log it cannot read stands
-        alone; a log refused so a few times is given up, for else it would hold up all others for ever."""
-        air = lanes.in_the_air
-        if not air:
-            return
-        first, last = air[0]
-        if lanes.one_frame_of is None:
-            self._one_frame_of = FRAME_LOGS // 4
-        elif first < last or len(air) > 1:
-            self._one_frame_of = max(1, lanes.one_frame_of // 4)
-        else:
-            times = self._suspect[1] + 1 if self._suspect[0] == first else 1
-            self._suspect = (first, times)
-            if times >= _SAME_LOG_REFUSED and self._may_give_up(lanes):
-                log.error("the Commander cannot read a log; it is dropped", number=first)
-                await self._spool.refuse(first, first)
-
-    def _may_give_up(self, lanes: Lanes) -> bool:
-        """Not one log after the other, when the Commander takes none at all: then it is not the log's fault."""
-        now = asyncio.get_running_loop().time()
-        if lanes.acknowledged:
-            self._given_up = 0
-        elif self._given_up >= _GIVEN_UP_QUICKLY and now < self._gave_up_at + _GIVE_UP_EVERY_S:
-            return False
-        self._given_up += 1
-        self._gave_up_at = now
-        return True
 
     async def _pause(self, error: LinkError) -> None:
         if type(error) is not type(self.error) or str(error) != str(self.error):
@@ -423,13 +272,7 @@ class Link:
     def judged(self, token: str, verdict: Verdict) -> None:
         """A verdict: what the Commander should know of a good rig is told at once."""
         if verdict.kind == "ok":
-            if token in self._specs:
-                self.specs(token, self._specs[token])
-            if token in self._statuses:
-                self.playbooks(token, self._statuses[token])
-            if token in self._troubles:
-                self._send_trouble(token, *self._troubles[token])
-            self._send_results()
+            self.outbox.say_again(token)
         if verdict.name is not None:
             verdict = replace(verdict, name=printable(verdict.name, " ", most=120).strip())
         self._events.on_verdict(token, verdict)
@@ -438,7 +281,7 @@ class Link:
         """Everything else."""
         if isinstance(frame, ReportEvery):
             self._report_every(frame.interval_s)
-        if token is None or self._slot(token) is None:
+        if token is None or self._session is None or self._session.slot_of(token) is None:
             return
         if isinstance(frame, Playbooks):
             self._events.on_playbooks(token, frame.revision, frame.playbooks)
