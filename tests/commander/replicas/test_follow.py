@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from rigfarm.commander.logs import Journal
 from rigfarm.commander.logs.copied import CopiedJournal
 from rigfarm.commander.logs.rows import pack_body, pack_rigs
 from rigfarm.commander.logs.snapshots import packed
-from rigfarm.commander.logs.store import open_reader
 from rigfarm.commander.replicas.follow import Follower
 from rigfarm.commander.replicas.lead import Lead
 from rigfarm.commander.replicas.model import FactsMessage, HeadMessage, NewcomerMessage, RowMessage
@@ -110,7 +110,7 @@ async def test_what_was_cut_off_halfway_is_completed(settings: Settings, stream:
 
 async def test_what_happened_does_not_wait_for_a_long_step_of_the_history(tmp_path: Path) -> None:
     """A replica that is making history of an hour would follow, and take over, only after that."""
-    history = History(tmp_path / "history.db", lambda: open_reader(tmp_path), dict, interval_s=5.0, keep=Keep())
+    history = History(tmp_path / "history.db", lambda: sqlite3.connect(":memory:"), dict, interval_s=5.0, keep=Keep())
     ends = threading.Event()
 
     def step() -> None:
