@@ -12,16 +12,15 @@ from msgspec import Struct, structs
 
 from rigfarm.commander.activity import Head
 from rigfarm.commander.history import Batch
-from rigfarm.commander.logs.store import open_reader, row_of_message
 from rigfarm.commander.replicas.again import Again
 from rigfarm.commander.replicas.archives import SharedArchives
 from rigfarm.commander.replicas.lead import BEAT_EVERY_S, Lead
+from rigfarm.commander.replicas.lost import message_again
 from rigfarm.commander.replicas.model import (
     FactsMessage,
     HeadMessage,
     Message,
     NewcomerMessage,
-    NothingMessage,
     ReplicaState,
     RowMessage,
     encode_message,
@@ -107,22 +106,9 @@ class Leading:
 
     async def _publish(self, message: Message) -> int:
         try:
-            return await self.stream.publish(message, self._once_more)
+            return await self.stream.publish(message, partial(message_again, self._journal))
         except NotTheLastError as error:
             self._again.begin(str(error))
-
-    async def _once_more(self, number: int) -> Message:
-        """A message that NATS lost: rows are in the journal."""
-        return await asyncio.to_thread(self._read_again, number)
-
-    def _read_again(self, number: int) -> Message:
-        db = open_reader(self._journal)
-        try:
-            row = row_of_message(db, number)
-            found = db.execute("SELECT t_ms, rigs, body FROM journal WHERE id = ?", (row or 0,)).fetchone()
-        finally:
-            db.close()
-        return RowMessage(*found) if found is not None else NothingMessage()
 
     def share_head(self, head: Head) -> None:
         """The activity ends there now; the replicas are told soon."""

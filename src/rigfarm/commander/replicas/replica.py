@@ -21,6 +21,7 @@ from rigfarm.commander.replicas.archives import SharedArchives
 from rigfarm.commander.replicas.follow import Follower
 from rigfarm.commander.replicas.lead import Lead, Observed
 from rigfarm.commander.replicas.leading import Leading
+from rigfarm.commander.replicas.lost import message_again
 from rigfarm.commander.replicas.model import Seat, TermMessage
 from rigfarm.commander.replicas.stream import NotTheLastError, Stream
 from rigfarm.commander.settings import Settings
@@ -142,10 +143,11 @@ class Replica:
         """Take the seat, and the stream with it: from its announcement on, nobody else appends to it."""
         await follower.catch_up()
         term = await self._lead.take(seat)
+        again = partial(message_again, self._settings.data_dir / "journal.db")
         while term is not None:
             await follower.catch_up()
             try:
-                await self._stream.publish(TermMessage(self._tenant.name, term))
+                await self._stream.publish(TermMessage(self._tenant.name, term), again)
             except NotTheLastError:
                 continue
             await follower.catch_up()
