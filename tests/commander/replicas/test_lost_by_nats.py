@@ -14,6 +14,7 @@ from rigfarm.commander.replicas.replica import Replica
 from rigfarm.commander.replicas.stream import Stream
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import Tenant
+from rigfarm.commander.supervised import Part
 from rigfarm.common.clock import utc_ms
 from rigfarm.wire.codec import encode
 from rigfarm.wire.log import OperationalLog
@@ -58,3 +59,28 @@ async def test_a_replica_that_has_more_than_nats_takes_over_and_gives_it_again(
         if len(there) >= 4:
             break
     assert there == [*sent, TermMessage("rigfarm test", 1)]
+
+
+async def test_one_that_misses_messages_says_so_and_does_not_take_over(
+    tmp_path: Path, postgresql_url: str, stream: Stream, other: Stream
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=postgresql_url, history="off")
+    lead = Lead(settings.database, Tenant("rigfarm test", lambda: None))
+    await lead.prepare()
+    follower = Follower(settings, lead, other)
+    await follower.open()
+    for number in (1, 2, 3):
+        await stream.publish(row(number))
+    await stream.js.purge_stream("farm", seq=3)
+    following = asyncio.create_task(follower.follow(Part()))
+    try:
+        async with asyncio.timeout(10):
+            while not follower.trouble and not following.done():
+                await asyncio.sleep(0.05)
+        assert "message 1 is missing" in follower.trouble
+        assert not following.done()
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await follower.close()
+        await lead.close()

@@ -21,7 +21,7 @@ from rigfarm.commander.logs.store import open_reader
 from rigfarm.commander.replicas.lead import Lead
 from rigfarm.commander.replicas.model import FactsMessage, HeadMessage, Message, NewcomerMessage, RowMessage
 from rigfarm.commander.replicas.snapshots import fetch_snapshot
-from rigfarm.commander.replicas.stream import Stream
+from rigfarm.commander.replicas.stream import NotTheLastError, Stream
 from rigfarm.commander.settings import Settings
 from rigfarm.commander.storage import StorageError
 from rigfarm.commander.supervised import Part
@@ -88,13 +88,13 @@ class Follower:
                     part.beat()
                     await self._take(messages)
                     self.trouble = ""
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, sqlite3.Error, NotTheLastError) as error:
                 self._stumbled(error)
             part.beat()
             await asyncio.sleep(AWAY_S)
 
     async def catch_up(self) -> None:
-        """Copy what is there now. OSError, sqlite3.Error."""
+        """Copy what is there now. OSError, sqlite3.Error, NotTheLastError."""
         _, last = await self._stream.state()
         if self.position < last:
             async for messages in self._stream.read(self.position):

@@ -87,7 +87,7 @@ class Replica:
         while term is None:
             try:
                 term = await self._follow_and_take()
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, sqlite3.Error, NotTheLastError) as error:
                 log.error("this replica could not take over; it goes on following", error=str(error))
             if term is None:
                 await asyncio.sleep(LOOK_EVERY_S)
@@ -100,7 +100,7 @@ class Replica:
         return Leading(self.name, term, self._lead, self._stream, self._tenant, journal, self._again)
 
     async def _follow_and_take(self) -> int | None:
-        """The term, or None when another replica was quicker. OSError, sqlite3.Error."""
+        """The term, or None when another replica was quicker. OSError, sqlite3.Error, NotTheLastError."""
         follower = Follower(self._settings, self._lead, self._stream)
         try:
             await follower.open()
