@@ -111,3 +111,9 @@ async def test_those_that_follow_say_how_they_do(leads: tuple[Lead, Lead]) -> No
     assert (state.name, state.position, state.trouble, state.beat) == ("two", 7, "NATS is away", 2)
     await leads[0].forget("two")
     assert await leads[0].others() == []
+
+
+async def test_one_that_failed_after_it_took_the_seat_takes_it_again(leads: tuple[Lead, Lead]) -> None:
+    one, _ = leads
+    assert await one.take(await one.look()) == 1
+    assert await one.take(await one.look()) == 2

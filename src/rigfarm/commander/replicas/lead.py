@@ -77,7 +77,7 @@ class Lead:
                 term: int | None = await tx.scalar(
                     seat.values(holder=self.name, term=lead.c.term + 1, beat=lead.c.beat + 1).returning(lead.c.term)
                 )
-            if term is not None and seen.holder:
+            if term is not None and seen.holder not in {"", self.name}:
                 async with self._engine.begin() as tx:
                     await tx.execute(
                         text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name"),
