@@ -113,3 +113,20 @@ async def test_older_messages_than_are_kept_are_missed(stream: Stream, other: St
     with pytest.raises(NotTheLastError, match="message 1 is missing"):
         await read(other)
     assert [number for number, _ in await read(other, after=3)] == [4, 5]
+
+
+async def test_a_reader_that_the_server_forgot_notices(stream: Stream, other: Stream) -> None:
+    await stream.publish(row(1))
+    reading = other.read(0)
+    assert await anext(reading) == [(1, row(1))]
+    for one in await stream.js.consumers_info("farm"):
+        await stream.js.delete_consumer("farm", one.name)
+    await stream.publish(row(2))
+
+    async def wait() -> None:
+        async for messages in reading:
+            assert messages == []
+
+    with pytest.raises(StreamAwayError):
+        await wait()
+    assert await read(other, after=1) == [(2, row(2))]

@@ -113,9 +113,9 @@ class Follower:
         while True:
             with contextlib.suppress(OSError):  # `follow` says that NATS is away
                 snapshot, digest = await fetch_snapshot(self._stream, known)
-                if snapshot is None or await self._work(
-                    partial(self._journal.snapshot, snapshot.number, snapshot.parts)
-                ):
+                if snapshot is not None and snapshot.number <= self._journal.position:
+                    await self._work(partial(self._journal.snapshot, snapshot.number, snapshot.parts))
+                if snapshot is None or snapshot.number <= self._journal.position:
                     known = digest
             part.idle()
             await asyncio.sleep(SNAPSHOT_EVERY_S)

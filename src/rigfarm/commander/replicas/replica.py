@@ -19,7 +19,7 @@ from rigfarm.commander.identity import Identity
 from rigfarm.commander.replicas.again import Again
 from rigfarm.commander.replicas.archives import SharedArchives
 from rigfarm.commander.replicas.follow import Follower
-from rigfarm.commander.replicas.lead import Lead, Observed
+from rigfarm.commander.replicas.lead import BEAT_EVERY_S, Lead, Observed
 from rigfarm.commander.replicas.leading import Leading
 from rigfarm.commander.replicas.lost import message_again
 from rigfarm.commander.replicas.model import Seat, TermMessage
@@ -143,16 +143,27 @@ class Replica:
         """Take the seat, and the stream with it: from its announcement on, nobody else appends to it."""
         await follower.catch_up()
         term = await self._lead.take(seat)
+        if term is None:
+            return None
         again = partial(message_again, self._settings.data_dir / "journal.db")
-        while term is not None:
-            await follower.catch_up()
-            try:
-                await self._stream.publish(TermMessage(self._tenant.name, term), again)
-            except NotTheLastError:
-                continue
-            await follower.catch_up()
-            return term
-        return None
+        async with supervised(Part("taking the lead"), partial(self._hold, term)):
+            while True:
+                await follower.catch_up()
+                try:
+                    await self._stream.publish(TermMessage(self._tenant.name, term), again)
+                except NotTheLastError:
+                    await asyncio.sleep(LOOK_EVERY_S / 10)  # the one before may still append
+                    continue
+                await follower.catch_up()
+                return term
+
+    async def _hold(self, term: int, part: Part) -> None:
+        """Keep the seat while the rest of the stream is read, until cancelled; whoever lost it fails on the stream."""
+        while True:
+            with contextlib.suppress(OSError):
+                await self._lead.keep(term)
+            part.beat()
+            await asyncio.sleep(BEAT_EVERY_S)
 
     async def _say(self, follower: Follower, part: Part) -> None:
         while True:

@@ -44,6 +44,7 @@ async def put_snapshot(stream: Stream, one: SharedSnapshot) -> None:
 
 async def fetch_snapshot(stream: Stream, known: str) -> tuple[SharedSnapshot | None, str]:
     """The newest snapshot unless it is the one `known` by its digest, and its digest. OSError."""
+    digest = known
     try:
         store = await _store(stream)
         info = await store.get_info(_NAME)
@@ -56,6 +57,6 @@ async def fetch_snapshot(stream: Stream, known: str) -> tuple[SharedSnapshot | N
         return None, known
     except msgspec.DecodeError as error:
         log.warning("the snapshot of the one that leads cannot be read", error=str(error))
-        return None, known
+        return None, digest
     except NatsError as error:
         raise OSError(f"NATS does not answer: {error!r}") from error

@@ -28,7 +28,8 @@ __all__ = ["NotTheLastError", "Stream", "StreamAwayError"]
 
 CONNECT_S = 5.0
 ANSWER_S = 5.0
-AT_ONCE = 200
+AT_ONCE = 50
+"""Messages in memory, of a megabyte each at the most."""
 WAIT_S = 1.0
 HEAD_BYTES = 4_096
 """Of a message's largest size, for its headers."""
@@ -142,6 +143,7 @@ class Stream:
                         found = await pulled.fetch(AT_ONCE, timeout=WAIT_S)
                     except TimeoutError:
                         found = []
+                        await self._still_read(after)
                     messages = []
                     for one in found:
                         after += 1
@@ -155,6 +157,12 @@ class Stream:
                     await pulled.unsubscribe()
         except (NatsError, OSError) as error:
             raise _away(error) from error
+
+    async def _still_read(self, after: int) -> None:
+        """StreamAwayError when there are messages that do not come: the server forgot who reads."""
+        _, last = await self.state()
+        if last > after:
+            raise StreamAwayError(f"NATS sends no messages after {after}, and has them up to {last}")
 
     async def publish(self, message: Message, again: Callable[[int], Awaitable[Message]] | None = None) -> int:
         """Append a message after the last one that is known; its number once the server has it.
