@@ -431,7 +431,7 @@ async def build(
                 await noun.load()
             if noun.close is not None:
                 stack.push_async_callback(noun.close)
-        await asyncio.to_thread(_bring_back, journal, stats, limits)  # replicas wait for a sign of life meanwhile
+        _bring_back(journal, stats, limits)
         journal.start()
         stack.push_async_callback(journal.close)
         stack.callback(recent.close)
