@@ -206,6 +206,7 @@ class Fillings:
         """End rounds that were left alone; until cancelled."""
         while True:
             await self.end_idle(time.monotonic())
+            part.idle()
             await asyncio.sleep(LOOK_EVERY_S)
             part.beat()
 
